@@ -1,0 +1,1 @@
+"""One step of a recovery; one file per kind."""

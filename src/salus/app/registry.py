@@ -1,0 +1,100 @@
+"""Names to kinds. Ours are listed here as dotted paths and imported when first used; others come by entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from salus.errors import MissingExtraError, NotFoundError
+
+CHECKS: Mapping[str, str] = {
+    "command": "salus.checks.command:Command",
+    "cpu": "salus.checks.cpu:Cpu",
+    "directory": "salus.checks.directory:Directory",
+    "disk": "salus.checks.disk:Disk",
+    "dns": "salus.checks.dns:Dns",
+    "file": "salus.checks.file:File",
+    "filesystem": "salus.checks.filesystem:Filesystem",
+    "function": "salus.checks.function:Function",
+    "heartbeat": "salus.checks.heartbeat:HeartbeatCheck",
+    "http": "salus.checks.http:Http",
+    "load": "salus.checks.load:Load",
+    "memory": "salus.checks.memory:Memory",
+    "process": "salus.checks.process:Process",
+    "swap": "salus.checks.swap:Swap",
+    "tcp": "salus.checks.tcp:Tcp",
+    "tls": "salus.checks.tls:Tls",
+    "tools": "salus.checks.tools:Tools",
+}
+
+ACTIONS: Mapping[str, str] = {
+    "call": "salus.actions.call:Call",
+    "capture_evidence": "salus.actions.capture_evidence:CaptureEvidence",
+    "clean_temporary_files": "salus.actions.clean_temporary_files:CleanTemporaryFiles",
+    "garbage_collect": "salus.actions.garbage_collect:GarbageCollect",
+    "http_request": "salus.actions.http_request:HttpRequest",
+    "log": "salus.actions.log:Log",
+    "restart_service": "salus.actions.service:RestartService",
+    "run": "salus.actions.run:Run",
+    "signal_service": "salus.actions.service:SignalService",
+    "start_service": "salus.actions.service:StartService",
+    "stop_service": "salus.actions.service:StopService",
+    "wait": "salus.actions.wait:Wait",
+}
+
+SERVICES: Mapping[str, str] = {
+    "command": "salus.services.command:CommandOptions",
+    "component": "salus.services.component:ComponentOptions",
+    "process": "salus.services.process:ProcessOptions",
+}
+
+_ROOMS: Mapping[str, Mapping[str, str]] = {"checks": CHECKS, "actions": ACTIONS, "services": SERVICES}
+_EXTRAS: Mapping[str, str] = {"cryptography": "tls"}
+
+
+def names(room: str) -> list[str]:
+    """Return every name a room knows, ours and others', sorted."""
+    return sorted({*_ROOMS[room], *_others(room)})
+
+
+def kind(room: str, name: str) -> type:
+    """Return the class behind a name.
+
+    Args:
+        room: ``checks``, ``actions`` or ``services``.
+        name: the kind as configured.
+
+    Raises:
+        NotFoundError: nobody registered that name.
+        MissingExtraError: the kind is there and its optional dependency is not.
+    """
+    dotted = _ROOMS[room].get(name) or _others(room).get(name)
+    if dotted is None:
+        message = f"there is no kind {name!r} among the {room}"
+        raise NotFoundError(message, remedy=f"known are {', '.join(names(room))}")
+    module, _, attribute = dotted.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        what = f"{room.removesuffix('s')} {name!r}"
+        raise MissingExtraError(what, extra=extra) from error
+    if not isinstance(found, type):
+        message = f"{dotted} is not a class"
+        raise TypeError(message)
+    return found
+
+
+def kinds(room: str) -> Iterable[tuple[str, type]]:
+    """Yield every name with its class; imports them all (for the schema and the reference)."""
+    for name in names(room):
+        yield name, kind(room, name)
+
+
+@cache
+def _others(room: str) -> Mapping[str, str]:
+    return {entry.name: entry.value for entry in entry_points(group=f"salus.{room}")}

@@ -1,0 +1,1 @@
+"""Each looks once and returns an Observation; one file per kind."""

@@ -1,0 +1,1 @@
+"""Text in, one frozen Settings tree out; every complaint says file, line, path and remedy."""

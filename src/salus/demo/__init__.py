@@ -1,0 +1,1 @@
+"""A small shop of real services, broken in every ordinary way and healed."""

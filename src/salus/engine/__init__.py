@@ -1,0 +1,1 @@
+"""The loops: prober, healer, recorder, joined by one bus."""

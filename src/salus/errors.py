@@ -1,0 +1,127 @@
+"""Every error Salus raises on purpose.
+
+    SalusError
+    ├── ConfigError            the config cannot be used; carries every problem found
+    ├── NotFoundError          no check, rule, service or recovery has that name
+    ├── ConflictError          the request is right, the moment is wrong (a recovery is running)
+    ├── MissingExtraError      a kind needs an optional dependency that is not installed
+    ├── CheckBrokenError       a check could not tell; the observation becomes ``unknown``
+    ├── ActionError            one step of a recovery failed
+    ├── ServiceError           a service could not be started, stopped or signalled
+    │   ├── StartError
+    │   └── StopError
+    └── StoreError             the ledger
+        ├── StoreUnreadableError   it cannot be read: automatic recovery stays off
+        └── StoreUnwritableError   it cannot be written: healing goes on, budgets in memory
+
+The docstring of a class is its default message. ``permanent`` is true where trying again would be pointless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class SalusError(Exception):
+    """Something went wrong in Salus."""
+
+    permanent: bool = False
+
+    def __init__(self, message: str | None = None, *, remedy: str | None = None) -> None:
+        """Keep the message and, where there is one, what a person can do about it."""
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One thing that is wrong with a config: where, what, and the remedy.
+
+    Attributes:
+        file: the file as the user named it; ``<memory>`` for text that came from elsewhere.
+        line: first line is 1; 0 when the place is not known.
+        column: first column is 1; 0 when the place is not known.
+        path: the key, dotted, such as ``checks.web.http.url``.
+        what: what is wrong, one sentence without a full stop.
+        remedy: what to do, or an empty string.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Give the one-line form that editors can jump to."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        key = f"{self.path}: " if self.path else ""
+        remedy = f" ({self.remedy})" if self.remedy else ""
+        return f"{place}: {key}{self.what}{remedy}"
+
+
+class ConfigError(SalusError):
+    """The config cannot be used."""
+
+    permanent = True
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """Carry every problem found, in the order of the file."""
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotFoundError(SalusError):
+    """Nothing has that name."""
+
+    permanent = True
+
+
+class ConflictError(SalusError):
+    """That cannot be done at this moment."""
+
+
+class MissingExtraError(SalusError):
+    """An optional dependency is not installed."""
+
+    permanent = True
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        """Name what needs the dependency and the extra that brings it."""
+        super().__init__(f"{what} needs the extra {extra!r}", remedy=f"pip install 'salus[{extra}]'")
+        self.extra = extra
+
+
+class CheckBrokenError(SalusError):
+    """The check could not tell."""
+
+
+class ActionError(SalusError):
+    """The action failed."""
+
+
+class ServiceError(SalusError):
+    """The service could not be managed."""
+
+
+class StartError(ServiceError):
+    """The service did not start."""
+
+
+class StopError(ServiceError):
+    """The service did not stop."""
+
+
+class StoreError(SalusError):
+    """The ledger failed."""
+
+
+class StoreUnreadableError(StoreError):
+    """The ledger cannot be read."""
+
+    permanent = True
+
+
+class StoreUnwritableError(StoreError):
+    """The ledger cannot be written."""

@@ -1,0 +1,1 @@
+"""What can be started, stopped and restarted; one file per kind."""

@@ -1,0 +1,1 @@
+"""The ledger, the states, the history: memory and SQLite, the same tests for both."""

@@ -1,0 +1,1 @@
+"""Shows and commands, never decides: health endpoints and the local control socket."""
