@@ -39,7 +39,10 @@ bench: $(STAMPS)/dev ## Measure Salus beside its peers, and judge the numbers
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(STAMPS)/docs ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@! grep -rnoE '<(script|img|iframe)[^>]+src="?https?:|<link[^>]+stylesheet[^>]+https?:' --include='*.html' site || { \
+	  echo "The site must load nothing from elsewhere."; exit 1; }
+	@echo "Documentation: site/index.html"
 
 format: $(STAMPS)/dev ## Format the code, and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .

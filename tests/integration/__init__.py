@@ -1,0 +1,1 @@
+"""Real servers, processes, files and databases, one part of Salus at a time."""

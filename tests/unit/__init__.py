@@ -1,0 +1,1 @@
+"""In memory: no process, no socket, no sleeping."""

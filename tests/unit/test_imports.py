@@ -1,0 +1,37 @@
+"""Importing salus is cheap: what is heavy or optional is imported when it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import salus
+
+OPTIONAL = {"apprise", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
+HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    return set(done.stdout.split())
+
+
+def test_importing_salus_imports_nothing_optional_and_nothing_heavy() -> None:
+    assert not modules_after("import salus") & (OPTIONAL | HEAVY)
+
+
+@pytest.mark.parametrize("module", ["salus.model", "salus.ports", "salus.errors", "salus.units"])
+def test_the_kernel_imports_nothing_optional(module: str) -> None:
+    assert not modules_after(f"import {module}") & OPTIONAL
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in salus.__all__:
+        assert getattr(salus, name) is not None
+
+
+def test_public_names_are_sorted() -> None:
+    assert list(salus.__all__) == sorted(salus.__all__)
