@@ -68,7 +68,9 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 # What builds is installed first and everything after it without build isolation, so nothing comes in without a hash.
-INSTALL := $(PIP) install --require-hashes --no-build-isolation --only-binary :all: --no-binary forbiddenfruit
+# One development package comes without a wheel.
+INSTALL := $(PIP) install --require-hashes --no-build-isolation --only-binary :all:
+$(STAMPS)/dev: INSTALL += --no-binary forbiddenfruit
 
 $(STAMPS)/demo $(STAMPS)/dev: $(STAMPS)/%: requirements/build.txt requirements/%.txt pyproject.toml | $(STAMPS)/venv
 	@echo "Installing requirements/$*.txt ..."
