@@ -8,7 +8,8 @@ from pathlib import Path
 
 import salus
 
-PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -18,3 +19,9 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_all_holds_every_extra() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
     assert extras["all"] == [f"salus[{','.join(sorted(set(extras) - {'all'}))}]"]
+
+
+def test_every_room_that_decides_is_held_pure() -> None:
+    contracts = {contract["id"]: contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
+    there = {name for name in ("model", "state", "rules") if list((ROOT / "src/salus").glob(f"{name}*"))}
+    assert {f"salus.{name}" for name in there} <= set(contracts["pure"]["source_modules"])
