@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import overload
+from typing import TypeVar, overload
 
 from salus.model import Json
 
 _DEPTH = 12
 _SMALLEST = 64
 _MARK = "…"
+
+_Member = TypeVar("_Member")
 
 
 @overload
@@ -22,7 +25,7 @@ def bounded(value: object, limit: int = 16384) -> Json: ...
 def bounded(value: object, limit: int = 16384) -> Json:
     """Cut a value down so that its JSON is at most ``limit`` characters long.
 
-    1. The value becomes plain JSON: tuples and sets become lists, keys text, bytes text, what else there is its repr;
+    1. The value becomes plain JSON: tuples and sets become lists, keys text, bytes text, anything else its text;
        nesting ends at a depth of 12, and a container inside itself is named, not followed.
     2. What fits is returned unchanged.
     3. Otherwise the members of a container share the room evenly, and what the small ones leave goes to the big ones.
@@ -61,11 +64,11 @@ class _Plain:
             return self._clean(str(value))
         if isinstance(value, int | float):
             return _number(value)
-        if isinstance(value, bytes | bytearray | memoryview):
-            return self._clean(bytes(value[: 2 * self._limit]).decode(errors="replace"))
+        if isinstance(value, bytes | bytearray):
+            return self._clean(value.decode(errors="replace"))
         if isinstance(value, Mapping | Sequence | AbstractSet):
             return self._container(value, depth)
-        return self._clean(_repr(value))
+        return self._clean(_text_of(value))
 
     def _container(self, value: Mapping[object, object] | Iterable[object], depth: int) -> Json:
         if id(value) in self._inside:
@@ -82,7 +85,7 @@ class _Plain:
             self._inside.discard(id(value))
 
     def _key(self, key: object) -> str:
-        return self._clean(key if isinstance(key, str) else _repr(key))
+        return self._clean(key if isinstance(key, str) else _text_of(key))
 
     def _clean(self, text: str) -> str:
         """Make text that any encoder takes, and no longer than is needed to cut it well."""
@@ -93,24 +96,28 @@ class _Plain:
 
 
 def _number(value: float) -> Json:
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return int(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
+    if isinstance(value, int):
+        return int(value) if value.bit_length() <= 64 else f"an integer of {value.bit_length()} bits"
+    return float(value) if math.isfinite(value) else str(float(value))
 
 
-def _repr(value: object) -> str:
+def _text_of(value: object) -> str:
     try:
-        return repr(value)
-    except Exception:  # noqa: BLE001 -- evidence must never be lost to a broken __repr__ of somebody else's
+        return repr(value) if isinstance(value, BaseException) else str(value)
+    except Exception:  # noqa: BLE001 -- evidence must never be lost to somebody else's broken __str__
         return f"<{type(value).__name__}>"
 
 
-def _ends(members: list[object] | list[tuple[object, object]], limit: int) -> list:  # type: ignore[type-arg]
-    """Return all members, or as many of both ends as could be looked at."""
+def _ends(members: list[_Member], limit: int) -> list[_Member]:
+    """Return all members, or as many of both ends as could ever be kept."""
     return members if len(members) <= 2 * limit else [*members[:limit], *members[-limit:]]
 
 
-# ── 2 to 4. Fit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def _left_out(count: int, what: str) -> str:
+    return f"{_MARK} {count} {what} left out {_MARK}"
+
+
+# ── 2 to 4. Fit: ``room`` is always at least 64, or else the value fits as it is ──────────────────────────────────────
 
 
 def _cost(value: Json) -> int:
@@ -123,10 +130,66 @@ def _fit(value: Json, room: int) -> Json:
     if isinstance(value, str):
         return _fit_text(value, room)
     if isinstance(value, list):
-        kept = _fit_members([(0, member) for member in value], room - 2)
-        members = [member for _, member in kept.head]
-        tail = [member for _, member in kept.tail]
-        return [*members, *([kept.mark] if kept.mark else []), *tail]
+        return _fit_list(value, room)
     if isinstance(value, dict):
         return _fit_mapping(value, room)
     return _MARK
+
+
+def _fit_text(text: str, room: int) -> str:
+    # The mark is reckoned with the longest number it could say.
+    half = (room - 2 - _cost(_left_out(len(text), "characters"))) // 2
+    first = bisect_right(range(half + 1), half, key=lambda count: _cost(text[:count]) - 2) - 1
+    last = bisect_right(range(half + 1), half, key=lambda count: _cost(text[len(text) - count :]) - 2) - 1
+    mark = _left_out(len(text) - first - last, "characters")
+    return f"{text[:first]}{mark}{text[len(text) - last :]}"
+
+
+def _fit_list(members: list[Json], room: int) -> list[Json]:
+    costs = [_cost(member) for member in members]
+    first, last, share = _divide(costs, [2] * len(members), room - 2)
+    fitted = [_fit(member, share) for member in (*members[:first], *members[len(members) - last :])]
+    left_out = len(members) - first - last
+    return [*fitted[:first], _left_out(left_out, "members"), *fitted[first:]] if left_out else fitted
+
+
+def _fit_mapping(members: dict[str, Json], room: int) -> dict[str, Json]:
+    pairs = [(key if _cost(key) <= _SMALLEST else _fit_text(key, _SMALLEST), member) for key, member in members.items()]
+    costs = [_cost(member) for _, member in pairs]
+    first, last, share = _divide(costs, [_cost(key) + 4 for key, _ in pairs], room - 2)
+    fitted = [(key, _fit(member, share)) for key, member in (*pairs[:first], *pairs[len(pairs) - last :])]
+    left_out = len(pairs) - first - last
+    mark = [(_MARK, f"{left_out} members left out")] if left_out else []
+    return dict([*fitted[:first], *mark, *fitted[first:]])
+
+
+def _divide(costs: list[int], overheads: list[int], room: int) -> tuple[int, int, int]:
+    """Decide how many members of both ends are kept, and the most that one of them may cost."""
+    share = _even_share(costs, room - sum(overheads))
+    if share >= _SMALLEST:
+        return len(costs), 0, share
+    room -= _SMALLEST // 2 + 8  # for the mark
+    needs = [overhead + min(cost, _SMALLEST) for overhead, cost in zip(overheads, costs, strict=True)]
+    first = last = spent = 0
+    while first + last < len(needs):
+        need = needs[first] if first <= last else needs[-1 - last]
+        if spent + need > room:
+            break
+        spent += need
+        if first <= last:
+            first += 1
+        else:
+            last += 1
+    kept = [*range(first), *range(len(costs) - last, len(costs))]
+    share = _even_share([costs[index] for index in kept], room - sum(overheads[index] for index in kept))
+    return first, last, max(share, _SMALLEST)
+
+
+def _even_share(costs: list[int], room: int) -> int:
+    """Return the most that one member may cost so that all together stay within the room (0: not even nothing does)."""
+    for taken, cost in enumerate(sorted(costs)):
+        share = room // (len(costs) - taken)
+        if cost > share:
+            return max(share, 0)
+        room -= cost
+    return max(costs, default=0) + _SMALLEST

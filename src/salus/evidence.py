@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 
 from salus.bounds import bounded
 from salus.model import Json
@@ -18,6 +18,7 @@ __all__ = ["bounded", "host_snapshot", "masked", "process_snapshot"]
 
 _THREADS = 32
 _STACK_FRAMES = 24
+_READ = 65536
 _STATES = {
     "R": "running",
     "S": "sleeping",
@@ -184,19 +185,10 @@ def host_snapshot() -> dict[str, Json]:
         What could be read; sizes in bytes, pressures as the share of time in which some task stalled (0 to 1).
     """
     found: dict[str, Json] = {"cpus": os.cpu_count() or 1}
-    try:
+    with suppress(OSError):
         found["load"] = [round(value, 2) for value in os.getloadavg()]
-    except OSError:
-        pass
-    for key, value in (
-        ("memory", _meminfo()),
-        ("pressure", _pressure()),
-        ("disk", _disk("/")),
-        ("kernel", _kernel()),
-    ):
-        if value:
-            found[key] = value
-    return found
+    parts = {"memory": _meminfo(), "pressure": _pressure(), "disk": _disk("/"), "kernel": _kernel()}
+    return found | {name: part for name, part in parts.items() if part}
 
 
 def _meminfo() -> dict[str, Json]:
@@ -249,8 +241,17 @@ def _kernel() -> dict[str, Json]:
 
 
 def _text(path: str) -> str:
-    """Return a small file's text, or nothing where it cannot be read."""
+    """Return the beginning of a small file as text, or nothing where it cannot be read."""
     try:
-        return Path(path).read_bytes().decode(errors="replace")
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        raw = b""
+        while len(raw) < _READ and (more := os.read(descriptor, _READ - len(raw))):
+            raw += more
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return raw.decode(errors="replace")
