@@ -47,9 +47,16 @@ class CheckOptions(Options, frozen=True, kw_only=True):
 
 
 class ActionOptions(Options, frozen=True, kw_only=True):
-    """Base of the options of an action: subclasses set ``effect`` and implement ``run``."""
+    """Base of the options of an action: subclasses set ``effect`` and implement ``run``.
 
-    effect: ClassVar[Effect] = Effect.CHANGES
+    A kind whose effect is always the same says ``effect: ClassVar[Effect] = Effect.RECORDS``; one that leaves it to the
+    user has an option ``effect``.
+    """
+
+    @property
+    def effect(self) -> Effect:
+        """Return what it can do to the world: it changes it, unless a kind says otherwise."""
+        return Effect.CHANGES
 
     def targets(self, own: str | None) -> frozenset[str]:
         """Name the services it touches: none, unless a kind says otherwise."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from salus.model import (
     NO_METRICS,
@@ -253,7 +253,10 @@ class ActionResult:
 class Action(Protocol):
     """Carries out one step of a recovery."""
 
-    effect: ClassVar[Effect]
+    @property
+    def effect(self) -> Effect:
+        """Return what it can do to the world; may depend on its options."""
+        ...
 
     def targets(self, own: str | None) -> frozenset[str]:
         """Name the services it touches, given the check's own service (or None)."""
