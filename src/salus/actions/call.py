@@ -1,0 +1,156 @@
+"""Call a function of Python."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from salus.actions._threads import in_thread
+from salus.errors import ActionError, SalusError
+from salus.model import Effect
+from salus.options import ActionOptions
+from salus.ports import ActionResult, Scene
+
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class Call(ActionOptions, frozen=True, kw_only=True):
+    """Call a function: a coroutine function is awaited, any other runs in a thread of its own.
+
+    What it returns becomes the step's message (text) or its evidence (a mapping); ``False`` or an exception fails the
+    step. A function with a parameter named ``scene`` is given the scene.
+
+    Attributes:
+        function: ``package.module:function``.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        effect: ``records`` (never counts as success), ``changes``, or ``replaces`` (the target is a new copy).
+    """
+
+    scalar: ClassVar[str] = "function"
+
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = msgspec.field(default_factory=dict)
+    effect: Effect = Effect.CHANGES
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Find a name that cannot be one."""
+        if not _NAME.fullmatch(self.function):
+            return [("function", f"{self.function!r} names no function: write it like package.module:function")]
+        return []
+
+    async def run(self, scene: Scene) -> ActionResult:
+        """Import the function in a thread, since that may take long, and call it."""
+        function = await in_thread(f"salus-import-{self.function}", lambda _: _imported(self.function), grace=0)
+        return await _called(self.function, function, self.args, self.kwargs, scene)
+
+
+@dataclass(frozen=True, slots=True)
+class CallAction:
+    """An action made of a callable, for applications that use Salus as a library.
+
+    Attributes:
+        function: what is called; may take a parameter named ``scene``, may be a coroutine function.
+        args: positional arguments.
+        kwargs: keyword arguments.
+        effect: what it can do to the world.
+        services: names of the services it touches.
+    """
+
+    function: Callable[..., object]
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+    effect: Effect = Effect.CHANGES
+    services: frozenset[str] = frozenset()
+
+    def targets(self, own: str | None) -> frozenset[str]:
+        """Name the services it touches."""
+        return self.services
+
+    async def run(self, scene: Scene) -> ActionResult:
+        """Call it."""
+        return await _called(_label(self.function), self.function, self.args, self.kwargs, scene)
+
+
+def _imported(name: str) -> Callable[..., object]:
+    module, _, path = name.partition(":")
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        remedy = "install its package into the Python that runs Salus, or set PYTHONPATH"
+        raise ActionError(f"{name}: {error}", remedy=remedy) from error
+    except Exception as error:
+        raise ActionError(f"{name}: importing {module} raised {_told(error)}") from error
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ActionError(f"{name}: there is no {part!r} in it") from None
+    if not callable(found):
+        raise ActionError(f"{name} is not a function but {type(found).__name__}")
+    return cast("Callable[..., object]", found)
+
+
+async def _called(
+    name: str, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], scene: Scene
+) -> ActionResult:
+    arguments = dict(kwargs)
+    if "scene" not in arguments and _takes_scene(function):
+        arguments["scene"] = scene
+    work = partial(function, *args, **arguments)
+    try:
+        if _is_async(function):
+            result = await cast("Any", work())
+        else:
+            result = await in_thread(f"salus-call-{name}", lambda _: work(), grace=0)
+            if inspect.isawaitable(result):
+                result = await result
+    except SalusError:
+        raise
+    except Exception as error:
+        raise ActionError(f"{name} raised {_told(error)}") from error
+    return _result(name, result)
+
+
+def _result(name: str, result: object) -> ActionResult:
+    match result:
+        case ActionResult():
+            return result
+        case None | True:
+            return ActionResult(message=f"called {name}")
+        case False:
+            raise ActionError(f"{name} returned False")
+        case str():
+            return ActionResult(message=result)
+        case Mapping():
+            return ActionResult(message=f"called {name}", evidence={str(key): value for key, value in result.items()})
+        case _:
+            return ActionResult(message=f"called {name}", evidence={"returned": f"{result!r:.1000}"})
+
+
+def _takes_scene(function: Callable[..., object]) -> bool:
+    try:
+        return "scene" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built in, without a signature
+        return False
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    inner = function.func if isinstance(function, partial) else function
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
+
+
+def _label(function: Callable[..., object]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
