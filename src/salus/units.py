@@ -40,10 +40,10 @@ class Duration(float):
         if isinstance(raw, str):
             text = raw.strip()
             if re.fullmatch(r"\d+(\.\d+)?", text):
-                return cls(float(text))
+                return cls(_not_negative(float(text), raw))
             parts = _DURATION_PART.findall(text)
             if parts and "".join(number + unit for number, unit in parts) == text:
-                return cls(sum(float(number) * _DURATION_UNITS[unit] for number, unit in parts))
+                return cls(_not_negative(sum(float(number) * _DURATION_UNITS[unit] for number, unit in parts), raw))
         message = f"{raw!r} is not a duration: write it like 500ms, 30s, 5m or 1h30m"
         raise ValueError(message)
 
@@ -66,7 +66,7 @@ class Size(int):
         if isinstance(raw, int | float) and not isinstance(raw, bool):
             return cls(_not_negative(float(raw), raw))
         if isinstance(raw, str) and (match := _SIZE.fullmatch(raw.strip())) and match[2] in _SIZE_UNITS:
-            return cls(float(match[1]) * _SIZE_UNITS[match[2]])
+            return cls(_not_negative(float(match[1]) * _SIZE_UNITS[match[2]], raw))
         message = f"{raw!r} is not a size: write it like 512MiB, 1GB or a number of bytes"
         raise ValueError(message)
 

@@ -1,0 +1,308 @@
+"""The tree of a config -> Settings: every section read, every problem kept until the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from salus.config import references
+from salus.config.convert import SCALAR, Converter, Missing, fields_of
+from salus.config.leaves import Refused, description
+from salus.config.listen import address
+from salus.config.settings import AgentSettings, Settings
+from salus.config.shapes import (
+    NAME,
+    SECTIONS,
+    ActionShape,
+    AgentShape,
+    CheckShape,
+    DefaultsShape,
+    LimitsShape,
+    RuleShape,
+    Shape,
+)
+from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
+from salus.errors import ConfigError, Problem
+from salus.model import ActionSpec, CheckSpec, Json, Limits, RecoveryRule, ServiceSpec, Status
+
+_NO_ALERTS = "alerts are not available in this version; remove the section"
+_EXAMPLES = {"services": "process: {command: [...]}", "checks": "http: {url: ...}", "actions": "wait: 5s"}
+
+
+class Builder:
+    """Builds Settings from one tree; made for one use."""
+
+    def __init__(self, sources: Sources, environ: Mapping[str, str], problems: list[Problem]) -> None:
+        """Begin with the problems that the reading found."""
+        self._sources = sources
+        self._environ = environ
+        self._read_problems = problems
+        self._convert = Converter(sources)
+        self._warnings: list[Problem] = []
+
+    def settings(self, tree: Json, found: tuple[Path, ...]) -> Settings:
+        """Build it all.
+
+        Raises:
+            ConfigError: with every problem, in the order of the files.
+        """
+        sections = self._sections(tree)
+        agent = self._agent(sections)
+        services = self._services(self._named(sections, "services"))
+        checks = self._checks(self._named(sections, "checks"), self._shape(DefaultsShape, sections, "defaults"))
+        rules = self._rules(self._named(sections, "rules"), checks)
+        limits = self._shape(LimitsShape, sections, "limits")
+        self._convert.problems += references.problems(sections, checks, self._sources)
+        if problems := self._problems():
+            raise ConfigError(problems)
+        return Settings(
+            agent=cast("AgentSettings", agent),
+            services=services,
+            checks=checks,
+            rules=tuple(rules),
+            limits=Limits(**_plain(msgspec.structs.asdict(cast("LimitsShape", limits)))),
+            sources=self._sources,
+            files=found,
+            warnings=tuple(sorted(self._warnings)),
+        )
+
+    def _problems(self) -> tuple[Problem, ...]:
+        """Return all of them; where the reading found one, what follows from it is left out."""
+        # What stands in a section that must go anyway is nobody's business.
+        read = [one for one in self._read_problems if not one.path.startswith("alerts.")]
+        places = {(problem.file, problem.line, problem.column) for problem in read}
+        later = [
+            one for one in self._convert.problems if not one.line or (one.file, one.line, one.column) not in places
+        ]
+        return tuple(sorted({*read, *later}))
+
+    def _sections(self, tree: Json) -> dict[str, Json]:
+        if tree is None:
+            return {}
+        if not isinstance(tree, dict):
+            what = f"expected sections such as checks: and services:, got {description(tree)}"
+            self._convert.note((), what, "see `salus init` for an example")
+            return {}
+        for section in tree:
+            if section == "alerts":
+                self._convert.note((section,), _NO_ALERTS, value=False)
+            elif section not in SECTIONS:
+                remedy = did_you_mean(section, SECTIONS) or known_words(SECTIONS)
+                self._convert.note((section,), f"unknown section {section!r}", remedy, value=False)
+        return tree
+
+    def _named(self, sections: Mapping[str, Json], section: str) -> dict[str, Json]:
+        """Return a section whose keys are names that people choose."""
+        content = sections.get(section)
+        if content is None:
+            return {}
+        if not isinstance(content, dict):
+            what = f"expected names with what they mean, got {description(content)}"
+            self._convert.note((section,), what, f"write {section}: and below it, indented, <name>: ...")
+            return {}
+        for name in content:
+            if not re.match(NAME, name) or name.endswith("\n"):
+                remedy = "use letters, digits, '-', '_' and '.', at most 100, and begin with a letter or digit"
+                self._convert.note((section, name), f"{name!r} cannot be a name", remedy, value=False)
+        return content
+
+    def _shape(self, shape: type[Shape], sections: Mapping[str, Json], section: str) -> Shape | None:
+        result = self._convert.struct(shape, sections.get(section), (section,))
+        return None if isinstance(result, Missing) else cast("Shape", result)
+
+    # ── The agent ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _agent(self, sections: Mapping[str, Json]) -> AgentSettings | None:
+        raw = self._without_foreign_stores(sections.get("salus"))
+        shape = cast("AgentShape | None", self._shape(AgentShape, {"salus": raw}, "salus"))
+        level = self._log_level()
+        listen = self._environ.get("SALUS_LISTEN")
+        if shape is None:
+            return None
+        try:
+            host, port = address(listen or shape.listen)
+        except Refused as refused:
+            self._refused(refused, "SALUS_LISTEN" if listen else "", ("salus", "listen"))
+            return None
+        kept = ("store", "environment", "show_details", "keep_events", "keep_observations", "observe_every")
+        return AgentSettings(
+            host=host,
+            port=port,
+            state_dir=self._sources.folder(("salus", "state_dir")) / shape.state_dir,
+            log_level=level or shape.log_level,
+            **_plain({key: getattr(shape, key) for key in kept}),
+        )
+
+    def _without_foreign_stores(self, raw: Json) -> Json:
+        store = raw.get("store") if isinstance(raw, dict) else None
+        if isinstance(raw, dict) and isinstance(store, str) and "://" in store:
+            what = "databases other than SQLite are not available in this version"
+            self._convert.note(("salus", "store"), what, "write store: sqlite, or store: memory")
+            return {key: value for key, value in raw.items() if key != "store"}
+        return raw
+
+    def _log_level(self) -> str:
+        level = self._environ.get("SALUS_LOG_LEVEL", "").lower()
+        known = ("debug", "info", "warning", "error", "critical")
+        if level and level not in known:
+            refused = Refused(f"there is no log level {level!r}", did_you_mean(level, known) or known_words(known))
+            self._refused(refused, "SALUS_LOG_LEVEL", ())
+        return level
+
+    def _refused(self, refused: Refused, variable: str, path: Keys) -> None:
+        if not variable:
+            self._convert.note(path, refused.what, refused.remedy)
+            return
+        file = f"environment variable {variable}"
+        problem = Problem(file=file, line=0, column=0, path="", what=refused.what, remedy=refused.remedy)
+        self._convert.problems.append(problem)
+
+    # ── Kinds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _kind(self, raw: Json, path: Keys, shape: type[Shape] | None, room: str) -> tuple[str, dict[str, Json]] | None:
+        """Find the one key of an entry that names its kind.
+
+        Returns:
+            The kind and its options; a bare value stands under SCALAR. None where there is no saying (noted).
+        """
+        example = _EXAMPLES[room]
+        if isinstance(raw, str) and raw:
+            return str(raw), {}
+        if not isinstance(raw, dict):
+            got = description(raw, self._sources.words.get(path, ""))
+            self._convert.note(path, f"expected {{kind: options}}, got {got}", f"write it like {example}")
+            return None
+        known = set(fields_of(shape)) if shape else set()
+        kinds = [key for key in raw if key not in known]
+        misspelled = [
+            key for key in kinds if nearest(key, known) and (len(kinds) > 1 or not isinstance(raw[key], dict))
+        ]
+        for key in misspelled:
+            self._convert.note((*path, key), f"unknown key {key!r}", did_you_mean(key, known), value=False)
+        kinds = [key for key in kinds if key not in misspelled]
+        if len(kinds) > 1:
+            what = f"expected one kind, got {len(kinds)}: {', '.join(kinds)}"
+            remedy = (
+                f"keep one of them; other keys here are {', '.join(sorted(known))}" if known else "keep one of them"
+            )
+            self._convert.note((*path, kinds[1]), what, remedy, value=False)
+        elif not kinds and not misspelled:
+            self._convert.note(path, "the kind is missing", f"add one, such as {example}", value=False)
+        if len(kinds) != 1:
+            return None
+        return kinds[0], _options(raw[kinds[0]])
+
+    def _beside(self, shape: type[Shape], raw: Json, kind: str | None, path: Keys) -> Shape | None:
+        """Read the keys that stand beside the kind."""
+        known = fields_of(shape)
+        entries = {key: value for key, value in raw.items() if key in known} if isinstance(raw, dict) else {}
+        result = self._convert.struct(shape, entries, path)
+        return None if isinstance(result, Missing) else cast("Shape", result)
+
+    def _services(self, section: Mapping[str, Json]) -> dict[str, ServiceSpec]:
+        services: dict[str, ServiceSpec] = {}
+        for name, raw in section.items():
+            if found := self._kind(raw, ("services", name), None, "services"):
+                services[name] = ServiceSpec(name=name, kind=found[0], options=found[1])
+        return services
+
+    def _checks(self, section: Mapping[str, Json], defaults: Shape | None) -> dict[str, CheckSpec]:
+        checks: dict[str, CheckSpec] = {}
+        for name, raw in section.items():
+            path = ("checks", name)
+            found = self._kind(raw, path, CheckShape, "checks")
+            shape = self._beside(CheckShape, raw, found[0] if found else None, path)
+            if found and shape:
+                timing = self._timing(cast("CheckShape", shape), cast("DefaultsShape | None", defaults), path)
+                rest = {key: getattr(shape, key) for key in ("critical", "liveness", "tags", "depends_on", "service")}
+                description_ = cast("CheckShape", shape).description
+                checks[name] = CheckSpec(
+                    name=name, kind=found[0], options=found[1], description=description_, **timing, **rest
+                )
+        return checks
+
+    def _timing(self, shape: CheckShape, defaults: DefaultsShape | None, path: Keys) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        for key in fields_of(DefaultsShape):
+            own = getattr(shape, key)
+            value = own if own is not None else getattr(defaults, key) if defaults else None
+            if value is not None:
+                said[key] = value
+        said = _plain(said)
+        interval = said.get("interval", 30.0)
+        # What nobody said never outlasts the interval, so that a quick check needs one key and not three.
+        said.setdefault("timeout", min(10.0, interval))
+        said.setdefault("retry_interval", min(1.0, interval))
+        for key in ("timeout", "retry_interval"):
+            if said[key] > interval and (getattr(shape, key) is not None or shape.interval is not None):
+                what = f"{key} is longer than the interval: looks never overlap, so the next one waits"
+                at = (*path, key) if getattr(shape, key) is not None else (*path, "interval")
+                self._warnings.append(self._sources.problem(at, what, "lengthen the interval or shorten this"))
+        return said
+
+    # ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _rules(self, section: Mapping[str, Json], checks: Mapping[str, CheckSpec]) -> list[RecoveryRule]:
+        rules: list[RecoveryRule] = []
+        for name, raw in section.items():
+            path = ("rules", name)
+            shape = self._convert.struct(RuleShape, raw, path)
+            actions = self._actions(raw.get("actions") if isinstance(raw, dict) else None, (*path, "actions"))
+            if isinstance(shape, RuleShape):
+                rules += self._expanded(name, shape, actions, checks)
+        return rules
+
+    def _actions(self, raw: Json, path: Keys) -> tuple[ActionSpec, ...]:
+        if not isinstance(raw, list):
+            return ()
+        if not raw:
+            self._convert.note(path, "there is nothing in the list", "add an action, such as restart_service")
+        actions: list[ActionSpec] = []
+        for index, entry in enumerate(raw):
+            at = (*path, index)
+            found = self._kind(entry, at, ActionShape, "actions")
+            shape = cast("ActionShape | None", self._beside(ActionShape, entry, None, at))
+            if found and shape:
+                timeout = float(shape.timeout) if shape.timeout is not None else None
+                actions.append(ActionSpec(kind=found[0], options=found[1], timeout=timeout))
+        return tuple(actions)
+
+    def _expanded(
+        self, name: str, shape: RuleShape, actions: tuple[ActionSpec, ...], checks: Mapping[str, CheckSpec]
+    ) -> list[RecoveryRule]:
+        """Make one rule, or one for each check that has a tag of it."""
+        path = ("rules", name)
+        if shape.exhausted_retry_max < shape.exhausted_retry:
+            self._convert.note((*path, "exhausted_retry_max"), "must not be less than exhausted_retry", "raise it")
+        apart = ("actions", "check", "tags", "trigger_on")
+        fields = _plain({key: value for key, value in msgspec.structs.asdict(shape).items() if key not in apart})
+        fields["trigger_on"] = Status(shape.trigger_on)
+        fields["actions"] = actions
+        if shape.tags is None:
+            return [RecoveryRule(name=name, check=shape.check or name, **fields)]
+        if shape.check is not None:
+            self._convert.note((*path, "tags"), "check and tags are both given", "keep one of them", value=False)
+        matching = [check.name for check in checks.values() if set(check.tags) & set(shape.tags)]
+        if not matching:
+            known = {tag for check in checks.values() for tag in check.tags}
+            remedy = did_you_mean(shape.tags[0], known) if shape.tags else ""
+            what = "no check has any of these tags"
+            self._convert.note((*path, "tags"), what, remedy or known_words(known) or "give tags to checks")
+        for check in matching:
+            self._sources.alias(("rules", f"{name}[{check}]"), path)
+        return [RecoveryRule(name=f"{name}[{check}]", check=check, **fields) for check in matching]
+
+
+def _options(raw: Json) -> dict[str, Json]:
+    if raw is None:
+        return {}
+    return raw if isinstance(raw, dict) else {SCALAR: raw}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Make plain numbers of durations and shares: from here on, nobody needs to know how they were written."""
+    return {key: float(value) if isinstance(value, float) else value for key, value in values.items()}

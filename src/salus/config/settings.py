@@ -1,0 +1,65 @@
+"""The frozen tree that a config becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from salus.config.sources import Sources
+from salus.errors import Problem
+from salus.model import CheckSpec, Limits, RecoveryRule, ServiceSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """The agent itself.
+
+    Attributes:
+        host: address to listen on.
+        port: port to listen on; 0 lets the system choose.
+        state_dir: folder of the ledger and the service logs, absolute.
+        store: ``sqlite`` or ``memory``.
+        environment: a word for people.
+        show_details: ``never``, ``when_authorized`` or ``always``.
+        log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
+        keep_events: seconds that the ledger keeps events.
+        keep_observations: seconds that looks are kept.
+        observe_every: seconds between two looks of one check that are kept.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    state_dir: Path
+    store: str = "sqlite"
+    environment: str = "production"
+    show_details: str = "when_authorized"
+    log_level: str = "info"
+    keep_events: float = 90 * 86400.0
+    keep_observations: float = 7 * 86400.0
+    observe_every: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole config. Kinds are still names, their options raw data; ``app`` makes objects of them.
+
+    Attributes:
+        agent: the agent itself.
+        services: by name, in the order of the file.
+        checks: by name, in the order of the file.
+        rules: in the order of the file; one with tags stands here once per check.
+        limits: the blast radius.
+        sources: the place of every key, for problems found later.
+        files: the files it came from.
+        warnings: what is allowed and seldom meant.
+    """
+
+    agent: AgentSettings
+    services: Mapping[str, ServiceSpec]
+    checks: Mapping[str, CheckSpec]
+    rules: tuple[RecoveryRule, ...]
+    limits: Limits
+    sources: Sources
+    files: tuple[Path, ...] = ()
+    warnings: tuple[Problem, ...] = ()
