@@ -1,0 +1,200 @@
+"""The health endpoints, as a pure ASGI app.
+
+An answer is written at most once per second, per change of the truth and per way of asking, and then served from
+bytes. Nothing here runs a check, so nobody can hurt the application by asking.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from salus.clock import SystemClock
+from salus.ports import Clock, Control, Heartbeat, View
+from salus.surfaces import documents
+from salus.surfaces.documents import Details, Facts, Probe
+from salus.surfaces.http import (
+    TEXT,
+    Receive,
+    Refused,
+    Response,
+    Scope,
+    Send,
+    header,
+    negotiate,
+    not_allowed,
+    read_body,
+)
+
+PROBES = {
+    "/health": Probe.HEALTH,
+    "/healthz": Probe.HEALTH,
+    "/livez": Probe.LIVE,
+    "/health/live": Probe.LIVE,
+    "/readyz": Probe.READY,
+    "/health/ready": Probe.READY,
+    "/startupz": Probe.STARTED,
+    "/health/started": Probe.STARTED,
+}
+CHECKS = "/health/checks/"
+PING = "/ping/"
+_READING = "GET, HEAD"
+_PINGING = "GET, HEAD, POST"
+_KEPT_ANSWERS = 256
+_LONGEST_QUERY = 4096
+_PING_BODY = 1024
+_OFF = frozenset({"0", "false", "no", "off"})
+
+# (path, query, accept): one way of asking.
+_Asked = tuple[str, bytes, bytes]
+
+
+class HealthApp:
+    """Answers ``/health``, ``/livez``, ``/readyz``, ``/startupz`` and their aliases, single checks, and pings."""
+
+    def __init__(
+        self, view: View, control: Control | None, *, details: bool | None = None, clock: Clock | None = None
+    ) -> None:
+        """Serve a view.
+
+        Args:
+            view: the truth.
+            control: takes the pings of jobs; None answers them with 404.
+            details: True tells everything, False the bare status; None does as ``show_details`` says.
+            clock: time; the system's unless told otherwise.
+        """
+        self._view = view
+        self._control = control
+        self._details = details
+        self._clock = clock or SystemClock()
+        self._stamp: tuple[int, datetime] | None = None
+        self._by_question: dict[object, Response] = {}
+        self._by_variant: dict[object, Response] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        now = self._clock.now()
+        try:
+            response = await self._answer(scope, receive, now)
+        except Refused as refused:
+            response = refused.response()
+        await response.send(send, now, head=scope["method"] == "HEAD")
+
+    def knows(self, path: str) -> bool:
+        """Tell whether a path is one of ours."""
+        return path in PROBES or path.startswith((CHECKS, PING))
+
+    async def _answer(self, scope: Scope, receive: Receive, now: datetime) -> Response:
+        path, method = scope["path"], scope["method"]
+        if path.startswith(PING):
+            return await self._ping(path.removeprefix(PING), method, receive, now)
+        if not self.knows(path):
+            raise Refused(404, f"there is nothing at {path[:200]}", f"try one of {', '.join(PROBES)}")
+        if method not in ("GET", "HEAD"):
+            raise not_allowed(method, path[:200], _READING)
+        asked = (path, scope["query_string"], header(scope, b"accept"))
+        self._forget_what_is_old(now)
+        if kept := self._by_question.get(asked):
+            return kept
+        response = self._respond(asked, now)
+        _keep(self._by_question, asked, response)
+        return response
+
+    def _forget_what_is_old(self, now: datetime) -> None:
+        stamp = (self._view.version, now.replace(microsecond=0))
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._by_question.clear()
+            self._by_variant.clear()
+
+    def _respond(self, asked: _Asked, now: datetime) -> Response:
+        path, query, accept = asked
+        verbose, exclude = _parse(query)
+        media = negotiate(accept, documents.VERBOSE_OFFERS if verbose else documents.OFFERS)
+        name = path.removeprefix(CHECKS) if path.startswith(CHECKS) else None
+        variant = (PROBES.get(path, name), media, verbose, exclude)
+        response = self._by_variant.get(variant)
+        if response is None:
+            if name is None:
+                response = documents.render(self._facts(PROBES[path], exclude, now), media, verbose=verbose)
+            else:
+                response = self._one_check(name, media, exclude, verbose=verbose)
+            _keep(self._by_variant, variant, response)
+        return response
+
+    def _one_check(self, name: str, media: str, exclude: frozenset[str], *, verbose: bool) -> Response:
+        if exclude:
+            raise Refused(400, "exclude makes no sense for one check", f"ask for {CHECKS}{name[:200]} alone")
+        report = self._view.check(name)
+        if report is None:
+            raise Refused(404, f"there is no check {name[:200]!r}", "salus status lists the checks")
+        return documents.render_check(report, media, self._told(), verbose=verbose)
+
+    def _facts(self, probe: Probe, exclude: frozenset[str], now: datetime) -> Facts:
+        if unknown := sorted(name for name in exclude if self._view.check(name) is None):
+            names = ", ".join(repr(name[:200]) for name in unknown[:5])
+            raise Refused(400, f"there is no check {names} to exclude", "salus status lists the checks")
+        return Facts(
+            probe=probe,
+            now=now,
+            agent=self._view.agent(),
+            overall=self._view.overall(exclude),
+            checks=[
+                report
+                for report in self._view.checks()
+                if report.spec.name not in exclude and (probe is not Probe.LIVE or report.spec.liveness)
+            ],
+            excluded=exclude,
+            details=self._told(),
+        )
+
+    def _told(self) -> Details:
+        if self._details is not None:
+            return Details.ALL if self._details else Details.NAMES
+        # This version knows no tokens, so over the network nobody is authorized.
+        return {"always": Details.ALL, "never": Details.NONE}.get(self._view.agent().show_details, Details.NAMES)
+
+    async def _ping(self, rest: str, method: str, receive: Receive, now: datetime) -> Response:
+        slug, _, how = rest.partition("/")
+        if not slug or "/" in how:
+            raise Refused(
+                404, f"there is nothing at {PING}{rest[:200]}", f"use {PING}<slug>[/start|/fail|/<exit code>]"
+            )
+        if method not in _PINGING.split(", "):
+            raise not_allowed(method, PING + rest[:200], _PINGING)
+        signal, exit_code = _signal(how)
+        message = (await read_body(receive, _PING_BODY)).decode("utf-8", "replace") if method == "POST" else ""
+        heartbeat = Heartbeat(slug=slug, at=now, signal=signal, exit_code=exit_code, message=message)
+        if self._control is None or not self._control.beat(heartbeat):
+            remedy = f"add a check: {{heartbeat: {{slug: {slug[:100]}}}}}"
+            raise Refused(404, f"no check listens to {slug[:100]!r}", remedy)
+        return Response(200, TEXT, b"OK\n")
+
+
+def _signal(how: str) -> tuple[str, int | None]:
+    if how in ("", "start", "fail"):
+        return how or "ok", None
+    if how.isascii() and how.isdigit() and len(how) <= 3 and int(how) <= 255:
+        return "exit", int(how)
+    raise Refused(
+        400, f"{how[:100]!r} is neither start, fail nor an exit code", "an exit code is a number from 0 to 255"
+    )
+
+
+def _parse(query: bytes) -> tuple[bool, frozenset[str]]:
+    if len(query) > _LONGEST_QUERY:
+        raise Refused(400, f"the query is longer than {_LONGEST_QUERY} bytes", "exclude fewer checks")
+    verbose, exclude = False, set()
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name == "verbose":
+            verbose = value.lower() not in _OFF
+        elif name == "exclude":
+            exclude.add(value)
+    return verbose, frozenset(exclude)
+
+
+def _keep(answers: dict[object, Response], key: object, response: Response) -> None:
+    if len(answers) < _KEPT_ANSWERS:
+        answers[key] = response

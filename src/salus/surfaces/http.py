@@ -1,0 +1,154 @@
+"""The little of HTTP and ASGI that our two apps share: requests, responses, problems, and what ``Accept`` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, Protocol, TypeAlias
+
+from salus.model import Json
+from salus.surfaces import wire
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+JSON = "application/json"
+HEALTH_JSON = "application/health+json"
+TEXT = "text/plain"
+PROBLEM = "application/problem+json"
+LINES = "application/x-ndjson"
+_CHARSETS = {TEXT: "; charset=utf-8"}
+
+
+class App(Protocol):
+    """An ASGI application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, ready to be sent as often as one likes."""
+
+    code: int
+    media: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send: Send, now: datetime, *, head: bool = False) -> None:
+        """Send it; to HEAD without its body, and with the length the body would have."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.code,
+                "headers": [
+                    *basic_headers(self.media, now),
+                    (b"content-length", str(len(self.body)).encode()),
+                    *self.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+def basic_headers(media: str, now: datetime) -> list[tuple[bytes, bytes]]:
+    """Return the headers of every answer: nothing of ours may be kept by a cache, or run by a browser."""
+    return [
+        (b"date", format_datetime(now, usegmt=True).encode()),
+        (b"content-type", (media + _CHARSETS.get(media, "")).encode()),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Accept"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+
+
+def json_response(value: Json, code: int = 200) -> Response:
+    """Answer with JSON."""
+    return Response(code, JSON, wire.encode(value) + b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
+    """A request that is answered with a problem."""
+
+    code: int
+    detail: str
+    remedy: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """Return the problem as an answer."""
+        headers = tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
+        return Response(
+            self.code, PROBLEM, wire.encode(wire.problem(self.code, self.detail, self.remedy)) + b"\n", headers
+        )
+
+
+def not_allowed(method: str, path: str, allowed: str) -> Refused:
+    """Refuse a method, and say which ones there are."""
+    return Refused(405, f"{path} does not answer {method[:32]}", f"use {allowed}", {"Allow": allowed})
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """Return a request header (its parts joined), or nothing."""
+    return b", ".join(value for key, value in scope["headers"] if key == name)
+
+
+def negotiate(accept: bytes, offers: Sequence[str]) -> str:
+    """Choose what to answer with (RFC 9110, 12.5.1).
+
+    1. The most specific range that matches an offer gives its weight; no ``Accept`` weighs everything 1.
+    2. The heaviest offer wins; among equals the one offered first.
+
+    Raises:
+        Refused: 406, nothing on offer is acceptable.
+    """
+    ranges = [_range(part) for part in accept.decode("latin-1")[:4096].split(",") if part.strip()]
+    if not ranges:
+        return offers[0]
+    weights = {offer: _weight(offer, ranges) for offer in offers}
+    best = max(offers, key=lambda offer: weights[offer])
+    if weights[best] <= 0:
+        raise Refused(406, f"{accept.decode('latin-1')[:200]} is not on offer", f"ask for {', '.join(offers)}")
+    return best
+
+
+def _range(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip() for piece in part.split(";"))
+    weight = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                weight = min(1.0, max(0.0, float(value)))
+            except ValueError:
+                weight = 0.0
+    return media.lower(), weight
+
+
+def _weight(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
+    whole = offer.partition("/")[0] + "/*"
+    for wanted in (offer, whole, "*/*"):
+        for media, weight in ranges:
+            if media == wanted:
+                return weight
+    return 0.0
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read at most ``limit`` bytes of the body, and let the rest go by."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        part: bytes = message.get("body", b"")
+        body = (body + part)[:limit]
+        if not message.get("more_body") or len(body) >= limit:
+            return body

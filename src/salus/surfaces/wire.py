@@ -1,0 +1,265 @@
+"""Nouns as JSON: what the control socket says and what ``--json`` prints.
+
+Seconds are numbers, instants RFC 3339 in UTC. The raw options of checks, actions and services never leave the process:
+a secret may stand in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import msgspec
+
+from salus.errors import ConfigError, ConflictError, NotFoundError, Problem, SalusError
+from salus.model import (
+    AgentInfo,
+    CheckReport,
+    Event,
+    Json,
+    Metric,
+    Observation,
+    Overall,
+    RecoveryRecord,
+    RuleReport,
+    ServiceStatus,
+    StepRecord,
+)
+from salus.ports import View
+
+
+def encode(value: object) -> bytes:
+    """Write JSON: compact, in the order given."""
+    return msgspec.json.encode(value)
+
+
+def pretty(value: object) -> str:
+    """Write JSON for a person: indented, in the order given."""
+    return msgspec.json.format(encode(value), indent=2).decode()
+
+
+def instant(at: datetime | None) -> str | None:
+    """Write an instant as RFC 3339 in UTC, to the microsecond where it has them: ``2026-01-02T03:04:05.678901Z``."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+# ── What is there ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def status(view: View, now: datetime) -> dict[str, Json]:
+    """Write everything a person wants to know at one glance."""
+    return {
+        "agent": agent(view.agent(), now),
+        "overall": overall(view.overall()),
+        "checks": [check(report) for report in view.checks()],
+        "services": [service(one) for one in view.services()],
+        "rules": [rule(report) for report in view.rules()],
+        "recoveries": [recovery(record) for record in view.recoveries()],
+    }
+
+
+def agent(info: AgentInfo, now: datetime) -> dict[str, Json]:
+    """Write who is speaking."""
+    return {
+        "version": info.version,
+        "hostname": info.hostname,
+        "pid": info.pid,
+        "started_at": instant(info.started_at),
+        "uptime": max(0.0, (now - info.started_at).total_seconds()),
+        "environment": info.environment,
+        "healing_off": info.healing_off,
+        "problems": list(info.problems),
+    }
+
+
+def overall(whole: Overall) -> dict[str, Json]:
+    """Write all checks in one word."""
+    return {
+        "status": whole.status,
+        "message": whole.message,
+        "ready": whole.ready,
+        "live": whole.live,
+        "started": whole.started,
+        "culprits": list(whole.culprits),
+    }
+
+
+def metrics(numbers: Mapping[str, Metric]) -> dict[str, Json]:
+    """Write numbers with their units."""
+    return {name: {"value": metric.value, "unit": metric.unit} for name, metric in numbers.items()}
+
+
+def observation(look: Observation) -> dict[str, Json]:
+    """Write one look."""
+    return {
+        "status": look.status,
+        "message": look.message,
+        "at": instant(look.at),
+        "duration": look.duration,
+        "metrics": metrics(look.metrics),
+        "metadata": dict(look.metadata),
+    }
+
+
+def check(report: CheckReport) -> dict[str, Json]:
+    """Write a check: what it is, what is believed, and the last look."""
+    spec, state = report.spec, report.state
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "status": state.status,
+        "since": instant(state.since),
+        "message": state.last.message if state.last else "",
+        "last_checked": instant(state.last.at) if state.last else None,
+        "duration": state.last.duration if state.last else None,
+        "critical": spec.critical,
+        "liveness": spec.liveness,
+        "healing": report.healing,
+        "flapping": state.flapping,
+        "failing_since": instant(state.failing_since),
+        "consecutive_failures": state.consecutive_failures,
+        "consecutive_successes": state.consecutive_successes,
+        "interval": spec.interval,
+        "timeout": spec.timeout,
+        "service": spec.service,
+        "depends_on": list(spec.depends_on),
+        "tags": list(spec.tags),
+        "description": spec.description,
+        "metrics": metrics(state.last.metrics) if state.last else {},
+        "metadata": dict(state.last.metadata) if state.last else {},
+    }
+
+
+def service(one: ServiceStatus) -> dict[str, Json]:
+    """Write a service."""
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "state": one.state,
+        "wanted": one.wanted,
+        "since": instant(one.since),
+        "pid": one.pid,
+        "starts": one.starts,
+        "message": one.message,
+    }
+
+
+def rule(report: RuleReport) -> dict[str, Json]:
+    """Write a rule: its bounds, what is spent of them, and why it last did not act."""
+    rule_, state, refusal = report.rule, report.state, report.refusal
+    cooling = state.last_finished + timedelta(seconds=rule_.cooldown_period) if state.last_finished else None
+    return {
+        "name": rule_.name,
+        "check": rule_.check,
+        "enabled": rule_.enabled,
+        "trigger_on": rule_.trigger_on,
+        "min_failure_count": rule_.min_failure_count,
+        "actions": [action.kind for action in rule_.actions],
+        "attempts": state.attempts,
+        "max_recovery_attempts": rule_.max_recovery_attempts,
+        "cooldown_period": rule_.cooldown_period,
+        "cooldown_until": instant(cooling),
+        "exhausted_since": instant(state.exhausted_since),
+        "half_open_tries": state.half_open_tries,
+        "last_started": instant(state.last_started),
+        "last_finished": instant(state.last_finished),
+        "last_outcome": state.last_outcome,
+        "last_refusal": {"reason": refusal.reason, "detail": refusal.detail, "until": instant(refusal.until)}
+        if refusal
+        else None,
+    }
+
+
+# ── What happened ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def step(record: StepRecord) -> dict[str, Json]:
+    """Write one rung that was tried."""
+    return {
+        "position": record.position,
+        "action": record.action,
+        "result": record.result,
+        "message": record.message,
+        "started_at": instant(record.started_at),
+        "duration": record.duration,
+        "verified": record.verified,
+        "evidence": dict(record.evidence),
+    }
+
+
+def recovery(record: RecoveryRecord) -> dict[str, Json]:
+    """Write one recovery with its steps."""
+    return {
+        "id": record.id,
+        "rule": record.rule,
+        "check": record.check,
+        "targets": list(record.targets),
+        "attempt": record.attempt,
+        "trigger": record.trigger,
+        "failing_since": instant(record.failing_since),
+        "decided_at": instant(record.decided_at),
+        "started_at": instant(record.started_at),
+        "finished_at": instant(record.finished_at),
+        "outcome": record.outcome,
+        "message": record.message,
+        "initiation": record.initiation,
+        "duration": record.duration,
+        "half_open": record.half_open,
+        "manual": record.manual,
+        "steps": [step(one) for one in record.steps],
+        "evidence": dict(record.evidence),
+    }
+
+
+def event(happened: Event) -> dict[str, Json]:
+    """Write one event; what does not apply to it is left out."""
+    written: dict[str, Json] = {
+        "id": happened.id,
+        "at": instant(happened.at),
+        "kind": happened.kind,
+        "message": happened.message,
+    }
+    for name in ("check", "rule", "service", "recovery", "action", "old", "new", "reason"):
+        if (value := getattr(happened, name)) is not None:
+            written[name] = value
+    if happened.data:
+        written["data"] = dict(happened.data)
+    return written
+
+
+# ── What went wrong ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def problem(code: int, detail: str, remedy: str | None = None) -> dict[str, Json]:
+    """Write a problem of RFC 9457, with its remedy."""
+    told: dict[str, Json] = {
+        "type": "about:blank",
+        "title": HTTPStatus(code).phrase,
+        "status": code,
+        "detail": detail,
+    }
+    if remedy:
+        told["remedy"] = remedy
+    return told
+
+
+def failure(error: SalusError) -> dict[str, Json]:
+    """Write an error of ours as a problem: 404 not found, 409 conflict, 422 bad config, 500 the rest."""
+    if isinstance(error, ConfigError):
+        count = len(error.problems)
+        told = problem(422, f"the config has {count} problem{'s' if count != 1 else ''}", "salus validate shows them")
+        return {**told, "problems": [_config_problem(one) for one in error.problems]}
+    code = 404 if isinstance(error, NotFoundError) else 409 if isinstance(error, ConflictError) else 500
+    return problem(code, str(error), error.remedy)
+
+
+def _config_problem(one: Problem) -> Json:
+    return {
+        "file": one.file,
+        "line": one.line,
+        "column": one.column,
+        "path": one.path,
+        "what": one.what,
+        "remedy": one.remedy,
+    }

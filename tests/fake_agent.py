@@ -1,0 +1,267 @@
+"""A view and a control that say what a test wants them to say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from salus.errors import NotFoundError
+from salus.model import (
+    ActionSpec,
+    AgentInfo,
+    CheckReport,
+    CheckSpec,
+    CheckState,
+    Event,
+    Metric,
+    Observation,
+    Outcome,
+    Overall,
+    RecoveryRecord,
+    RecoveryRule,
+    Refusal,
+    RefusalReason,
+    RuleReport,
+    RuleState,
+    ServiceState,
+    ServiceStatus,
+    Status,
+    StepRecord,
+    StepResult,
+)
+from salus.ports import Heartbeat, Subscriber
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class FixedClock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    boottime = monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+
+def look(status: Status, message: str = "", ago: float = 4, **facts: Any) -> Observation:
+    return Observation(status=status, message=message, at=NOW - timedelta(seconds=ago), duration=0.012, **facts)
+
+
+def check(
+    name: str,
+    status: Status = Status.HEALTHY,
+    message: str = "",
+    *,
+    healing: bool = False,
+    since: float = 3600,
+    metrics: Mapping[str, Metric] | None = None,
+    **spec: Any,
+) -> CheckReport:
+    last = None if status is Status.UNKNOWN and not message else look(status, message, metrics=metrics or {})
+    state = CheckState(status=status, since=NOW - timedelta(seconds=since) if last else None, last=last)
+    return CheckReport(spec=CheckSpec(name=name, kind=spec.pop("kind", "http"), **spec), state=state, healing=healing)
+
+
+WEB = check("web", Status.UNHEALTHY, "expected status 200, got 500", critical=True, since=125, service="web")
+DISK = check("disk", message="62% free", kind="disk", metrics={"free_ratio": Metric(0.62, "ratio"), "files": Metric(7)})
+API = check("api", Status.DEGRADED, "812 ms, expected below 500 ms", liveness=True)
+NEW = check("new", Status.UNKNOWN)
+
+
+@dataclass
+class FakeView:
+    """The truth, as a list."""
+
+    reports: list[CheckReport] = field(default_factory=lambda: [API, DISK, WEB])
+    show_details: str = "when_authorized"
+    version: int = 1
+    asked: int = 0
+    ready: bool | None = None
+    service_list: list[ServiceStatus] = field(default_factory=list)
+    rule_list: list[RuleReport] = field(default_factory=list)
+    running: list[RecoveryRecord] = field(default_factory=list)
+    info: AgentInfo = field(
+        default_factory=lambda: AgentInfo(
+            version="0.1.0",
+            hostname="host",
+            pid=4242,
+            started_at=NOW - timedelta(hours=3, minutes=12),
+            environment="test",
+        )
+    )
+
+    def agent(self) -> AgentInfo:
+        return replace(self.info, show_details=self.show_details)
+
+    def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
+        self.asked += 1
+        counted = [report for report in self.reports if report.spec.name not in exclude]
+        bad = [report for report in counted if report.state.status is not Status.HEALTHY]
+        worst = Status.HEALTHY
+        if bad:
+            down = any(one.spec.critical and one.state.status is Status.UNHEALTHY for one in bad)
+            worst = Status.UNHEALTHY if down else Status.DEGRADED
+        names = tuple(report.spec.name for report in bad)
+        return Overall(
+            status=worst,
+            message=f"{len(bad)} of {len(counted)} checks need attention: {', '.join(names)}" if bad else "all is well",
+            ready=worst is not Status.UNHEALTHY if self.ready is None else self.ready,
+            live=not any(one.spec.liveness and one.state.status is Status.UNHEALTHY for one in counted),
+            started=all(one.state.last for one in counted),
+            culprits=names,
+        )
+
+    def checks(self) -> Sequence[CheckReport]:
+        return self.reports
+
+    def check(self, name: str) -> CheckReport | None:
+        return next((report for report in self.reports if report.spec.name == name), None)
+
+    def services(self) -> Sequence[ServiceStatus]:
+        return self.service_list
+
+    def rules(self) -> Sequence[RuleReport]:
+        return self.rule_list
+
+    def recoveries(self) -> Sequence[RecoveryRecord]:
+        return self.running
+
+
+WEB_SERVICE = ServiceStatus(
+    name="web",
+    kind="process",
+    state=ServiceState.RUNNING,
+    since=NOW - timedelta(seconds=120),
+    pid=777,
+    starts=2,
+    incarnation="x",
+)
+
+RECOVERY = RecoveryRecord(
+    id="01A",
+    rule="web",
+    check="web",
+    targets=("service:web",),
+    attempt=2,
+    trigger="expected status 200, got 500",
+    failing_since=NOW - timedelta(seconds=6),
+    decided_at=NOW - timedelta(seconds=5),
+    started_at=NOW - timedelta(seconds=5),
+    finished_at=NOW - timedelta(seconds=3),
+    outcome=Outcome.RECOVERED,
+    message="healthy after restart_service",
+    initiation=0.002,
+    duration=1.94,
+    steps=(
+        StepRecord(position=1, action="log", result=StepResult.OK, started_at=NOW - timedelta(seconds=5)),
+        StepRecord(
+            position=2,
+            action="restart_service",
+            result=StepResult.OK,
+            message="web restarted, pid 778",
+            started_at=NOW - timedelta(seconds=5),
+            duration=0.34,
+            verified=True,
+        ),
+    ),
+    evidence={"last_output": ["Traceback (most recent call last):", "MemoryError"]},
+)
+
+WEB_RULE = RuleReport(
+    rule=RecoveryRule(
+        name="web",
+        check="web",
+        actions=(ActionSpec(kind="log"), ActionSpec(kind="restart_service", options={"token": "do-not-tell"})),
+    ),
+    state=RuleState(
+        rule="web",
+        attempts=2,
+        last_started=NOW - timedelta(seconds=20),
+        last_finished=NOW - timedelta(seconds=18),
+        last_outcome=Outcome.NOT_RECOVERED,
+    ),
+    refusal=Refusal(
+        rule="web",
+        check="web",
+        reason=RefusalReason.COOLING_DOWN,
+        detail="the last attempt ended 18 s ago",
+        until=NOW + timedelta(seconds=42),
+    ),
+)
+
+
+@dataclass
+class FakeControl:
+    """Writes down what was asked; ``error`` is what every call raises."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    beats: list[Heartbeat] = field(default_factory=list)
+    slugs: frozenset[str] = frozenset({"backup"})
+    error: Exception | None = None
+
+    def _take(self, what: str, name: str, known: str = "web") -> None:
+        self.asked.append((what, name))
+        if self.error:
+            raise self.error
+        if name not in (known, ""):
+            message = f"there is no {what} {name!r}"
+            raise NotFoundError(message, remedy=f"known is {known}")
+
+    async def check_now(self, name: str) -> Observation:
+        self._take("check_now", name)
+        return look(Status.HEALTHY, "200 OK", ago=0)
+
+    async def heal(self, rule: str) -> RecoveryRecord:
+        self._take("heal", rule)
+        return RECOVERY
+
+    async def reset(self, rule: str) -> None:
+        self._take("reset", rule)
+
+    async def start_service(self, name: str) -> ServiceStatus:
+        self._take("start_service", name)
+        return WEB_SERVICE
+
+    async def stop_service(self, name: str) -> ServiceStatus:
+        self._take("stop_service", name)
+        return replace(WEB_SERVICE, state=ServiceState.STOPPED, wanted=False, pid=None)
+
+    async def restart_service(self, name: str) -> ServiceStatus:
+        self._take("restart_service", name)
+        return WEB_SERVICE
+
+    async def reload(self) -> str:
+        self._take("reload", "")
+        return "1 check changed"
+
+    def beat(self, heartbeat: Heartbeat) -> bool:
+        self.beats.append(heartbeat)
+        return heartbeat.slug in self.slugs
+
+
+class Bus:
+    """Hands events to whoever subscribed."""
+
+    def __init__(self) -> None:
+        self.subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        self.subscribers.append(subscriber)
+        return lambda: self.subscribers.remove(subscriber)
+
+    def tell(self, event: Event) -> None:
+        for subscriber in self.subscribers:
+            subscriber(event)
