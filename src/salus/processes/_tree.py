@@ -1,0 +1,264 @@
+"""Find everything that stems from one start, and kill it: the group, the session, the marked and their descendants.
+
+A pid is only a hint. Before a signal goes out the process is held by a pidfd and proven, through that, to be the one
+that was found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from salus.processes import _proc
+from salus.processes._child import Child
+from salus.processes._command import MARK
+from salus.processes._reaper import is_subreaper, reap_orphans
+
+_ROUNDS = 20
+_ROUND_TIMEOUT = 2.0
+_SCAN_TIMEOUT = 5.0
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A process that carries our mark.
+
+    Attributes:
+        pid: its number at that moment.
+        start_ticks: when it started.
+        kind: ``service``, ``check`` or ``action``.
+        name: of that service, check or action.
+        leader: it leads a session, as every process does that Salus started itself.
+        launch: which start it stems from; empty when it has dropped that.
+        session: the session it is in.
+    """
+
+    pid: int
+    start_ticks: int
+    kind: str
+    name: str
+    leader: bool
+    launch: str = ""
+    session: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whom to look for.
+
+    Attributes:
+        mark: the value of ``SALUS_CHILD`` that they carry.
+        launch: only those of this start; None for those of every start.
+        spare: none of this start; empty spares nobody.
+        session: number of the session their leader opened, 0 when that is not known.
+    """
+
+    mark: str
+    launch: str | None = None
+    spare: str = ""
+    session: int = 0
+
+    @classmethod
+    def of(cls, child: Child, environment: dict[str, str]) -> Family:
+        """Return everything that stems from this very start."""
+        return cls(environment.get(MARK, ""), launch=child.launch, session=child.pid)
+
+    def has(self, marks: _proc.Marks | None) -> bool:
+        """Tell whether a process with these marks belongs to it."""
+        if marks is None or marks.mark != self.mark or (self.spare and marks.launch == self.spare):
+            return False
+        return self.launch is None or marks.launch == self.launch
+
+
+def find_marked(state_id: str, kind: str | None = None, name: str | None = None) -> list[Found]:
+    """Return the living processes that carry our mark, oldest first. Sees those of the same user, as root all.
+
+    Reads all of ``/proc``: a few milliseconds for some hundred processes.
+    """
+    found: list[Found] = []
+    for pid in _proc.pids():
+        marks = _proc.marks(pid)
+        if marks is None or pid == os.getpid():
+            continue
+        theirs, _, rest = marks.mark.partition(":")
+        its_kind, _, its_name = rest.partition(":")
+        if theirs != state_id or (kind is not None and its_kind != kind) or (name is not None and its_name != name):
+            continue
+        stat = _proc.stat(pid)
+        if stat and stat.state not in "ZX":
+            leader = stat.session == pid
+            found.append(Found(pid, stat.start_ticks, its_kind, its_name, leader, marks.launch, stat.session))
+    return sorted(found, key=lambda each: (each.start_ticks, each.pid))
+
+
+async def leftovers(family: Family, leader: Child | None) -> bool:
+    """Tell whether anything of the family may still live, after its leader ended. Cheap where that can be had cheaply.
+
+    Where Salus is the subreaper, whatever outlives a child of ours has been handed to us before we hear of the child's
+    end: so one look at our own children is enough. Elsewhere it takes a look at every process.
+    """
+    if leader is not None and leader.own and is_subreaper():
+        return any(_belongs(pid, family) for pid in _proc.children())
+    return bool(await _aside(lambda: _members(family, ())))
+
+
+async def kill_family(family: Family, leader: Child | None = None) -> list[int]:
+    """Kill all of the family, again and again until none is left.
+
+    Args:
+        family: whom.
+        leader: the child that leads it, if it is known; it goes first, with its group.
+
+    Returns:
+        The processes that are still there after the last round: empty unless the kernel cannot let go of them.
+    """
+    seen: set[int] = set()
+    for _ in range(_ROUNDS):
+        if leader is not None:
+            leader.signal_group(signal.SIGKILL)
+        roots = (leader.pid,) if leader is not None and leader.running else ()
+        members = await _aside(lambda roots=roots: _members(family, roots))  # type: ignore[misc]
+        held = [pidfd for member in members if (pidfd := _hold(member)) is not None]
+        try:
+            for pidfd in held:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            await _gone(held, _ROUND_TIMEOUT)
+        finally:
+            for pidfd in held:
+                os.close(pidfd)
+        if leader is not None and leader.running:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ROUND_TIMEOUT):
+                    await leader.wait()
+        reap_orphans()
+        if not members and (leader is None or not leader.running):
+            return []
+        seen = {member.pid for member in members}
+        if leader is not None and leader.running:
+            seen.add(leader.pid)
+        if seen and not held and (leader is None or not leader.running):
+            continue
+    return sorted(pid for pid in seen if _proc.start_ticks(pid) is not None)
+
+
+async def signal_family(family: Family, number: int) -> None:
+    """Send one signal to every living member."""
+    for member in await _aside(lambda: _members(family, ())):
+        pidfd = _hold(member)
+        if pidfd is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(pidfd, number)
+            os.close(pidfd)
+
+
+# ── Who belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _members(family: Family, roots: Iterable[int]) -> list[_proc.Stat]:
+    """Return the living members: those that carry the mark, those of the session, and the descendants of all these.
+
+    Args:
+        family: whom.
+        roots: processes that are held and known to belong to it.
+    """
+    stats = {pid: stat for pid in _proc.pids() if (stat := _proc.stat(pid)) and stat.state not in "ZX"}
+    stats.pop(os.getpid(), None)
+    chosen = {pid for pid in stats if family.has(_proc.marks(pid))} | (set(roots) & stats.keys())
+    sure = bool(chosen & {family.session}) or family.session in roots
+    mine = os.getpid()
+    for pid, stat in stats.items():
+        # The number of a session can be given away once its leader is reaped and its members are gone. So membership
+        # alone convicts only while the leader is held, or when the process was handed to us as its subreaper.
+        if family.session and stat.session == family.session and (sure or (stat.parent == mine and is_subreaper())):
+            marks = _proc.marks(pid)
+            if marks is None or family.has(marks):
+                chosen.add(pid)
+    children: dict[int, list[int]] = {}
+    for pid, stat in stats.items():
+        children.setdefault(stat.parent, []).append(pid)
+    queue = list(chosen)
+    while queue:
+        for pid in children.get(queue.pop(), ()):
+            if pid not in chosen:
+                chosen.add(pid)
+                queue.append(pid)
+    return [stats[pid] for pid in chosen]
+
+
+def _belongs(pid: int, family: Family) -> bool:
+    stat = _proc.stat(pid)
+    if stat is None or stat.state in "ZX":
+        return False
+    return (bool(family.session) and stat.session == family.session) or family.has(_proc.marks(pid))
+
+
+def _hold(member: _proc.Stat) -> int | None:
+    """Open a pidfd and prove, through it, that it is the process that was found; None when it is gone."""
+    try:
+        pidfd = os.pidfd_open(member.pid)
+    except OSError:
+        return None
+    now = _proc.stat(member.pid)
+    if now is not None and (now.start_ticks, now.session) == (member.start_ticks, member.session):
+        return pidfd
+    os.close(pidfd)
+    return None
+
+
+async def _gone(pidfds: list[int], timeout: float) -> None:
+    """Wait until all of them have ended, or the time is up."""
+    loop = asyncio.get_running_loop()
+    left = set(pidfds)
+    done = asyncio.Event()
+
+    def ended(pidfd: int) -> None:
+        loop.remove_reader(pidfd)
+        left.discard(pidfd)
+        if not left:
+            done.set()
+
+    for pidfd in pidfds:
+        loop.add_reader(pidfd, ended, pidfd)
+    try:
+        if left:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await done.wait()
+    finally:
+        for pidfd in left:
+            loop.remove_reader(pidfd)
+
+
+async def _aside(look: Callable[[], _Result]) -> _Result:
+    """Look in a thread of its own: on a host with many processes it takes long, and a dying process can block it."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[_Result] = loop.create_future()
+
+    def tell(result: _Result | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        try:
+            outcome: tuple[_Result | None, Exception | None] = (look(), None)
+        except Exception as error:  # noqa: BLE001 - handed to the caller, in another thread
+            outcome = (None, error)
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(tell, *outcome)
+
+    threading.Thread(target=work, name="salus-proc", daemon=True).start()
+    async with asyncio.timeout(_SCAN_TIMEOUT):
+        return await answer
