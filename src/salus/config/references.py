@@ -6,31 +6,40 @@ from collections.abc import Collection, Iterator, Mapping
 
 from salus.config.sources import Keys, Sources, did_you_mean, known_words
 from salus.errors import Problem
-from salus.model import CheckSpec, Json
+from salus.model import Json
 
 
-def problems(sections: Mapping[str, Json], checks: Mapping[str, CheckSpec], sources: Sources) -> Iterator[Problem]:
+def problems(sections: Mapping[str, Json], sources: Sources) -> Iterator[Problem]:
     """Find what points nowhere, at itself, or round in a circle.
 
+    Reads the tree and not what became of it: a check with a wrong interval still exists, and still points somewhere.
+
     Args:
-        sections: the tree; a name that stands there exists, even if what it means could not be read.
-        checks: the checks that could be read.
+        sections: the tree.
         sources: the places.
     """
-    names = {section: _names(sections.get(section)) for section in ("checks", "services")}
-    for check in checks.values():
-        path = ("checks", check.name)
-        if check.service is not None and check.service not in names["services"]:
-            yield _unknown("service", check.service, names["services"], (*path, "service"), sources)
-        for index, other in enumerate(check.depends_on):
-            if other not in names["checks"]:
-                yield _unknown("check", other, names["checks"], (*path, "depends_on", index), sources)
-    yield from _rules(sections.get("rules"), names["checks"], sources)
-    yield from _cycles(checks, sources)
+    checks, services = _entries(sections.get("checks")), _entries(sections.get("services"))
+    dependencies: dict[str, list[tuple[int, str]]] = {}
+    for name, check in checks.items():
+        path = ("checks", name)
+        service = check.get("service")
+        if isinstance(service, str) and service not in services:
+            yield _unknown("service", service, services, (*path, "service"), sources)
+        listed = check.get("depends_on")
+        others = enumerate(listed) if isinstance(listed, list) else ()
+        dependencies[name] = [(index, other) for index, other in others if isinstance(other, str)]
+        for index, other in dependencies[name]:
+            if other not in checks:
+                yield _unknown("check", other, checks, (*path, "depends_on", index), sources)
+    yield from _rules(_entries(sections.get("rules")), checks, sources)
+    yield from _cycles(dependencies, sources)
 
 
-def _names(section: Json) -> Collection[str]:
-    return section.keys() if isinstance(section, dict) else ()
+def _entries(section: Json) -> Mapping[str, Mapping[str, Json]]:
+    """Return what stands under each name; nothing where that is no mapping."""
+    if not isinstance(section, dict):
+        return {}
+    return {name: entry if isinstance(entry, dict) else {} for name, entry in section.items()}
 
 
 def _unknown(noun: str, name: str, known: Collection[str], path: Keys, sources: Sources) -> Problem:
@@ -38,43 +47,44 @@ def _unknown(noun: str, name: str, known: Collection[str], path: Keys, sources: 
     return sources.problem(path, f"there is no {noun} {name!r}", remedy, value=True)
 
 
-def _rules(section: Json, checks: Collection[str], sources: Sources) -> Iterator[Problem]:
-    if not isinstance(section, dict):
-        return
-    for name, rule in section.items():
-        if not isinstance(rule, dict) or rule.get("tags") is not None:
+def _rules(rules: Mapping[str, Mapping[str, Json]], checks: Collection[str], sources: Sources) -> Iterator[Problem]:
+    for name, rule in rules.items():
+        if rule.get("tags") is not None:
             continue
         check = rule.get("check")
-        if isinstance(check, str):
-            if check not in checks:
-                yield _unknown("check", check, checks, ("rules", name, "check"), sources)
+        if isinstance(check, str) and check not in checks:
+            yield _unknown("check", check, checks, ("rules", name, "check"), sources)
         elif check is None and name not in checks:
             remedy = did_you_mean(name, checks) or "name the rule after its check, or say check: or tags:"
             yield sources.problem(("rules", name), f"there is no check {name!r}", remedy)
 
 
-def _cycles(checks: Mapping[str, CheckSpec], sources: Sources) -> Iterator[Problem]:
-    """Walk the dependencies depth first (without recursion: a chain may be long); an edge back closes a cycle."""
+def _cycles(dependencies: Mapping[str, list[tuple[int, str]]], sources: Sources) -> Iterator[Problem]:
+    """Walk the dependencies depth first (without recursion: a chain may be long); an edge back closes a circle."""
     done: set[str] = set()
-    for start in checks:
-        trail: list[str] = []
-        pending = [(start, 0)]
+    for start in dependencies:
+        trail: dict[str, int] = {}  # the way here: name -> index of the step that leads on from it
+        pending = [iter([(0, start)])]
         while pending:
-            name, depth = pending.pop()
-            for left in trail[depth:]:
-                done.add(left)
-            del trail[depth:]
+            index, name = next(pending[-1], (-1, ""))
+            if index < 0:
+                pending.pop()
+                if trail:
+                    done.add(trail.popitem()[0])
+                continue
+            if trail:
+                trail[next(reversed(trail))] = index
             if name in trail:
-                yield _cycle([*trail[trail.index(name) :], name], checks, sources)
-            elif name not in done and name in checks:
-                trail.append(name)
-                pending += [(other, depth + 1) for other in reversed(checks[name].depends_on)]
-        done.update(trail)
+                yield _circle(name, trail, sources)
+            elif name not in done and name in dependencies:
+                trail[name] = 0
+                pending.append(iter(dependencies[name]))
 
 
-def _cycle(names: list[str], checks: Mapping[str, CheckSpec], sources: Sources) -> Problem:
-    last, first = names[-2], names[-1]
-    path = ("checks", last, "depends_on", checks[last].depends_on.index(first))
+def _circle(first: str, trail: Mapping[str, int], sources: Sources) -> Problem:
+    way = list(trail)
+    names = [*way[way.index(first) :], first]
+    path = ("checks", way[-1], "depends_on", trail[way[-1]])
     what = f"dependencies go round in a circle: {' -> '.join(names)}"
     return sources.problem(
         path, what, "remove one of them: what fails first must depend on nothing that follows", value=True

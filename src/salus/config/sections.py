@@ -56,7 +56,7 @@ class Builder:
         checks = self._checks(self._named(sections, "checks"), self._shape(DefaultsShape, sections, "defaults"))
         rules = self._rules(self._named(sections, "rules"), checks)
         limits = self._shape(LimitsShape, sections, "limits")
-        self._convert.problems += references.problems(sections, checks, self._sources)
+        self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
         return Settings(
@@ -179,7 +179,7 @@ class Builder:
         known = set(fields_of(shape)) if shape else set()
         kinds = [key for key in raw if key not in known]
         misspelled = [
-            key for key in kinds if nearest(key, known) and (len(kinds) > 1 or not isinstance(raw[key], dict))
+            key for key in kinds if nearest(key, known, 0.75) and (len(kinds) > 1 or not isinstance(raw[key], dict))
         ]
         for key in misspelled:
             self._convert.note((*path, key), f"unknown key {key!r}", did_you_mean(key, known), value=False)

@@ -102,9 +102,9 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f"did you mean {near!r}?" if near else ""
 
 
-def nearest(word: str, known: Collection[str]) -> str:
-    """Return the known word that is nearest to a misspelled one, or an empty string."""
-    matches = get_close_matches(word[:100].lower(), [*known], n=1, cutoff=0.7)
+def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
+    """Return the known word that is nearest to a misspelled one and at least so like it, or an empty string."""
+    matches = get_close_matches(word[:100].lower(), [*known], n=1, cutoff=likeness)
     return matches[0] if matches else ""
 
 
