@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from salus import httpclient
 from salus.actions._facts import fill, one_line, unknown_words, words
 from salus.errors import ActionError
 from salus.model import Effect, Json
@@ -25,8 +26,9 @@ _KEPT = 2048
 class HttpRequest(ActionOptions, frozen=True, kw_only=True):
     """Send one HTTP request, and fail when the answer has another status than expected.
 
-    ``{check}``, ``{status}``, ``{message}``, ``{attempt}``, ``{attempts}``, ``{rule}``, ``{recovery}`` and ``{service}``
-    stand for what they say in the URL (there they are percent-encoded), in ``body`` and in the texts of ``json``.
+    ``{check}``, ``{status}``, ``{message}``, ``{attempt}``, ``{attempts}``, ``{rule}``, ``{recovery}`` and
+    ``{service}`` stand for what they say in the URL (there they are percent-encoded), in ``body`` and in the texts of
+    ``json``. The URL may hold a token, so only its host is ever shown.
 
     Attributes:
         url: ``http://`` or ``https://``.
@@ -56,6 +58,15 @@ class HttpRequest(ActionOptions, frozen=True, kw_only=True):
     ca_file: Path | None = None
     effect: Effect = Effect.CHANGES
 
+    def __rich_repr__(self) -> Any:
+        """Show where it goes, and nothing that may be secret."""
+        yield "method", self.method
+        yield "url", _host(self.url)
+
+    def __repr__(self) -> str:
+        """Show where it goes, and nothing that may be secret."""
+        return f"{type(self).__name__}({self.method} to {_host(self.url)})"
+
     def problems(self) -> list[tuple[str, str]]:
         """Find what cannot be sent."""
         found = [("url", complaint) for complaint in _bad_url(self.url)]
@@ -79,8 +90,6 @@ class HttpRequest(ActionOptions, frozen=True, kw_only=True):
 
     async def run(self, scene: Scene) -> ActionResult:
         """Send it."""
-        from salus import httpclient
-
         known = words(scene)
         body, kind = self._content(known)
         request = httpclient.Request(
@@ -113,9 +122,9 @@ class HttpRequest(ActionOptions, frozen=True, kw_only=True):
             headers["Authorization"] = f"Bearer {self.bearer.reveal()}"
         return tuple(headers.items())
 
-    def _result(self, response: Any) -> ActionResult:
+    def _result(self, response: httpclient.Response) -> ActionResult:
         text = response.body.decode(errors="replace")
-        where = f"{self.method.upper()} {response.url}"
+        where = f"{self.method.upper()} to {_host(self.url)}"
         code = response.status
         if code not in self.status if self.status else not 200 <= code < 300:
             expected = ", ".join(map(str, self.status)) or "200 to 299"
@@ -131,10 +140,14 @@ def _bad_url(url: str) -> list[str]:
         parts = urlsplit(url)
         parts.port  # noqa: B018 -- reading it is what finds a bad one
     except ValueError as error:
-        return [f"{url!r} is not a URL: {error}"]
+        return [f"it is not a URL: {error}"]
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return [f"{parts.scheme or 'the address'} is not http:// or https:// with a host: write it in full"]
     return []
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _filled(value: Any, known: dict[str, str]) -> Any:
