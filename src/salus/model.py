@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 NOTHING: Mapping[str, Json] = {}
 
@@ -464,7 +464,7 @@ class RuleState:
     healthy_since: datetime | None = None
 
     def shifted(self, by: timedelta) -> RuleState:
-        """Return the same state after the wall clock jumped by ``by``, so that every wait lasts as long as it should."""
+        """Return the same state after the wall clock jumped, so that every wait lasts as long as it should."""
 
         def move(instant: datetime | None) -> datetime | None:
             return instant + by if instant else None

@@ -104,7 +104,7 @@ class Site:
 class Tell(Protocol):
     """Write one event."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - an event's optional subjects, each named at the call
         self,
         kind: EventKind,
         *,

@@ -35,7 +35,7 @@ class Nursery:
             self._on_error(task.get_name(), error)
 
     async def stop(self, grace: float) -> list[str]:
-        """Wait ``grace`` seconds for the tasks, cancel the rest, wait as long again; return the names of what is left."""
+        """Wait ``grace`` seconds for the tasks, cancel the rest, wait as long again; return what is left."""
         current = asyncio.current_task()
         if tasks := {task for task in self._tasks if task is not current}:
             _, pending = await asyncio.wait(tasks, timeout=grace)

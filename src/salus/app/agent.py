@@ -1,0 +1,370 @@
+"""The agent: build, start, reload, stop, run. Two of them can live in one process.
+
+Start, in this order, so that nothing acts before it knows its past:
+    lock the state folder -> ledger -> end what a dead Salus left -> doors open -> adopt services -> looks begin
+Stop is bounded: doors close, no new looks, recoveries get a grace period, services stop, the last rows are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+
+import salus
+from salus.app.build import Resolved, resolve
+from salus.app.ledger import Ledger, open_ledger
+from salus.app.notify import Notifier
+from salus.app.parts import make_services, make_units
+from salus.app.reload import Reload
+from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
+from salus.clock import SystemClock
+from salus.config import Settings, load
+from salus.engine.bus import Bus
+from salus.engine.control import EngineControl
+from salus.engine.engine import Engine
+from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.recorder import Recorder
+from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
+from salus.engine.units import CheckUnit
+from salus.engine.view import EngineView
+from salus.errors import ConfigError, SalusError, ServiceError
+from salus.model import CheckState, EventKind, Outcome, RecoveryRecord
+from salus.ports import Clock, Service, ServiceRecord, Site, Snapshot
+from salus.processes import OrphanReaper, become_subreaper, end_marked
+from salus.rules import memory as budget
+from salus.store.lock import Lock
+from salus.surfaces.server import Server
+from salus.tasks import Nursery
+from salus.threads import Threads
+
+_log = logging.getLogger("salus.agent")
+
+GRACE = 10.0
+THREADS = 32
+
+
+class Agent:
+    """Everything of one Salus. ``start`` and ``stop``, or ``run`` until a signal."""
+
+    def __init__(
+        self, settings: Settings, *, config_path: Path | None = None, clock: Clock | None = None, heal: bool = True
+    ) -> None:
+        """Resolve every name; nothing runs yet.
+
+        Args:
+            settings: the config.
+            config_path: where it came from, for reloads.
+            clock: time; the system's unless told otherwise.
+            heal: false watches and never acts.
+
+        Raises:
+            ConfigError: a name or an option in the config is wrong.
+        """
+        self._resolved: Resolved = resolve(settings)
+        self._config_path = config_path
+        self._clock: Clock = clock or SystemClock()
+        self._heal = heal
+        self._services: dict[str, Service] = {}
+        self._heartbeats = HeartbeatBox()
+        self._tasks = Nursery(self._crashed)
+        self._notifier = Notifier()
+        self._reloading = asyncio.Lock()
+        self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
+        self._ledger_trouble = ""
+        self._reload_trouble = ""
+        self.engine: Engine
+        self.view: EngineView
+        self.control: EngineControl
+        self.server = Server()
+
+    @property
+    def settings(self) -> Settings:
+        """Return the config in force."""
+        return self._resolved.settings
+
+    # ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Start everything; on failure everything that was started is stopped again.
+
+        Raises:
+            SalusError: another Salus uses this state folder, or the address is taken.
+        """
+        try:
+            await self._start()
+        except BaseException:  # also when cancelled: nothing may be left running half-way; always raised again
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        agent = self.settings.agent
+        agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = Lock(agent.state_dir / "salus.lock")
+        lock.acquire()
+        self._on_stop("lock", _later(lock.release))
+        ledger = await open_ledger(agent, self._clock.now())
+        self._on_stop("ledger", ledger.store.close)
+        self._ledger_trouble = ledger.trouble
+        self._build_engine(ledger)
+        state_id = self.engine.site.state_id
+        ended = await asyncio.get_running_loop().run_in_executor(None, end_marked, state_id, ("check", "action"))
+        if ended:
+            _log.warning("ended %d processes that an earlier Salus left behind", ended)
+        self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
+        self._close_interrupted(ledger.snapshot)
+        await self.server.start(
+            self.view, self.control, self.engine.bus.subscribe, agent.host, agent.port, agent.state_dir / "salus.sock"
+        )
+        self._on_stop("doors", lambda: self.server.stop(1.0))
+        self._on_stop("services", self._stop_services)
+        self._adopt_services(ledger.snapshot)
+        self._on_stop("engine", self._stop_engine)
+        self.engine.start()
+        self._start_loops(ledger)
+        self._notifier.say("READY=1")
+
+    def _build_engine(self, ledger: Ledger) -> None:
+        agent = self.settings.agent
+        bus = Bus(self._clock)
+        bus.resume_after(ledger.snapshot.last_event_id)
+        recorder = Recorder(ledger.store, self._clock, bus.tell)
+        bus.subscribe(recorder.event)
+        site = Site(
+            clock=self._clock,
+            state_dir=agent.state_dir,
+            state_id=_state_id(agent.state_dir),
+            services=self._services,
+            heartbeats=self._heartbeats,
+            tell=bus.tell,
+            remember=recorder.service,
+            nudge=self._nudge_service,
+        )
+        self._recorder = recorder
+        self._store = ledger.store
+        self.engine = Engine(site, bus, recorder, Threads(THREADS))
+        self.engine.limits = self.settings.limits
+        self.engine.observe_every = agent.observe_every
+        self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
+        self.engine.healer.remember(ledger.snapshot.recent_starts)
+        self._services.update(make_services(self._resolved, site))
+        self._heartbeats.listen(self._resolved.listeners())
+        units = make_units(self._resolved, site, ledger.snapshot)
+        self.engine.replace_units({**units, **self._self_check(units)})
+        self.view = EngineView(self.engine, environment=agent.environment, show_details=agent.show_details)
+        self.control = EngineControl(self.engine, self._heartbeats, self.reload)
+
+    def _self_check(self, units: dict[str, CheckUnit]) -> dict[str, CheckUnit]:
+        if NAME in units:
+            return {}
+        check = SelfCheck(self._troubles, self._lateness)
+        return {NAME: CheckUnit(spec=self_check_spec(), check=check, state=CheckState())}
+
+    def _troubles(self) -> list[str]:
+        lines = [
+            self.engine.healing_off and f"automatic recovery is off: {self.engine.healing_off}",
+            self._ledger_trouble if not self.engine.healing_off else "",
+            self._recorder.failure and f"the ledger cannot be written: {self._recorder.failure}",
+            self._reload_trouble,
+        ]
+        self.view.problems = [line for line in lines if line]
+        return self.view.problems
+
+    def _lateness(self) -> float:
+        worst, self.engine.lateness_max = self.engine.lateness_max, 0.0
+        return worst
+
+    def _close_interrupted(self, snapshot: Snapshot) -> None:
+        """Book the recoveries in which the last Salus died: counted as attempts, cooling down from now."""
+        now = self._clock.now()
+        for record in snapshot.unfinished:
+            closed = replace(
+                record,
+                outcome=Outcome.INTERRUPTED,
+                finished_at=now,
+                message="Salus itself was ended in the middle of it",
+            )
+            self._recorder.recovery(closed)
+            self._tell_interrupted(closed)
+        for unit in self.engine.units.values():
+            for rule in unit.rules:
+                if rule.memory.last_started and rule.memory.last_finished is None:
+                    rule.memory = budget.interrupt(rule.memory, now)
+                    self._recorder.rule_state(rule.memory)
+
+    def _tell_interrupted(self, record: RecoveryRecord) -> None:
+        self.engine.bus.tell(
+            EventKind.RECOVERY_FINISHED,
+            check=record.check,
+            rule=record.rule,
+            recovery=record.id,
+            reason=Outcome.INTERRUPTED.value,
+            message=record.message,
+        )
+
+    def _adopt_services(self, snapshot: Snapshot) -> None:
+        """Take over what runs and start what should; until then no recovery touches it."""
+        for name, service in self._services.items():
+            self._tasks.start(f"start {name}", self._adopt(name, service, snapshot.services.get(name)))
+
+    async def _adopt(self, name: str, service: Service, record: ServiceRecord | None) -> None:
+        try:
+            with self.engine.healer.holding(f"service:{name}"):
+                await service.adopt(record, start=True)
+        except ServiceError as error:
+            _log.error("%s did not start: %s", name, error)
+        finally:
+            self.engine.nudge_service(name)
+
+    def _start_loops(self, ledger: Ledger) -> None:
+        self._tasks.start("recorder", self._recorder.run())
+        self._tasks.start("clocks", watch_clocks(self.engine))
+        self._tasks.start("prune", prune(self._clock, ledger.store, self.settings.agent))
+        self._tasks.start("watchdog", feed_watchdog(self._clock, self._notifier))
+        if self._config_path is not None:
+            self._tasks.start("files", watch_files(self._clock, self.settings.files, self._reload_quietly))
+
+    def _extent(self) -> str:
+        resolved = self._resolved
+        return f"{len(resolved.checks)} checks, {len(resolved.services)} services, {len(resolved.rules)} rules"
+
+    # ── reload ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def reload(self) -> str:
+        """Read the config again and apply it; unchanged checks keep their state.
+
+        Raises:
+            ConfigError: the new config is wrong; the last good one stays in force.
+            SalusError: there is no file to read.
+        """
+        if self._config_path is None:
+            message = "this Salus was not started from a file"
+            raise SalusError(message, remedy="change it in the program that built it")
+        async with self._reloading:
+            try:
+                new = resolve(load(self._config_path))
+            except ConfigError as error:
+                first = error.problems[0] if error.problems else error
+                self._reload_trouble = f"the changed config is wrong, the last good one stays in force: {first}"
+                self.engine.bus.tell(EventKind.CONFIG_REJECTED, message=str(error)[:2000])
+                self._nudge_self()
+                raise
+            self._keep_fixed(new.settings)
+            said, forget = await Reload(self.engine, self._services, self._resolved, new).run()
+            self._resolved = new
+            self._reload_trouble = ""
+            self._heartbeats.listen(new.listeners())
+            self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said)
+            await self._recorder.commit()
+            await self._recorder.forget(forget)
+            self._nudge_self()
+            return said
+
+    def _keep_fixed(self, new: Settings) -> None:
+        old = self.settings.agent
+        if (new.agent.host, new.agent.port, new.agent.state_dir) != (old.host, old.port, old.state_dir):
+            _log.warning("listen and state_dir take effect when Salus is started again")
+
+    async def _reload_quietly(self) -> None:
+        try:
+            said = await self.reload()
+        except SalusError as error:
+            _log.error("not reloaded: %s", error)
+        else:
+            _log.info("reloaded: %s", said)
+
+    def _nudge_service(self, name: str) -> None:
+        self.engine.nudge_service(name)
+
+    def _nudge_self(self) -> None:
+        if unit := self.engine.units.get(NAME):
+            self.engine.nudge(unit)
+
+    # ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Stop everything in the reverse order of its start, each step bounded."""
+        self._notifier.say("STOPPING=1")
+        while self._undo:
+            name, undo = self._undo.pop()
+            try:
+                async with asyncio.timeout(2 * grace):
+                    await undo()
+            except TimeoutError:
+                _log.error("stopping the %s took too long and was left", name)
+            except Exception:  # noqa: BLE001 - one part that will not stop must not keep the others up
+                _log.exception("stopping the %s failed", name)
+
+    async def _stop_engine(self) -> None:
+        left = await self.engine.stop(GRACE / 2)
+        for name in left:
+            _log.error("%s would not end", name)
+        self.engine.bus.tell(EventKind.AGENT_STOPPED, message="Salus stops")
+
+    async def _stop_services(self) -> None:
+        results = await asyncio.gather(
+            *(self._stop_service(service) for service in self._services.values()), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                _log.error("%s", result)
+        for name, unit in self.engine.units.items():
+            self._recorder.check_state(name, unit.state)
+        await asyncio.gather(*(unit.check.aclose() for unit in self.engine.units.values()), return_exceptions=True)
+        await self._recorder.stop()
+        await self._tasks.stop(0.0)
+
+    async def _stop_service(self, service: Service) -> None:
+        try:
+            await service.stop()
+        finally:
+            await service.aclose()
+
+    def _on_stop(self, name: str, undo: Callable[[], Coroutine[object, object, None]]) -> None:
+        self._undo.append((name, undo))
+
+    def _crashed(self, name: str, error: BaseException) -> None:
+        _log.error("the task %r failed in Salus itself", name, exc_info=error)
+
+    # ── run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; SIGHUP reloads. For a process that is Salus' own."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        become_subreaper()
+        reaper = OrphanReaper()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, done.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._tasks.start("reload", self._reload_quietly()))
+        await self.start()
+        self._tasks.start("orphans", reaper.run())
+        try:
+            await done.wait()
+        finally:
+            await self.stop()
+
+
+def _later(work: Callable[[], None]) -> Callable[[], Coroutine[object, object, None]]:
+    async def run() -> None:
+        work()
+
+    return run
+
+
+def _state_id(state_dir: Path) -> str:
+    """Return the id of this state folder, made once."""
+    file = state_dir / "id"
+    try:
+        known = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        known = ""
+    if len(known) == 32 and known.isalnum():
+        return known
+    made = uuid.uuid4().hex
+    file.write_text(made + "\n", encoding="ascii")
+    return made

@@ -1,0 +1,128 @@
+"""Names become objects: every kind in a config is looked up and its options are read, with all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from salus.app import registry
+from salus.config import Settings, Sources, did_you_mean, options
+from salus.config.sources import Keys
+from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
+from salus.model import ActionSpec, CheckSpec, Json, RecoveryRule
+from salus.options import ActionOptions, CheckOptions, Options, ServiceOptions
+from salus.ports import Action
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRule:
+    """A rule whose actions are objects."""
+
+    rule: RecoveryRule
+    ladder: tuple[tuple[ActionSpec, Action], ...]
+    touches: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A config whose every name is an object; nothing runs yet."""
+
+    settings: Settings
+    checks: Mapping[str, tuple[CheckSpec, CheckOptions]]
+    services: Mapping[str, ServiceOptions]
+    rules: tuple[ResolvedRule, ...]
+
+    def listeners(self) -> dict[str, tuple[str, ...]]:
+        """Return which checks listen to which heartbeat."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, (_, check) in self.checks.items():
+            if slug := getattr(check, "slug", None):
+                found[slug] = (*found.get(slug, ()), name)
+        return found
+
+
+def resolve(settings: Settings) -> Resolved:
+    """Turn all names of a config into objects.
+
+    Raises:
+        ConfigError: with every problem found, each at its place.
+    """
+    builder = _Builder(settings)
+    resolved = Resolved(
+        settings=settings,
+        checks=dict(builder.checks()),
+        services=dict(builder.services()),
+        rules=tuple(builder.rules()),
+    )
+    builder.references(resolved)
+    if builder.problems:
+        raise ConfigError(tuple(dict.fromkeys(builder.problems)))
+    return resolved
+
+
+class _Builder:
+    """Reads every kind and collects problems instead of stopping at the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sources: Sources = settings.sources
+        self.problems: list[Problem] = []
+
+    def checks(self) -> Iterator[tuple[str, tuple[CheckSpec, CheckOptions]]]:
+        for name, spec in self.settings.checks.items():
+            read = self._read("checks", spec.kind, spec.options, ("checks", name, spec.kind))
+            if isinstance(read, CheckOptions):
+                yield name, (spec, read)
+
+    def services(self) -> Iterator[tuple[str, ServiceOptions]]:
+        for name, spec in self.settings.services.items():
+            read = self._read("services", spec.kind, spec.options, ("services", name, spec.kind))
+            if isinstance(read, ServiceOptions):
+                yield name, read
+
+    def rules(self) -> Iterator[ResolvedRule]:
+        for rule in self.settings.rules:
+            ladder: list[tuple[ActionSpec, Action]] = []
+            own = spec.service if (spec := self.settings.checks.get(rule.check)) else None
+            touches: set[str] = set()
+            for place, action in enumerate(rule.actions):
+                path: Keys = ("rules", rule.name, "actions", place, action.kind)
+                read = self._read("actions", action.kind, action.options, path)
+                if isinstance(read, ActionOptions):
+                    ladder.append((action, read))  # type: ignore[arg-type]  # kinds implement run; the base cannot
+                    touched = read.targets(own)
+                    self._known_services(touched, path)
+                    touches |= touched
+            yield ResolvedRule(rule, tuple(ladder), frozenset(touches))
+
+    def references(self, resolved: Resolved) -> None:
+        """See that services named inside the options of checks exist."""
+        for name, (spec, check) in resolved.checks.items():
+            if isinstance(service := getattr(check, "service", None), str):
+                self._known_services({service}, ("checks", name, spec.kind, "service"))
+
+    def _known_services(self, names: set[str] | frozenset[str], path: Keys) -> None:
+        for name in sorted(names - set(self.settings.services)):
+            remedy = did_you_mean(name, list(self.settings.services)) or "add it under services"
+            self.problems.append(self.sources.problem(path, f"there is no service {name!r}", remedy, value=True))
+
+    def _read(self, room: str, kind: str, raw: Mapping[str, Json], path: Keys) -> Options | None:
+        try:
+            options_type = registry.kind(room, kind)
+        except NotFoundError as error:
+            remedy = did_you_mean(kind, registry.names(room)) or error.remedy or ""
+            what = f"unknown {room.removesuffix('s')} kind {kind!r}"
+            self.problems.append(self.sources.problem(path, what, remedy))
+            return None
+        except MissingExtraError as error:
+            self.problems.append(self.sources.problem(path, str(error), error.remedy or ""))
+            return None
+        if not issubclass(options_type, Options):
+            what = f"{kind!r} is registered as {options_type!r}, which is not a subclass of salus.options.Options"
+            self.problems.append(self.sources.problem(path, what, "tell its author"))
+            return None
+        try:
+            return options(options_type, raw, path=path, sources=self.sources)
+        except ConfigError as error:
+            self.problems += error.problems
+            return None

@@ -1,0 +1,75 @@
+"""Open the ledger, or go on without it in the way that is safe.
+
+readable and writable      budgets come from it, healing is on
+cannot be written          budgets in memory, healing goes on, Salus is degraded
+cannot be read             healing is off until a person looks: an unreadable budget is a spent budget
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from salus.config import AgentSettings
+from salus.errors import StoreUnreadableError, StoreUnwritableError
+from salus.ports import Snapshot, Store
+from salus.store.memory import MemoryStore
+
+_log = logging.getLogger("salus.ledger")
+
+FILE = "ledger.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """An open store, what it remembers, and what is wrong with it.
+
+    Attributes:
+        healing_off: why automatic recovery must stay off, or an empty string.
+        trouble: why Salus is degraded, or an empty string.
+    """
+
+    store: Store
+    snapshot: Snapshot
+    healing_off: str = ""
+    trouble: str = ""
+
+
+def ledger_path(settings: AgentSettings) -> Path:
+    """Return where the ledger lies."""
+    return settings.state_dir / FILE
+
+
+async def open_ledger(settings: AgentSettings, now: datetime) -> Ledger:
+    """Open what the config names; never raises for a ledger that is broken."""
+    store = _make(settings)
+    try:
+        await store.open()
+        return Ledger(store, await store.load(now))
+    except StoreUnreadableError as error:
+        await store.close()
+        why = f"the ledger cannot be read: {error}"
+        remedy = error.remedy or "look at it with `salus ledger check`; `salus ledger reset` sets it aside"
+        _log.critical("%s; automatic recovery is off (%s)", why, remedy)
+        return Ledger(await _memory(), Snapshot(), healing_off=f"{why} ({remedy})", trouble=why)
+    except StoreUnwritableError as error:
+        await store.close()
+        trouble = f"the ledger cannot be written: {error}"
+        _log.error("%s; budgets are kept in memory only", trouble)
+        return Ledger(await _memory(), Snapshot(), trouble=trouble)
+
+
+def _make(settings: AgentSettings) -> Store:
+    if settings.store == "memory":
+        return MemoryStore()
+    from salus.store.sqlite import SqliteStore
+
+    return SqliteStore(ledger_path(settings))
+
+
+async def _memory() -> Store:
+    store = MemoryStore()
+    await store.open()
+    return store

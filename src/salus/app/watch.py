@@ -1,0 +1,92 @@
+"""The slow loops beside the engine: clocks that jump, machines that sleep, files that change, rows that age."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from salus.app.notify import Notifier
+from salus.config import AgentSettings
+from salus.engine.engine import Engine
+from salus.errors import StoreError
+from salus.model import EventKind
+from salus.ports import Clock, Store
+from salus.units import format_duration
+
+_log = logging.getLogger("salus.watch")
+
+CLOCK_EVERY, JUMP = 2.0, 2.0
+SPREAD_AFTER_SLEEP = 5.0
+PRUNE_FIRST, PRUNE_EVERY = 60.0, 3600.0
+
+
+async def watch_clocks(engine: Engine) -> None:
+    """See a wall clock that jumps and a machine that was suspended, and put every wait right."""
+    clock = engine.site.clock
+    wall, steady, boot = clock.now(), clock.monotonic(), clock.boottime()
+    while True:
+        await clock.sleep(CLOCK_EVERY)
+        new_wall, new_steady, new_boot = clock.now(), clock.monotonic(), clock.boottime()
+        slept = (new_boot - boot) - (new_steady - steady)
+        jumped = (new_wall - wall).total_seconds() - (new_boot - boot)
+        wall, steady, boot = new_wall, new_steady, new_boot
+        if abs(jumped) > JUMP:
+            engine.shift_wall_clock(timedelta(seconds=jumped))
+            direction = "forward" if jumped > 0 else "back"
+            message = f"the wall clock went {direction} by {format_duration(abs(jumped))}; waits were put right"
+            engine.bus.tell(EventKind.CLOCK_JUMPED, message=message)
+        if slept > JUMP:
+            engine.respread(SPREAD_AFTER_SLEEP)
+            message = f"the machine slept for {format_duration(slept)}; everything is looked at again"
+            engine.bus.tell(EventKind.HOST_RESUMED, message=message)
+
+
+async def watch_files(clock: Clock, files: Sequence[Path], changed: Callable[[], Awaitable[object]]) -> None:
+    """Call ``changed`` once after any of the files has changed and then stayed the same for a moment."""
+    before = _prints(files)
+    while True:
+        await clock.sleep(CLOCK_EVERY)
+        now = _prints(files)
+        if now != before:
+            await clock.sleep(0.5)  # an editor may still be writing
+            before = _prints(files)
+            await changed()
+
+
+async def prune(clock: Clock, store: Store, settings: AgentSettings) -> None:
+    """Forget rows that are older than the config wants to keep."""
+    await clock.sleep(PRUNE_FIRST)
+    while True:
+        now = clock.now()
+        try:
+            gone = await store.prune(
+                events_before=now - timedelta(seconds=settings.keep_events),
+                observations_before=now - timedelta(seconds=settings.keep_observations),
+            )
+        except StoreError as error:
+            _log.warning("old rows could not be removed: %s", error)
+        else:
+            _log.debug("%d old rows removed", gone)
+        await clock.sleep(PRUNE_EVERY)
+
+
+async def feed_watchdog(clock: Clock, notifier: Notifier) -> None:
+    """Tell systemd's watchdog that the loop turns, at half the period it asks for."""
+    while notifier.watchdog_seconds:
+        notifier.say("WATCHDOG=1")
+        await clock.sleep(notifier.watchdog_seconds / 2)
+
+
+def _prints(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:
+    prints: list[tuple[int, int, int] | None] = []
+    for file in files:
+        try:
+            found = os.stat(file)  # noqa: PTH116 - one call gives all three
+        except OSError:
+            prints.append(None)
+        else:
+            prints.append((found.st_mtime_ns, found.st_size, found.st_ino))
+    return prints

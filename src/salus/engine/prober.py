@@ -1,0 +1,214 @@
+"""Runs looks: concurrently, each under its own deadline, none able to hold up another.
+
+A look is one task and one timer. At the deadline the task is cancelled; if it does not end within ``GRACE`` it is
+called stuck, its verdict is given without it, and its check rests until it ends. So a check never overlaps itself and
+a hanging check costs its own slot only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from salus.engine.units import CheckUnit
+from salus.errors import CheckBrokenError
+from salus.model import EventKind, Observation, Status
+from salus.ports import Look, Site
+from salus.units import format_duration
+
+GRACE = 1.0
+LOOKS_AT_ONCE = 4000
+
+Seen = Callable[[CheckUnit, Observation], None]
+
+
+@dataclass(slots=True, eq=False)
+class Probe:
+    """One look under way.
+
+    Attributes:
+        unit: whose look it is.
+        look: what the check was given.
+        task: the look itself; None while it waits for a slot.
+        timer: its deadline, then the end of its grace.
+        waiters: who wants this look's answer.
+        timed_out: the deadline has passed.
+        superseded: a fresher look replaces this one, so nobody is told.
+        answered: the verdict was given already (it is stuck).
+    """
+
+    unit: CheckUnit
+    look: Look
+    task: asyncio.Task[Observation] | None = None
+    timer: asyncio.TimerHandle | None = None
+    waiters: list[asyncio.Future[Observation]] = field(default_factory=list)
+    timed_out: bool = False
+    superseded: bool = False
+    answered: bool = False
+
+
+class Prober:
+    """Starts looks and hands every observation to ``seen``, in the loop's own turn."""
+
+    def __init__(self, site: Site, seen: Seen, *, ended: Callable[[CheckUnit], None]) -> None:
+        """Report observations to ``seen`` and, when a unit may be looked at again, ``ended``."""
+        self._site = site
+        self._seen = seen
+        self._ended = ended
+        self._queue: deque[Probe] = deque()
+        self._running: set[Probe] = set()
+        self._stopped = False
+
+    @property
+    def running(self) -> int:
+        """Return how many looks are under way."""
+        return len(self._running)
+
+    def start(self, unit: CheckUnit) -> Probe:
+        """Begin a look; the unit must have none under way."""
+        status = unit.service.status if unit.service else None
+        clock = self._site.clock
+        look = Look(
+            unit.spec,
+            self._site,
+            clock.now(),
+            clock.monotonic(),
+            unit.state.last,
+            status.incarnation if status else None,
+        )
+        probe = Probe(unit, look)
+        unit.probe = probe
+        if len(self._running) >= LOOKS_AT_ONCE:
+            self._queue.append(probe)
+        else:
+            self._run(probe)
+        return probe
+
+    async def fresh(self, unit: CheckUnit, *, within: float | None = None) -> Observation:
+        """Look afresh and return what was seen; a look that began earlier is dropped, its waiters get this answer.
+
+        Args:
+            unit: the check.
+            within: seconds this look may take, if that is less than its own timeout.
+        """
+        old, waiters = unit.probe, list[asyncio.Future[Observation]]()
+        if old is not None:
+            waiters, old.waiters = old.waiters, []
+            try:
+                await self._supersede(old)
+            except asyncio.CancelledError:
+                self._ended(unit)
+                raise
+        # While this one waited somebody else may have begun a fresh look, or the old one is stuck.
+        probe = unit.probe or self.start(unit)
+        answer: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
+        probe.waiters += [*waiters, answer]
+        if within is not None and within < unit.spec.timeout:
+            self._shorten(probe, within)
+        if probe.answered:
+            self._answer(probe, self._stuck_observation(probe))
+        return await answer
+
+    async def stop(self) -> None:
+        """Cancel every look and wait for them, bounded."""
+        self._stopped = True
+        self._queue.clear()
+        tasks = [probe.task for probe in self._running if probe.task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE)
+
+    def _run(self, probe: Probe) -> None:
+        loop = asyncio.get_running_loop()
+        self._running.add(probe)
+        probe.task = loop.create_task(probe.unit.check.look(probe.look))
+        probe.timer = loop.call_later(probe.unit.spec.timeout, self._deadline, probe)
+        probe.task.add_done_callback(lambda task: self._finished(probe, task))
+
+    def _shorten(self, probe: Probe, within: float) -> None:
+        if probe.timer and not probe.timed_out:
+            probe.timer.cancel()
+            probe.timer = asyncio.get_running_loop().call_later(within, self._deadline, probe)
+
+    async def _supersede(self, probe: Probe) -> None:
+        probe.superseded = True
+        if probe.task is None:
+            self._queue.remove(probe)
+            self._release(probe)
+            return
+        probe.task.cancel()
+        await asyncio.wait({probe.task}, timeout=GRACE)
+
+    def _deadline(self, probe: Probe) -> None:
+        if probe.task is None or probe.task.done():
+            return
+        probe.timed_out = True
+        probe.task.cancel()
+        probe.timer = asyncio.get_running_loop().call_later(GRACE, self._stuck, probe)
+
+    def _stuck(self, probe: Probe) -> None:
+        if probe.task is None or probe.task.done():
+            return
+        probe.answered = True
+        name = probe.unit.spec.name
+        self._site.tell(EventKind.CHECK_STUCK, check=name, message=f"{name} ignores its cancellation and rests")
+        seen = self._stuck_observation(probe)
+        self._seen(probe.unit, seen)
+        self._answer(probe, seen)
+
+    def _finished(self, probe: Probe, task: asyncio.Task[Observation]) -> None:
+        if probe.timer:
+            probe.timer.cancel()
+        self._running.discard(probe)
+        observation = self._observation(probe, task)
+        if probe.unit.probe is probe:
+            probe.unit.probe = None
+        if observation is not None and not probe.answered:
+            self._seen(probe.unit, observation)
+            self._answer(probe, observation)
+        elif observation is None:
+            for waiter in probe.waiters:
+                waiter.cancel()
+        self._release(probe)
+
+    def _release(self, probe: Probe) -> None:
+        if probe.unit.probe is probe:
+            probe.unit.probe = None
+        if not self._stopped:
+            if not probe.superseded:
+                self._ended(probe.unit)
+            if self._queue and len(self._running) < LOOKS_AT_ONCE:
+                self._run(self._queue.popleft())
+
+    def _answer(self, probe: Probe, observation: Observation) -> None:
+        for waiter in probe.waiters:
+            if not waiter.done():
+                waiter.set_result(observation)
+        probe.waiters = []
+
+    def _observation(self, probe: Probe, task: asyncio.Task[Observation]) -> Observation | None:
+        look = probe.look
+        if probe.timed_out and not probe.superseded:
+            if not task.cancelled():
+                task.exception()  # seen, so that the loop does not complain: the deadline is the verdict
+            return look.unhealthy(f"timed out after {format_duration(look.elapsed)}")
+        if task.cancelled():
+            return None
+        error = task.exception()
+        if probe.superseded:
+            return None
+        if error is None:
+            result: object = task.result()  # a stranger's check may answer anything
+            if isinstance(result, Observation):
+                return result
+            return look.unknown(f"the check answered with {type(result).__name__} instead of an observation")
+        if isinstance(error, CheckBrokenError):
+            return look.unknown(str(error))
+        return look.unknown(f"the check failed with {type(error).__name__}: {error}")
+
+    def _stuck_observation(self, probe: Probe) -> Observation:
+        elapsed = format_duration(probe.look.elapsed)
+        return probe.look.observe(Status.UNHEALTHY, f"timed out, and still has not ended after {elapsed}")

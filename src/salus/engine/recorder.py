@@ -1,0 +1,162 @@
+"""Gathers rows and writes them in batches; never delays healing, never loses its place when the store fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+from salus.errors import StoreError
+from salus.model import CheckState, Event, EventKind, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.ports import Batch, Clock, Store, Tell
+
+_log = logging.getLogger("salus.recorder")
+
+FLUSH_AFTER = 0.2
+RETRY_FIRST, RETRY_MOST = 1.0, 30.0
+MOST_ROWS = 10_000
+
+
+@dataclass(slots=True)
+class _Pending:
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
+    observations: deque[tuple[str, Observation]] = field(default_factory=lambda: deque(maxlen=MOST_ROWS))
+    check_states: dict[str, CheckState] = field(default_factory=dict)
+    rule_states: dict[str, RuleState] = field(default_factory=dict)
+    services: dict[str, ServiceRecord] = field(default_factory=dict)
+    recoveries: dict[str, RecoveryRecord] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.events
+            or self.observations
+            or self.check_states
+            or self.rule_states
+            or self.services
+            or self.recoveries
+        )
+
+    def batch(self) -> Batch:
+        return Batch(
+            events=tuple(self.events),
+            observations=tuple(self.observations),
+            check_states=self.check_states,
+            rule_states=tuple(self.rule_states.values()),
+            services=tuple(self.services.values()),
+            recoveries=tuple(self.recoveries.values()),
+        )
+
+    def put_before(self, newer: _Pending) -> None:
+        """Add what came while this was being written, newest values winning."""
+        self.events.extend(newer.events)
+        self.observations.extend(newer.observations)
+        self.check_states |= newer.check_states
+        self.rule_states |= newer.rule_states
+        self.services |= newer.services
+        self.recoveries |= newer.recoveries
+
+
+class Recorder:
+    """The only writer of the store while Salus runs."""
+
+    def __init__(self, store: Store, clock: Clock, tell: Tell) -> None:
+        """Write to ``store``; say through ``tell`` when it fails and when it is back."""
+        self._store = store
+        self._clock = clock
+        self._tell = tell
+        self._pending = _Pending()
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._stopping = False
+        self.failure = ""
+
+    def event(self, event: Event) -> None:
+        """Take an event (the bus calls this)."""
+        self._pending.events.append(event)
+        self._wake.set()
+
+    def observation(self, check: str, seen: Observation) -> None:
+        """Take a look for the history."""
+        self._pending.observations.append((check, seen))
+        self._wake.set()
+
+    def check_state(self, check: str, state: CheckState) -> None:
+        """Take the state of a check."""
+        self._pending.check_states[check] = state
+        self._wake.set()
+
+    def rule_state(self, state: RuleState) -> None:
+        """Take what a rule has spent."""
+        self._pending.rule_states[state.rule] = state
+        self._wake.set()
+
+    def service(self, record: ServiceRecord) -> None:
+        """Take what must be remembered about a service."""
+        self._pending.services[record.service] = record
+        self._wake.set()
+
+    def recovery(self, record: RecoveryRecord) -> None:
+        """Take a recovery as it stands."""
+        self._pending.recoveries[record.id] = record
+        self._wake.set()
+
+    async def commit(self) -> bool:
+        """Write everything taken so far; true when it is durable, false when the store failed (it is kept)."""
+        async with self._writing:  # in order: an older row must never be written over a newer one
+            return await self._write()
+
+    async def _write(self) -> bool:
+        taken, self._pending = self._pending, _Pending()
+        if not taken:
+            return not self.failure
+        try:
+            await self._store.write(taken.batch())
+        except StoreError as error:
+            self._failed(taken, error)
+            return False
+        except asyncio.CancelledError:
+            # The write may or may not have happened: rows are keyed, so writing them again does no harm.
+            taken.put_before(self._pending)
+            self._pending = taken
+            raise
+        if self.failure:
+            self.failure = ""
+            self._tell(EventKind.STORE_RECOVERED, message="the ledger can be written again")
+        return True
+
+    async def forget(self, batch: Batch) -> None:
+        """Drop state rows of parts that left the config; what cannot be dropped now does no harm."""
+        try:
+            await self._store.write(batch)
+        except StoreError as error:
+            _log.warning("could not drop old rows: %s", error)
+
+    async def run(self) -> None:
+        """Write batches until ``stop``."""
+        pause = RETRY_FIRST
+        while not self._stopping:
+            await self._wake.wait()
+            await self._clock.sleep(FLUSH_AFTER)
+            self._wake.clear()
+            if await self.commit():
+                pause = RETRY_FIRST
+            elif not self._stopping:
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_MOST)
+                self._wake.set()
+
+    async def stop(self) -> None:
+        """Write the last rows."""
+        self._stopping = True
+        self._wake.set()
+        await self.commit()
+
+    def _failed(self, taken: _Pending, error: StoreError) -> None:
+        taken.put_before(self._pending)
+        self._pending = taken
+        if not self.failure:
+            self.failure = str(error)
+            _log.error("the ledger cannot be written: %s", error)
+            self._tell(EventKind.STORE_FAILED, message=str(error))
+        self.failure = str(error)

@@ -1,0 +1,296 @@
+"""One recovery attempt, from the reserved row to the verified outcome.
+
+    reserve the row ┐
+    confirm afresh  ┘─> each rung: evidence, act, verify afresh ─> outcome
+
+1. The row is durable before the first action. Writing it and confirming run side by side, to lose no time.
+2. A stale trigger acts on nothing: the trouble must still be there, on the same incarnation, its dependencies well.
+3. Every rung runs under ``min(own timeout, what is left of recovery_timeout)``.
+4. After every rung that can change the world the check is looked at afresh until it passes or ``verify_timeout`` ends.
+   Only a passing look is success. A rung that only records can never be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from salus.engine.units import CheckUnit, RuleUnit
+from salus.errors import ActionError, MissingExtraError, ServiceError
+from salus.evidence import bounded, process_snapshot
+from salus.model import (
+    ActionSpec,
+    Effect,
+    EventKind,
+    Json,
+    Observation,
+    Outcome,
+    Plan,
+    RecoveryRecord,
+    Status,
+    StepRecord,
+    StepResult,
+)
+from salus.ports import Action, ActionResult, Scene, Site
+from salus.threads import Threads
+from salus.units import format_duration
+
+_log = logging.getLogger("salus.recovery")
+
+EVIDENCE_WITHIN = 0.25
+FIRST_PAUSE, MOST_PAUSE = 0.005, 1.0
+_ACTING = (Effect.CHANGES, Effect.REPLACES)
+
+
+class Ground(Protocol):
+    """What a recovery needs from the engine around it."""
+
+    site: Site
+    threads: Threads
+
+    async def look(self, unit: CheckUnit, *, within: float | None = None) -> Observation:
+        """Look at a check afresh."""
+        ...
+
+    def dependencies(self, unit: CheckUnit) -> Sequence[CheckUnit]:
+        """Return the checks it depends on, directly or not."""
+        ...
+
+    def keep(self, record: RecoveryRecord) -> None:
+        """Take the record as it stands into the next batch of rows."""
+        ...
+
+    async def commit(self) -> bool:
+        """Make every row so far durable."""
+        ...
+
+
+class Recovery:
+    """One attempt. ``run`` returns the finished record; it raises only when it is cancelled."""
+
+    def __init__(self, ground: Ground, unit: CheckUnit, ladder: RuleUnit, plan: Plan) -> None:
+        """Take the plan as it is now: later edits of the rule have no effect on it."""
+        self._ground = ground
+        self._unit = unit
+        self._ladder = ladder.ladder
+        self._plan = plan
+        self._clock = ground.site.clock
+        self._began = self._clock.monotonic()
+        self._acted = False
+        self.replaced: str | None = None
+        self.needless = False
+        self.record = RecoveryRecord(
+            id=plan.id,
+            rule=plan.rule.name,
+            check=plan.check,
+            targets=tuple(sorted(plan.targets)),
+            attempt=plan.attempt,
+            trigger=plan.trigger.message if plan.trigger else "",
+            failing_since=unit.state.failing_since,
+            decided_at=plan.decided_at,
+            started_at=plan.decided_at,
+            half_open=plan.half_open,
+            manual=plan.manual,
+        )
+
+    @property
+    def _left(self) -> float:
+        return self._plan.rule.recovery_timeout - (self._clock.monotonic() - self._began)
+
+    async def run(self) -> RecoveryRecord:
+        """Carry the plan out."""
+        self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
+        self._ground.keep(self.record)
+        try:
+            _, refusal = await asyncio.gather(self._ground.commit(), self._confirm())
+            if refusal:
+                self.needless = True
+                return self._finish(Outcome.CANCELLED, refusal)
+            return self._finish(*await self._climb())
+        except asyncio.CancelledError:
+            self._finish(Outcome.INTERRUPTED, "cancelled before it ended")
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug here must end as a row, not as a silent task
+            _log.exception("recovery %s failed in Salus itself", self._plan.id)
+            return self._finish(Outcome.FAILED, f"Salus itself failed: {type(error).__name__}: {error}")
+
+    async def _confirm(self) -> str:
+        """Return why nothing must be done, or an empty string."""
+        roots = self._ground.dependencies(self._unit)
+        seen, *others = await asyncio.gather(
+            self._ground.look(self._unit), *(self._ground.look(root) for root in roots)
+        )
+        if self._plan.manual:
+            return ""
+        if not seen.status.at_least(self._plan.rule.trigger_on):
+            return f"a fresh look says {seen.status}: {seen.message}"
+        before = self._plan.trigger.incarnation if self._plan.trigger else None
+        if before and seen.incarnation and before != seen.incarnation:
+            return "the target was replaced in the meantime"
+        if failing := [root.spec.name for root, look in zip(roots, others, strict=True) if look.status.bad]:
+            return f"{', '.join(failing)} must be well first"
+        return ""
+
+    async def _climb(self) -> tuple[Outcome, str]:
+        failures: list[str] = []
+        for position, (spec, action) in enumerate(self._ladder, start=1):
+            if self._left <= 0:
+                return Outcome.TIMED_OUT, f"not done within {format_duration(self._plan.rule.recovery_timeout)}"
+            step = await self._step(position, spec, action)
+            if step.result is not StepResult.OK:
+                failures.append(f"{step.action}: {step.message}")
+            if step.verified:
+                return Outcome.RECOVERED, f"{step.action} healed it"
+        if not self._acted:
+            return Outcome.NOT_RECOVERED, "no action of this rule can change anything"
+        if self._left <= 0:
+            return Outcome.TIMED_OUT, f"not done within {format_duration(self._plan.rule.recovery_timeout)}"
+        if failures:
+            return Outcome.FAILED, "; ".join(failures)
+        last = self._unit.state.last
+        return Outcome.NOT_RECOVERED, f"the check still fails: {last.message if last else ''}"
+
+    async def _step(self, position: int, spec: ActionSpec, action: Action) -> StepRecord:
+        if action.effect in _ACTING:
+            await self._capture()
+        if self.record.initiation is None:
+            initiation = self._clock.monotonic() - self._began
+            self.record = replace(self.record, initiation=initiation)
+        started_at, started = self._clock.now(), self._clock.monotonic()
+        self._tell(EventKind.ACTION_STARTED, f"{position}. {spec.kind}", action=spec.kind)
+        before = self._incarnation()
+        result, message, evidence = await self._act(position, spec, action)
+        duration = self._clock.monotonic() - started
+        if action.effect in _ACTING:
+            self._acted = True
+        if action.effect is Effect.REPLACES and result is StepResult.OK:
+            self.replaced = before
+        step = StepRecord(
+            position=position,
+            action=spec.kind,
+            result=result,
+            message=message,
+            started_at=started_at,
+            duration=duration,
+            evidence=evidence,
+        )
+        self._tell(
+            EventKind.ACTION_FINISHED,
+            f"{spec.kind}: {message or result} ({format_duration(duration)})",
+            action=spec.kind,
+            reason=result.value,
+        )
+        if self._acted and action.effect is not Effect.RECORDS:
+            step = replace(step, verified=await self._verify(patient=result is StepResult.OK))
+        self.record = replace(self.record, steps=(*self.record.steps, step))
+        self._ground.keep(self.record)
+        return step
+
+    async def _act(self, position: int, spec: ActionSpec, action: Action) -> tuple[StepResult, str, Mapping[str, Json]]:
+        scene = Scene(
+            site=self._ground.site,
+            plan=self._plan,
+            check=self._unit.spec,
+            observation=self._unit.state.last,
+            service=self._unit.service,
+            steps=position - 1,
+        )
+        limit = min(spec.timeout if spec.timeout is not None else self._left, self._left)
+        deadline = asyncio.timeout(limit)
+        try:
+            async with deadline:
+                result: ActionResult = await action.run(scene)
+        except TimeoutError as error:
+            if deadline.expired():
+                return StepResult.TIMED_OUT, f"not done within {format_duration(limit)}", {}
+            return StepResult.FAILED, f"{type(error).__name__}: {error}", {}
+        except (ActionError, ServiceError, MissingExtraError) as error:
+            remedy = f" ({error.remedy})" if error.remedy else ""
+            return StepResult.FAILED, f"{error}{remedy}", {}
+        except Exception as error:  # noqa: BLE001 - a stranger's action must not end the healer; the ladder goes on
+            return StepResult.FAILED, f"{type(error).__name__}: {error}", {}
+        return StepResult.OK, result.message, bounded(dict(result.evidence))
+
+    async def _verify(self, *, patient: bool) -> bool:
+        """Look afresh until the check passes ``success_threshold`` times in a row; once only unless ``patient``."""
+        rule, spec = self._plan.rule, self._unit.spec
+        until = self._clock.monotonic() + min(rule.verify_timeout, max(0.0, self._left))
+        pause, passes, looks = FIRST_PAUSE, 0, 0
+        while (left := until - self._clock.monotonic()) > 0 or not looks:
+            seen = await self._ground.look(self._unit, within=max(left, FIRST_PAUSE))
+            looks += 1
+            passed = seen.status is not Status.UNKNOWN and not seen.status.at_least(rule.trigger_on)
+            passes = passes + 1 if passed else 0
+            if passes >= spec.success_threshold:
+                self._tell(
+                    EventKind.VERIFIED, f"verified by a fresh look: {seen.message or seen.status}", reason="passed"
+                )
+                return True
+            if not patient and not passed:
+                break
+            await self._clock.sleep(min(pause, max(0.0, until - self._clock.monotonic())))
+            pause = min(pause * 2, MOST_PAUSE, max(spec.retry_interval, FIRST_PAUSE))
+        last = self._unit.state.last
+        self._tell(EventKind.VERIFIED, f"still failing: {last.message if last else ''}", reason="failed")
+        return False
+
+    async def _capture(self) -> None:
+        """Record what is about to be destroyed, within a small bound; a dead process costs no delay."""
+        if self._acted or self.record.evidence or self._unit.service is None:
+            return
+        status = self._unit.service.status
+        evidence: dict[str, Json] = {"service": status.message or status.state.value}
+        if status.running and status.pid is not None:
+            evidence |= await self._within(self._ground.threads.run(process_snapshot, status.pid))
+        self.record = replace(self.record, evidence=evidence)
+
+    async def _within(self, work: Awaitable[Mapping[str, Json]]) -> Mapping[str, Json]:
+        try:
+            async with asyncio.timeout(EVIDENCE_WITHIN):
+                return await work
+        except Exception as error:  # noqa: BLE001 - evidence is welcome, never a condition
+            return {"not_captured": f"{type(error).__name__}: {error}"}
+
+    def _incarnation(self) -> str | None:
+        if self._unit.service:
+            return self._unit.service.status.incarnation
+        return self._unit.state.last.incarnation if self._unit.state.last else None
+
+    def _finish(self, outcome: Outcome, message: str) -> RecoveryRecord:
+        now = self._clock.now()
+        evidence = dict(self.record.evidence)
+        if self._unit.service and self._acted:
+            lines: list[Json] = list(self._unit.service.last_output())
+            evidence["last_output"] = lines
+        kept = bounded(evidence)
+        duration = self._clock.monotonic() - self._began
+        self.record = replace(
+            self.record,
+            outcome=outcome,
+            message=message,
+            finished_at=now,
+            duration=duration,
+            evidence=kept,
+        )
+        self._ground.keep(self.record)
+        self._tell(
+            EventKind.RECOVERY_FINISHED,
+            f"{outcome.value} after {format_duration(duration)}: {message}",
+            reason=outcome.value,
+        )
+        return self.record
+
+    def _tell(self, kind: EventKind, message: str, *, action: str | None = None, reason: str | None = None) -> None:
+        self._ground.site.tell(
+            kind,
+            message=message,
+            check=self._plan.check,
+            rule=self._plan.rule.name,
+            service=self._unit.spec.service,
+            recovery=self._plan.id,
+            action=action,
+            reason=reason,
+        )

@@ -1,0 +1,86 @@
+"""What the engine keeps in memory for each check and each rule. Small: there may be a hundred thousand checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from salus.model import (
+    ActionSpec,
+    CheckSpec,
+    CheckState,
+    RecoveryRecord,
+    RecoveryRule,
+    Refusal,
+    RefusalReason,
+    RuleState,
+)
+from salus.ports import Action, Check, Service
+from salus.scheduler import Entry
+
+if TYPE_CHECKING:
+    from salus.engine.prober import Probe
+
+NO_RULES: tuple[RuleUnit, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class CheckUnit:
+    """One check at run time.
+
+    Attributes:
+        spec: what and how often.
+        check: the part that looks.
+        state: the folded truth.
+        service: the check's own service, or None.
+        rules: what may act on it.
+        entry: its place in the schedule; None before the engine runs.
+        probe: the look under way, or None.
+        dependents: checks that depend on this one, directly.
+        watches: services whose changes call for a look now.
+        healing: a recovery drives the looks.
+        recorded_at: monotonic time of the last look that went into the history.
+    """
+
+    spec: CheckSpec
+    check: Check
+    state: CheckState
+    service: Service | None = None
+    rules: tuple[RuleUnit, ...] = NO_RULES
+    entry: Entry[CheckUnit] | None = None
+    probe: Probe | None = None
+    dependents: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+    healing: bool = False
+    recorded_at: float = float("-inf")
+
+    @property
+    def looks_to_act(self) -> int:
+        """Return the largest number of bad looks that a rule of this check waits for."""
+        return max((unit.rule.min_failure_count for unit in self.rules if unit.rule.enabled), default=1)
+
+
+@dataclass(slots=True, eq=False)
+class RuleUnit:
+    """One rule at run time.
+
+    Attributes:
+        rule: when and how to act.
+        ladder: its actions, built.
+        targets: what a recovery holds exclusively (``service:web`` or ``check:disk``).
+        memory: what it has spent.
+        refusal: why it last did not act, while the check is bad.
+        record: the recovery under way, or None.
+    """
+
+    rule: RecoveryRule
+    ladder: Sequence[tuple[ActionSpec, Action]]
+    targets: frozenset[str]
+    memory: RuleState
+    refusal: Refusal | None = None
+    record: RecoveryRecord | None = None
+
+    def refused_with(self) -> RefusalReason | None:
+        """Return the reason of the last refusal."""
+        return self.refusal.reason if self.refusal else None

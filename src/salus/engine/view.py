@@ -1,0 +1,82 @@
+"""The engine as surfaces may see it: read-only, from memory, never running a check."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import datetime
+
+import salus
+from salus.engine.engine import Engine
+from salus.model import AgentInfo, CheckReport, Overall, RecoveryRecord, RuleReport, ServiceStatus
+from salus.state import overall
+
+
+class EngineView:
+    """Implements ``ports.View`` over an engine."""
+
+    def __init__(self, engine: Engine, *, environment: str, show_details: str) -> None:
+        """See ``engine``."""
+        self._engine = engine
+        self._environment = environment
+        self._show_details = show_details
+        self._started_at = engine.site.clock.now()
+        self.problems: list[str] = []
+
+    @property
+    def version(self) -> int:
+        """Return a number that grows with every change that could be seen."""
+        return self._engine.version
+
+    @property
+    def started_at(self) -> datetime:
+        """Return when this Salus began."""
+        return self._started_at
+
+    def agent(self) -> AgentInfo:
+        """Return who is speaking."""
+        return AgentInfo(
+            version=salus.__version__,
+            hostname=platform.node(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            environment=self._environment,
+            show_details=self._show_details,
+            healing_off=self._engine.healing_off,
+            problems=tuple(self.problems),
+        )
+
+    def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
+        """Return all checks in one word, leaving out the named ones."""
+        pairs = [(unit.spec, unit.state) for name, unit in self._engine.units.items() if name not in exclude]
+        return overall(pairs, self._engine.site.clock.now())
+
+    def checks(self) -> Sequence[CheckReport]:
+        """Return all checks, by name."""
+        return [self._report(name) for name in sorted(self._engine.units)]
+
+    def check(self, name: str) -> CheckReport | None:
+        """Return one check, or None."""
+        return self._report(name) if name in self._engine.units else None
+
+    def services(self) -> Sequence[ServiceStatus]:
+        """Return all services, by name."""
+        return [service.status for _, service in sorted(self._engine.site.services.items())]
+
+    def rules(self) -> Sequence[RuleReport]:
+        """Return all rules, by name."""
+        reports = [
+            RuleReport(rule=rule.rule, state=rule.memory, refusal=rule.refusal)
+            for unit in self._engine.units.values()
+            for rule in unit.rules
+        ]
+        return sorted(reports, key=lambda report: report.rule.name)
+
+    def recoveries(self) -> Sequence[RecoveryRecord]:
+        """Return the recoveries that run now."""
+        return [recovery.record for recovery in self._engine.healer.running.values()]
+
+    def _report(self, name: str) -> CheckReport:
+        unit = self._engine.units[name]
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing)

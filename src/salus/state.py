@@ -1,0 +1,202 @@
+"""Fold observations into the truth about a check. Pure: ``now`` is an argument.
+
+The rules, in the words of Nagios (hard and soft states), Docker (start period) and Kubernetes (a prober's own trouble
+moves nothing):
+
+1. ``failure_threshold`` bad looks in a row make the verdict bad, ``success_threshold`` healthy looks in a row make it
+   healthy. From degraded to unhealthy takes ``failure_threshold`` unhealthy looks; back from unhealthy to degraded
+   takes ``success_threshold`` looks that are not unhealthy.
+2. A look that could not tell leaves every other counter as it is. ``failure_threshold`` of them in a row make the
+   verdict ``unknown``.
+3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when the target is
+   replaced by a new incarnation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from salus.model import CheckSpec, CheckState, Observation, Overall, Status
+
+STALE_INTERVALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The verdict changed."""
+
+    old: Status
+    new: Status
+
+
+def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -> tuple[CheckState, Transition | None]:
+    """Return the state after one more look, and the change of verdict if there is one.
+
+    Args:
+        state: the state before.
+        seen: what the look saw.
+        spec: thresholds and start period.
+        now: when the look was in.
+    """
+    state = _begun(state, seen, now)
+    if seen.status is Status.UNKNOWN:
+        counted = replace(state, consecutive_unknown=state.consecutive_unknown + 1, last=seen)
+    elif seen.status is Status.HEALTHY:
+        counted = _count_good(state, seen)
+    elif in_start_period(state, spec, now):
+        counted = replace(state, last=seen)
+    else:
+        counted = _count_bad(state, seen, now)
+    verdict = _verdict(counted, spec, now)
+    if verdict is state.status:
+        return counted, None
+    return replace(counted, status=verdict, since=now), Transition(state.status, verdict)
+
+
+def _begun(state: CheckState, seen: Observation, now: datetime) -> CheckState:
+    if state.started is None:
+        return replace(state, started=now, since=state.since or now)
+    last = state.last
+    if last and last.incarnation and seen.incarnation and last.incarnation != seen.incarnation:
+        # A new copy of the target starts with a clean sheet: it must fail by itself before anybody acts on it.
+        return replace(state, started=now, settled=False, consecutive_failures=0, consecutive_unhealthy=0)
+    return state
+
+
+def _count_good(state: CheckState, seen: Observation) -> CheckState:
+    return CheckState(
+        status=state.status,
+        since=state.since,
+        started=state.started,
+        settled=True,
+        consecutive_successes=state.consecutive_successes + 1,
+        consecutive_better=state.consecutive_better + 1,
+        flapping=state.flapping,
+        last=seen,
+    )
+
+
+def _count_bad(state: CheckState, seen: Observation, now: datetime) -> CheckState:
+    unhealthy = seen.status is Status.UNHEALTHY
+    return CheckState(
+        status=state.status,
+        since=state.since,
+        started=state.started,
+        settled=state.settled,
+        consecutive_failures=state.consecutive_failures + 1,
+        consecutive_unhealthy=state.consecutive_unhealthy + 1 if unhealthy else 0,
+        consecutive_better=0 if unhealthy else state.consecutive_better + 1,
+        failing_since=state.failing_since or now,
+        flapping=state.flapping,
+        last=seen,
+    )
+
+
+def _verdict(state: CheckState, spec: CheckSpec, now: datetime) -> Status:
+    seen = state.last
+    if seen is None:
+        return state.status
+    if seen.status is Status.UNKNOWN:
+        return Status.UNKNOWN if state.consecutive_unknown >= spec.failure_threshold else state.status
+    if seen.status is Status.HEALTHY:
+        return Status.HEALTHY if state.consecutive_successes >= spec.success_threshold else state.status
+    if in_start_period(state, spec, now) or state.consecutive_failures < spec.failure_threshold:
+        return state.status
+    if state.consecutive_unhealthy >= spec.failure_threshold:
+        return Status.UNHEALTHY
+    if state.status is Status.UNHEALTHY and state.consecutive_better < spec.success_threshold:
+        return Status.UNHEALTHY
+    return Status.DEGRADED
+
+
+def in_start_period(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
+    """Tell whether bad looks do not count yet."""
+    if state.settled or not spec.start_period or state.started is None:
+        return False
+    return now - state.started < timedelta(seconds=spec.start_period)
+
+
+def undecided(state: CheckState, spec: CheckSpec, now: datetime, looks_to_act: int = 1) -> bool:
+    """Tell whether the next look should come after ``retry_interval`` instead of ``interval``.
+
+    Args:
+        state: the state after the last look.
+        spec: thresholds.
+        now: when that look was in.
+        looks_to_act: the largest ``min_failure_count`` among the rules of this check.
+    """
+    seen = state.last
+    if seen is None:
+        return False
+    if seen.status is Status.UNKNOWN:
+        return state.consecutive_unknown < spec.failure_threshold
+    if seen.status is Status.HEALTHY:
+        return state.status is not Status.HEALTHY and state.consecutive_successes < spec.success_threshold
+    worst_run = state.consecutive_unhealthy if seen.status is Status.UNHEALTHY else state.consecutive_failures
+    return in_start_period(state, spec, now) or worst_run < max(spec.failure_threshold, looks_to_act)
+
+
+def stale(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
+    """Tell whether the last look is too old to be believed: three intervals and a time-out."""
+    if state.last is None:
+        return True
+    return now - state.last.at > timedelta(seconds=STALE_INTERVALS * spec.interval + spec.timeout)
+
+
+def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Overall:
+    """Give all checks in one word and one sentence.
+
+    A critical unhealthy check makes the whole ``unhealthy``. Any degraded check, or an unhealthy one that is not
+    critical, makes it ``degraded``; so does a critical check that could not tell once its start period is over.
+    Ready: started, and not unhealthy, and no critical check unknown. Started: every check has been looked at once.
+    Live: no check marked ``liveness`` is unhealthy.
+    """
+    critical: list[str] = []
+    lesser: list[str] = []
+    unsure: list[str] = []
+    waiting: list[str] = []
+    live = True
+    count = 0
+    for spec, state in checks:
+        count += 1
+        status = Status.UNKNOWN if stale(state, spec, now) else state.status
+        if state.started is None:
+            waiting.append(spec.name)
+        elif status is Status.UNHEALTHY:
+            (critical if spec.critical else lesser).append(spec.name)
+            live = live and not spec.liveness
+        elif status is Status.DEGRADED:
+            lesser.append(spec.name)
+        elif status is Status.UNKNOWN and spec.critical:
+            unsure.append(spec.name)
+            if not in_start_period(state, spec, now):
+                lesser.append(spec.name)
+    status, message = _sentence(count, critical, lesser, waiting)
+    ready = not waiting and not critical and not unsure
+    return Overall(
+        status=status,
+        message=message,
+        ready=ready,
+        live=live,
+        started=not waiting,
+        culprits=tuple(critical + lesser),
+    )
+
+
+def _sentence(count: int, critical: list[str], lesser: list[str], waiting: list[str]) -> tuple[Status, str]:
+    if critical:
+        return Status.UNHEALTHY, f"Down: {_names(critical)}"
+    if lesser:
+        return Status.DEGRADED, f"Degraded: {_names(lesser)}"
+    if waiting and len(waiting) == count:
+        return Status.UNKNOWN, "Starting: nothing has been looked at yet"
+    if waiting:
+        return Status.HEALTHY, f"Starting: waiting for the first look at {_names(waiting)}"
+    return Status.HEALTHY, "All systems operational" if count else "Nothing to check"
+
+
+def _names(names: list[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
