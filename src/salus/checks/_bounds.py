@@ -98,6 +98,7 @@ class Findings:
         *,
         show: Callable[[float], str] = show_count,
         whole: float = 0.0,
+        sides: tuple[str, ...] = ("above", "below"),
     ) -> None:
         """Hold one number against its four bounds.
 
@@ -108,8 +109,9 @@ class Findings:
             said: the number as a person reads it, such as ``4.1% free (2 GiB of 48 GiB)``.
             show: writes a bound.
             whole: what shares of an ``Amount`` refer to.
+            sides: which of the bounds are judged here.
         """
-        for side in ("above", "below"):
+        for side in sides:
             for prefix, note in (("", self.unhealthy), (_WARN, self.degraded)):
                 bound = getattr(options, f"{prefix}{name}_{side}", None)
                 if bound is None:

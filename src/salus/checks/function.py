@@ -1,0 +1,191 @@
+"""The ``function`` check: any Python callable, asynchronous or not."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from msgspec import field
+
+from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
+from salus.errors import CheckBrokenError
+from salus.model import Metric, Observation, Status
+from salus.ports import Check, Look, Site
+from salus.threads import Threads
+from salus.units import format_duration
+
+# Shared by all function checks: functions that never come back cost at most this many threads.
+THREADS = Threads(16, "salus-function-check")
+
+
+class Function(BoundedOptions, frozen=True, kw_only=True):
+    """A Python function, named ``package.module:function``. One that is not asynchronous runs in a thread.
+
+    What it returns is the verdict: nothing or true (healthy), false (unhealthy), a status or its name, a number (held
+    against the bounds), a pair of status and message, a triple with metrics, or an ``Observation``. An exception is
+    unhealthy, except ``CheckBrokenError``, which says that it could not tell.
+
+    Attributes:
+        call: the function; it must be importable by Salus.
+        args: positional arguments.
+        kwargs: arguments by name.
+        value_above: unhealthy unless the number is more than this.
+        warn_value_above: degraded unless the number is more than this.
+        value_below: unhealthy unless the number is less than this.
+        warn_value_below: degraded unless the number is less than this.
+    """
+
+    scalar = "call"
+
+    call: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    value_above: float | None = None
+    warn_value_above: float | None = None
+    value_below: float | None = None
+    warn_value_below: float | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """See that the name could be one."""
+        found = super().problems()
+        module, colon, name = self.call.partition(":")
+        if not (colon and all(part.isidentifier() for part in [*module.split("."), *name.split(".")])):
+            found.append(("call", "write it like package.module:function"))
+        return found
+
+    def build(self, site: Site) -> Check:
+        """Make a check that imports the function when it first looks."""
+        return FunctionCheck(partial(_load, self.call), self.args, self.kwargs, bounds=self, load=True)
+
+
+class FunctionCheck:
+    """A check made of a callable.
+
+    A function that does not come back keeps its thread; until it ends, no second call is made and every look is
+    unhealthy.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., object],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+        *,
+        bounds: Function | None = None,
+        load: bool = False,
+    ) -> None:
+        """Take the function.
+
+        Args:
+            function: what to call; its return value is the verdict, as told at ``Function``.
+            args: positional arguments.
+            kwargs: arguments by name.
+            bounds: for a number that it returns.
+            load: ``function`` returns the function to call, and does so (in a thread) at the first look.
+        """
+        self._function: Callable[..., object] | None = None if load else function
+        self._load: Callable[..., object] = function
+        self._args = tuple(args)
+        self._kwargs = dict(kwargs or {})
+        self._bounds = bounds or Function(call="salus:function")
+        self._running_since: datetime | None = None
+
+    async def look(self, look: Look) -> Observation:
+        """Call the function and read its answer.
+
+        Raises:
+            CheckBrokenError: it cannot be imported, said so itself, or returned something that is no verdict.
+        """
+        if self._running_since is not None:
+            since = (look.at - self._running_since).total_seconds()
+            return look.unhealthy(f"the call of {format_duration(max(0.0, since))} ago has not come back yet")
+        if self._function is None:
+            self._function = await self._in_thread(look, self._load)  # type: ignore[assignment]
+        function = self._function
+        try:
+            answer = await self._call(look, function)
+        except CheckBrokenError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever the function raises is its verdict
+            last = "".join(traceback.format_exception_only(error)).strip().splitlines()
+            return look.unhealthy(bounded_line(last[-1] if last else type(error).__name__))
+        return self._read(look, answer)
+
+    async def aclose(self) -> None:
+        """Nothing is kept open. A thread that is stuck ends with its function."""
+
+    async def _call(self, look: Look, function: Callable[..., object] | None) -> object:
+        if function is None:
+            raise CheckBrokenError("there is no function to call")
+        if inspect.iscoroutinefunction(function):
+            answer = function(*self._args, **self._kwargs)
+        else:
+            answer = await self._in_thread(look, partial(function, *self._args, **self._kwargs))
+        return await answer if inspect.isawaitable(answer) else answer
+
+    async def _in_thread(self, look: Look, function: Callable[[], object]) -> object:
+        def call() -> object:
+            # Counted in the thread: a call that waits for a place and is cancelled has never begun.
+            self._running_since = look.at
+            try:
+                return function()
+            finally:
+                self._running_since = None
+
+        return await THREADS.run(call)
+
+    def _read(self, look: Look, answer: object) -> Observation:
+        """Turn what the function returned into an observation."""
+        if isinstance(answer, Observation):
+            return answer
+        if isinstance(answer, tuple) and len(answer) in (2, 3):
+            status, message, *rest = answer
+            return look.observe(_status(status), bounded_line(str(message)), metrics=_metrics(rest[0] if rest else {}))
+        if isinstance(answer, int | float) and not isinstance(answer, bool):
+            findings = Findings()
+            said = show_count(answer)
+            findings.judge(self._bounds, "value", answer, said)
+            return findings.answer(look, said, metrics={"value": Metric(float(answer))})
+        status = Status.HEALTHY if answer is None else _status(answer)
+        return look.observe(status, "" if answer is None else f"returned {answer}")
+
+
+def _status(answer: object) -> Status:
+    if isinstance(answer, bool):
+        return Status.HEALTHY if answer else Status.UNHEALTHY
+    try:
+        return Status(str(answer))
+    except ValueError:
+        raise CheckBrokenError(
+            f"the function returned {bounded_line(repr(answer), 80)}, which is no verdict",
+            remedy="return nothing, a bool, a status, a number, (status, message) or an Observation",
+        ) from None
+
+
+def _metrics(raw: object) -> dict[str, Metric]:
+    if not isinstance(raw, Mapping):
+        raise CheckBrokenError(f"the metrics are {type(raw).__name__}, expected a mapping of names to numbers")
+    try:
+        return {str(name): value if isinstance(value, Metric) else Metric(float(value)) for name, value in raw.items()}
+    except (TypeError, ValueError) as error:
+        raise CheckBrokenError(f"a metric is not a number: {error}") from error
+
+
+def _load(name: str) -> Callable[..., object]:
+    """Import a function by name. Runs in a thread: importing reads files and can take seconds."""
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise CheckBrokenError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise CheckBrokenError(f"{name} is not callable: it is {type(found).__name__}")
+    function: Callable[..., object] = found
+    return function

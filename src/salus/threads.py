@@ -1,0 +1,180 @@
+"""Run blocking code beside the event loop, in threads that are capped and counted.
+
+A thread cannot be killed. So one whose caller gave up is *stuck* until it ends by itself: it keeps its place, it is
+counted, and when nothing but stuck threads is left, callers hear that at once instead of queueing for ever. All
+threads are daemons: none keeps Salus from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from salus.errors import CheckBrokenError
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class _Call:
+    """One call, from the moment its thread starts to the moment it ends."""
+
+    __slots__ = ("error", "future", "loop", "result", "stuck")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.stuck = False
+
+    def finished(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class Threads:
+    """At most ``limit`` threads at once, each for one call."""
+
+    def __init__(self, limit: int, name: str = "salus-thread") -> None:
+        """Start none yet.
+
+        Args:
+            limit: how many may run at the same time, stuck ones included.
+            name: of the threads, for those who read a stack dump.
+        """
+        self.limit = limit
+        self._name = name
+        self._lock = threading.Lock()
+        self._calls: set[_Call] = set()
+        self._waiting: deque[_Call] = deque()
+
+    @property
+    def busy(self) -> int:
+        """Return how many threads run, stuck ones included."""
+        return len(self._calls)
+
+    @property
+    def stuck(self) -> int:
+        """Return how many run on although nobody waits for them any more."""
+        with self._lock:
+            return sum(call.stuck for call in self._calls)
+
+    async def run(
+        self,
+        function: Callable[_Parameters, _Result],
+        *args: _Parameters.args,
+        **kwargs: _Parameters.kwargs,
+    ) -> _Result:
+        """Call the function in a thread of its own, with the context variables of the caller.
+
+        Raises:
+            CheckBrokenError: all threads are stuck.
+            Exception: whatever the function raises; what is no ``Exception`` comes as a ``RuntimeError``.
+        """
+        call = _Call(asyncio.get_running_loop())
+        await self._place(call)
+        context = contextvars.copy_context()
+        thread = threading.Thread(
+            target=context.run, args=(self._work, call, function, args, kwargs), name=self._name, daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread left
+            self._leave(call)
+            raise CheckBrokenError(f"cannot start a thread: {error}") from error
+        try:
+            await call.future
+        except asyncio.CancelledError:
+            self._give_up(call)
+            raise
+        if call.error is not None:
+            raise call.error
+        result: _Result = call.result
+        return result
+
+    async def _place(self, call: _Call) -> None:
+        """Wait for a place, first come first served."""
+        with self._lock:
+            if len(self._calls) < self.limit:
+                self._calls.add(call)
+                return
+            if all(other.stuck for other in self._calls):
+                raise _all_stuck(self.limit)
+            self._waiting.append(call)
+        try:
+            await call.future
+        except asyncio.CancelledError:
+            with self._lock:
+                waiting = call in self._waiting
+                if waiting:
+                    self._waiting.remove(call)
+            if not waiting:
+                self._leave(call)
+            raise
+        if call.error is not None:
+            raise call.error
+        call.future = call.loop.create_future()
+
+    def _give_up(self, call: _Call) -> None:
+        """Count a thread as stuck; when it was the last hope of those who wait, tell them."""
+        with self._lock:
+            call.stuck = call in self._calls
+            hopeless = bool(self._calls) and all(other.stuck for other in self._calls)
+            waiting = list(self._waiting) if hopeless else []
+            for other in waiting:
+                self._waiting.remove(other)
+                other.error = _all_stuck(self.limit)
+        for other in waiting:
+            _wake(other)
+
+    def _work(self, call: _Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            call.result = function(*args, **kwargs)
+        except StopIteration as error:  # a coroutine cannot raise it
+            call.error = _wrapped(error)
+        except Exception as error:  # noqa: BLE001 -- it is raised again where it is awaited
+            call.error = error
+        except BaseException as error:  # noqa: BLE001 -- SystemExit in a thread must not end the loop that awaits it
+            call.error = _wrapped(error)
+        self._leave(call)
+        _wake(call)
+
+    def _leave(self, call: _Call) -> None:
+        """Give the place to the next in line."""
+        with self._lock:
+            self._calls.discard(call)
+            following = None
+            while self._waiting and following is None:
+                following = self._waiting.popleft()
+                if following.loop.is_closed():
+                    following = None
+            if following:
+                self._calls.add(following)
+        if following:
+            _wake(following)
+
+
+def _wake(call: _Call) -> None:
+    if call.loop.is_closed():
+        return
+    try:
+        call.loop.call_soon_threadsafe(call.finished)
+    except RuntimeError:  # closed in this very moment: nobody waits
+        return
+
+
+def _wrapped(error: BaseException) -> RuntimeError:
+    wrapped = RuntimeError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def _all_stuck(limit: int) -> CheckBrokenError:
+    return CheckBrokenError(
+        f"{limit} threads are stuck", remedy="find out what their functions wait for, and give that a time-out"
+    )
