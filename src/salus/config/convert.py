@@ -106,7 +106,7 @@ class Converter:
         self._unknown(fields, entries, path)
         if len(self.problems) > before:
             return Missing.VALUE
-        return self._finished(wanted, values, path)
+        return self._finished(wanted, values, raw, path)
 
     def _entries(self, wanted: type[msgspec.Struct], raw: object, path: Keys) -> dict[str, tuple[object, Keys]] | None:
         """Return key -> (value, its path)."""
@@ -135,15 +135,15 @@ class Converter:
         example = f", such as {key}: {leaves.example_of(field.type)}" if leaves.example_of(field.type) else ""
         self.note(path, f"the key {key!r} is missing", f"add it{example}")
 
-    def _finished(self, wanted: type[msgspec.Struct], values: dict[str, object], path: Keys) -> object:
+    def _finished(self, wanted: type[msgspec.Struct], values: dict[str, object], raw: object, path: Keys) -> object:
         try:
             made = wanted(**values)
         except (ValueError, TypeError) as error:
-            return self.note(path, str(error))
+            return self.note(path, leaves.masked(str(error), raw))
         if isinstance(made, Options):
             found = made.problems()
             for field, what in found:
-                self.note((*path, *(field.split(".") if field else ())), what)
+                self.note((*path, *(field.split(".") if field else ())), leaves.masked(what, raw))
             if found:
                 return Missing.VALUE
         return made

@@ -60,9 +60,9 @@ def read_text(text: str, name: str, environ: Mapping[str, str], problems: list[P
 
 
 def _files_of(path: Path) -> list[Path]:
+    if not os.path.isdir(path):  # noqa: PTH112  says no where Path.is_dir would raise; reading then tells why
+        return [path]
     try:
-        if not path.is_dir():
-            return [path]
         _trust(path, path.stat(), "folder")
         found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
     except OSError as error:

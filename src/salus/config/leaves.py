@@ -68,7 +68,7 @@ def convert(wanted: Any, raw: object, *, folder: Callable[[], Path], word: str =
     try:
         return msgspec.convert(plain(raw), wanted)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
-        raise Refused(f"{shown(raw)} cannot stand here: {error}") from None
+        raise Refused(masked(f"{shown(raw)} cannot stand here: {error}", raw)) from None
 
 
 def _unit(wanted: Any, raw: object, word: str) -> object:
@@ -88,14 +88,13 @@ def _unit(wanted: Any, raw: object, word: str) -> object:
 
 
 def _plain_number(wanted: Any, raw: object, word: str) -> object:
-    if isinstance(raw, Interpolated):
-        raw = reread(raw)
-    if wanted is float and type(raw) is int and abs(raw) < 10**300:
-        return float(raw)
-    if type(raw) is not wanted:
-        remedy = "remove the quotes" if isinstance(raw, str) and type(reread(raw)) is wanted else ""
+    value = reread(raw) if isinstance(raw, Interpolated) else raw
+    if wanted is float and type(value) is int and abs(value) < 10**300:
+        return float(value)
+    if type(value) is not wanted:
+        remedy = "remove the quotes" if isinstance(raw, str) and type(plain_value(str(raw))) is wanted else ""
         raise Refused(f"expected {singular(wanted)}, got {description(raw, word)}", remedy)
-    return raw
+    return value
 
 
 def _text(wanted: Any, text: str, folder: Callable[[], Path]) -> object:
@@ -148,6 +147,16 @@ def reread(raw: object) -> object:
     if isinstance(raw, Interpolated) and not raw.plain:
         return str(raw)
     return plain_value(str(raw)) if isinstance(raw, str) else raw
+
+
+def masked(text: str, raw: object) -> str:
+    """Put the names of variables back for their values, in a text that others wrote about raw data."""
+    if isinstance(raw, Interpolated):
+        return text.replace(str(raw), raw.source) if len(raw) > 2 else text
+    parts = raw.values() if isinstance(raw, Mapping) else raw if isinstance(raw, list | tuple) else ()
+    for part in parts:
+        text = masked(text, part)
+    return text
 
 
 def is_list(wanted: type) -> bool:

@@ -138,6 +138,7 @@ _LESSONS = (
     ("could not find expected ':'", "this line is neither a key nor part of the text above", "add ':' after the key"),
     ("expected ',' or ']'", "this list is not closed, or a comma is missing", "close it with ]"),
     ("expected ',' or '}'", "this mapping is not closed, or a comma is missing", "close it with }"),
+    ("expected node content", "a value is missing here, or a bracket is not closed", "add it, or close the bracket"),
     ("cannot start any token", "no text can begin with this character", "put the text in quotes"),
     ("unknown escape character", "this escape is unknown", "double the backslash, or use single quotes"),
     ("did not find expected key", "this line fits no level above it",

@@ -8,7 +8,7 @@ from collections.abc import Mapping as MappingOf
 from salus.config import nodes
 from salus.config.interpolation import interpolate
 from salus.config.nodes import Node, Scalar, Sequence
-from salus.config.sources import Keys, Place, Sources, dotted_path
+from salus.config.sources import Keys, Place, Sources, dotted_path, one_line
 from salus.errors import ConfigError, Problem
 from salus.model import Json
 
@@ -148,5 +148,10 @@ class Reader:
 
     def _problem(self, node: Node, path: Keys, what: str, remedy: str) -> Problem:
         return Problem(
-            file=self._file, line=node.line, column=node.column, path=dotted_path(path), what=what, remedy=remedy
+            file=self._file,
+            line=node.line,
+            column=node.column,
+            path=dotted_path(path),
+            what=one_line(what),
+            remedy=remedy,
         )

@@ -72,6 +72,7 @@ class Sources:
             remedy: what to do.
             value: point at the value instead of the key.
         """
+        what, remedy = one_line(what), one_line(remedy)
         place, own = self.place(path)
         dotted = dotted_path(self.original(path))
         if place is None:
@@ -82,7 +83,7 @@ class Sources:
     def folder(self, path: Keys) -> Path:
         """Return the folder from which a relative path at this entry starts."""
         place, _ = self.place(path)
-        return self.folders.get(place.file if place else "", Path.cwd())
+        return self.folders.get(place.file if place else self._only_file()) or Path.cwd()
 
     def _only_file(self) -> str:
         return next(iter(self.folders), MEMORY)
@@ -93,7 +94,12 @@ def dotted_path(path: Iterable[Key]) -> str:
     text = ""
     for key in path:
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Write out line breaks and control characters, so that a problem is one line and moves no terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
@@ -104,8 +110,9 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
     """Return the known word that is nearest to a misspelled one and at least so like it, or an empty string."""
-    matches = get_close_matches(word[:100].lower(), [*known], n=1, cutoff=likeness)
-    return matches[0] if matches else ""
+    folded = {one.casefold(): one for one in known}
+    matches = get_close_matches(word[:100].casefold(), folded, n=1, cutoff=likeness)
+    return folded[matches[0]] if matches else ""
 
 
 def known_words(words: Iterable[str], most: int = 16) -> str:

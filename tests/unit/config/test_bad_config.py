@@ -22,7 +22,7 @@ def cases() -> Iterator[ParameterSet]:
         yield pytest.param(text.replace(r"\t", "\t").replace(r"\a", "\a"), lines.strip(), id=name)
 
 
-@pytest.mark.parametrize("text, lines", cases())
+@pytest.mark.parametrize("text, lines", list(cases()))
 def test_bad_config_is_told_with_place_and_remedy(text: str, lines: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loads(text, name="salus.yaml", environ={"PASSWORD": "hunter2"})

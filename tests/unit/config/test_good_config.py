@@ -1,0 +1,183 @@
+"""A good config becomes settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from salus.config import SCALAR, loads
+from salus.errors import ConfigError
+from salus.model import ActionSpec, CheckSpec, Limits, RecoveryRule, ServiceSpec, Status
+
+
+def test_an_empty_config_has_the_documented_defaults(tmp_path: Path) -> None:
+    settings = loads("", folder=tmp_path, environ={})
+    agent = settings.agent
+    assert (agent.host, agent.port, agent.store) == ("127.0.0.1", 8787, "sqlite")
+    assert agent.state_dir == tmp_path / ".salus"
+    assert (agent.keep_events, agent.keep_observations, agent.observe_every) == (90 * 86400, 7 * 86400, 60)
+    assert settings.limits == Limits()
+    assert (settings.checks, settings.services, settings.rules) == ({}, {}, ())
+
+
+def test_the_model_and_the_config_have_the_same_defaults() -> None:
+    settings = loads("{checks: {a: memory}, rules: {a: {actions: [log]}}}", environ={})
+    assert settings.checks["a"] == CheckSpec(name="a", kind="memory")
+    assert settings.rules == (RecoveryRule(name="a", check="a", actions=(ActionSpec(kind="log"),)),)
+
+
+def test_a_kind_may_be_a_name_a_bare_value_or_a_mapping() -> None:
+    text = """
+checks:
+  a: memory
+  b: {memory: }
+  c: {file: /etc/hosts}
+  d: {tools: [git, make]}
+  e: {file: {path: /etc/hosts}}
+services:
+  w: {command: {start: [a]}}
+rules:
+  a: {actions: [log, {wait: 5s}, {restart_service: w, timeout: 10s}, {wait: , timeout: 1s}]}
+"""
+    settings = loads(text)
+    assert [check.options for check in settings.checks.values()] == [
+        {},
+        {},
+        {SCALAR: "/etc/hosts"},
+        {SCALAR: ["git", "make"]},
+        {"path": "/etc/hosts"},
+    ]
+    assert settings.services == {"w": ServiceSpec(name="w", kind="command", options={"start": ["a"]})}
+    assert settings.rules[0].actions == (
+        ActionSpec(kind="log"),
+        ActionSpec(kind="wait", options={SCALAR: "5s"}),
+        ActionSpec(kind="restart_service", options={SCALAR: "w"}, timeout=10.0),
+        ActionSpec(kind="wait", timeout=1.0),
+    )
+
+
+def test_defaults_hold_for_every_check_that_does_not_say_otherwise() -> None:
+    text = """
+defaults: {interval: 1m, timeout: 20s, retry_interval: 2s, failure_threshold: 3, success_threshold: 2, start_period: 5s}
+checks:
+  a: memory
+  b: {memory: , interval: 30s, failure_threshold: 1}
+"""
+    a, b = loads(text).checks.values()
+    assert a == CheckSpec(
+        name="a",
+        kind="memory",
+        interval=60,
+        timeout=20,
+        retry_interval=2,
+        failure_threshold=3,
+        success_threshold=2,
+        start_period=5,
+    )
+    assert (b.interval, b.timeout, b.failure_threshold) == (30, 20, 1)
+
+
+def test_a_quick_check_needs_to_say_only_its_interval() -> None:
+    settings = loads("checks: {a: {memory: , interval: 500ms}}")
+    check = settings.checks["a"]
+    assert (check.timeout, check.retry_interval) == (0.5, 0.5)
+    assert settings.warnings == ()
+
+
+def test_a_timeout_longer_than_the_interval_is_a_warning() -> None:
+    settings = loads("checks: {a: {memory: , interval: 5s, timeout: 10s}}", name="salus.yaml")
+    assert [str(warning) for warning in settings.warnings] == [
+        (
+            "salus.yaml:1:38: checks.a.timeout: timeout is longer than the interval: looks never overlap, so the next"
+            " one waits (lengthen the interval or shorten this)"
+        )
+    ]
+
+
+def test_a_rule_with_tags_is_one_rule_for_each_check_that_has_one_of_them() -> None:
+    text = """
+checks:
+  a: {memory: , tags: [web]}
+  b: {memory: , tags: [db, slow]}
+  c: memory
+rules:
+  heal: {tags: [web, db], trigger_on: unhealthy, actions: [{wait: 5x}]}
+"""
+    settings = loads(text, name="salus.yaml")
+    assert [(rule.name, rule.check, rule.trigger_on) for rule in settings.rules] == [
+        ("heal[a]", "a", Status.UNHEALTHY),
+        ("heal[b]", "b", Status.UNHEALTHY),
+    ]
+    problem = settings.sources.problem(("rules", "heal[a]", "actions", 0, "wait"), "wrong", value=True)
+    assert str(problem) == "salus.yaml:7:67: rules.heal.actions[0].wait: wrong"
+
+
+def test_anchors_aliases_and_merges_are_understood() -> None:
+    text = """
+checks:
+  a: &a {http: &h {url: x}, interval: 5s, tags: [one]}
+  b: {<<: *a, interval: 6s}
+  c: {http: {<<: [*h], method: HEAD}}
+"""
+    a, b, c = loads(text).checks.values()
+    assert (a.interval, b.interval, b.tags, b.options) == (5, 6, ("one",), {"url": "x"})
+    assert c.options == {"url": "x", "method": "HEAD"}
+
+
+def test_scalars_are_read_as_people_mean_them() -> None:
+    text = """
+checks:
+  a:
+    x: {time: 12:30, date: 2024-01-01, hex: 0x10, octal: 0o10, e: 1e3, f: .5, n: ~, t: true, under: 1_000,
+        v: 1.2.3, quoted: "5", dollar: "$$5 $x", long: 123456789012345678901234567890123456789012345678901234567890,
+        on: on, 1: one}
+"""
+    assert loads(text).checks["a"].options == {
+        "time": "12:30",
+        "date": "2024-01-01",
+        "hex": 16,
+        "octal": 8,
+        "e": 1000.0,
+        "f": 0.5,
+        "n": None,
+        "t": True,
+        "under": "1_000",
+        "v": "1.2.3",
+        "quoted": "5",
+        "dollar": "$5 $x",
+        "long": "123456789012345678901234567890123456789012345678901234567890",
+        "on": True,
+        "1": "one",
+    }
+
+
+def test_the_environment_overrides_where_to_listen_and_what_to_log() -> None:
+    environ = {"SALUS_LISTEN": "[::1]:0", "SALUS_LOG_LEVEL": "DEBUG"}
+    agent = loads("salus: {listen: 'x:1', log_level: error}", environ=environ).agent
+    assert (agent.host, agent.port, agent.log_level) == ("::1", 0, "debug")
+
+
+def test_a_long_chain_of_dependencies_is_no_circle() -> None:
+    links = [f"  c{n}: {{memory: , depends_on: [c{n + 1}]}}" for n in range(5000)]
+    settings = loads("\n".join(["checks:", *links, "  c5000: memory"]))
+    assert len(settings.checks) == 5001
+
+
+def test_a_diamond_of_dependencies_is_no_circle() -> None:
+    layers = [f"  {side}{n}: {{memory: , depends_on: [a{n + 1}, b{n + 1}]}}" for n in range(60) for side in "ab"]
+    assert len(loads("\n".join(["checks:", *layers, "  a60: memory", "  b60: memory"])).checks) == 122
+
+
+def test_every_circle_is_told_once() -> None:
+    text = "checks: {a: {m: , depends_on: [b]}, b: {m: , depends_on: [a, c]}, c: {m: , depends_on: [b]}}"
+    with pytest.raises(ConfigError) as caught:
+        loads(text)
+    circles = [problem.what.partition(": ")[2] for problem in caught.value.problems]
+    assert circles == ["a -> b -> a", "b -> c -> b"]
+
+
+def test_settings_print_no_value_of_a_variable() -> None:
+    settings = loads("checks: {a: {http: {url: 'http://u:${P}@h'}}}", environ={"P": "hunter2"})
+    assert settings.checks["a"].options == {"url": "http://u:hunter2@h"}
+    assert "hunter2" not in repr(settings)
