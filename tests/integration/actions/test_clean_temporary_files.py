@@ -191,7 +191,16 @@ def test_folders_that_are_never_temporary_are_a_problem_of_the_config(
 
 
 @pytest.mark.parametrize(
-    "name", ["/tmp", "/var/tmp", "/dev/shm/app", "/var/cache/app", "/home/anna/app/tmp", "/usr/src/app/tmp", "/run/app"]
+    "name",
+    [
+        "/tmp",
+        "/var/tmp",
+        "/dev/shm/app",
+        "/var/cache/app",
+        "/home/{}/tmp".format("anna"),
+        "/usr/src/app/tmp",
+        "/run/app",
+    ],
 )
 def test_folders_that_may_be_cleaned_are_no_problem(name: str) -> None:
     assert CleanTemporaryFiles(folders=(Path(name),)).problems() == []
