@@ -220,7 +220,7 @@ class Converter:
     def _list(self, base: type, arguments: tuple[Any, ...], raw: object, path: Keys) -> object:
         element = arguments[0] if arguments else Any
         if not isinstance(raw, list | tuple):
-            remedy = f"write [{raw}]" if isinstance(raw, str) and type(raw) is str and 0 < len(raw) < 40 else ""
+            remedy = f"write [{', '.join(raw.split())}]" if type(raw) is str and 0 < len(raw) < 60 else ""
             got = description(raw, self._word(path))
             return self.note(path, f"expected a list of {leaves.plural(element)}, got {got}", remedy)
         fixed = base is tuple and arguments and arguments[-1] is not Ellipsis

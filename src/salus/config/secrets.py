@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from salus.config.leaves import Refused
 from salus.secret import Secret
@@ -13,7 +14,7 @@ MAX_BYTES = 65536
 
 def holds_secret(wanted: Any) -> bool:
     """Tell whether a field is a secret, or may be one."""
-    return wanted is Secret or Secret in get_args(wanted)
+    return wanted is Secret or (get_origin(wanted) in (Union, types.UnionType) and Secret in get_args(wanted))
 
 
 def read_secret(name: str, folder: Path, credentials: Path | None) -> Secret:

@@ -18,18 +18,18 @@ from salus.options import Options
 from salus.units import Amount, Duration, Share, Size, format_size
 
 ENVIRON = {"A": "1", "B": "two", "EMPTY": ""}
-TEXT_OF_WORDS = r"""
+TEXT = r"""
 checks: rules: services: salus: defaults: limits: alerts: a b : - { } [ ] , ' " &x *x << !t ? | > # --- % @ ~ on
 memory http interval timeout depends_on tags check actions wait log critical 5s -1 010 1e999 ${A} ${B:-x} ${C} ${ $$ \
-""".split()
-SPACES = (" ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "\0", "\u2028", "\ufeff", "é", "9" * 400 + "d")
-
-texts = st.text(st.characters(codec=None)) | st.lists(st.sampled_from([*WORDS, *SPACES])).map("".join)
-TEXT_OF_KEYS = """
+"""
+NAMES = """
 checks rules salus limits defaults services interval timeout tags depends_on service actions check listen
 keep_events storm_brake recoveries_at_once a b wait critical
 """
-KEYS = TEXT_OF_KEYS.split()
+WORDS, KEYS = (text.split() for text in (TEXT, NAMES))
+SPACES = (" ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "\0", "\u2028", "\ufeff", "é", "9" * 400 + "d")
+
+texts = st.text(st.characters(codec=None)) | st.lists(st.sampled_from([*WORDS, *SPACES])).map("".join)
 keys = st.sampled_from(KEYS) | st.text(max_size=3)
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
 trees = st.recursive(
