@@ -7,15 +7,18 @@ inherit: ``SALUS_CHILD=<state id>:<kind>:<name>`` says whose it is and is found 
 
 from __future__ import annotations
 
-from salus.processes._child import Child, Exit
-from salus.processes._command import Command, Completed, environment
-from salus.processes._proc import boot_id, start_ticks
+from salus.processes._child import Child, Exit, adopt
+from salus.processes._command import MARK, Command, Completed, environment
+from salus.processes._finish import to_the_end
+from salus.processes._proc import Stat, boot_id, marks, start_ticks, stat
 from salus.processes._reaper import OrphanReaper, become_subreaper
 from salus.processes._run import run
-from salus.processes._spawn import spawn
-from salus.processes._tree import Family, Found, find_marked, kill_family, leftovers
+from salus.processes._spawn import LIMITS, spawn
+from salus.processes._tree import Family, Found, end_family, find_marked, kill_family, leftovers, look_for
 
 __all__ = [
+    "LIMITS",
+    "MARK",
     "Child",
     "Command",
     "Completed",
@@ -23,13 +26,20 @@ __all__ = [
     "Family",
     "Found",
     "OrphanReaper",
+    "Stat",
+    "adopt",
     "become_subreaper",
     "boot_id",
+    "end_family",
     "environment",
     "find_marked",
     "kill_family",
     "leftovers",
+    "look_for",
+    "marks",
     "run",
     "spawn",
     "start_ticks",
+    "stat",
+    "to_the_end",
 ]

@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from salus.processes import _proc
 
 # Children of ours that are not reaped yet: the reaper of orphans must not take their statuses.
 living: set[int] = set()
+# Children of ours that were let go while they ran. Nobody else can reap them, and until then their numbers are theirs.
+_abandoned: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Child:
         self.began = self._loop.time()
         if own:
             living.add(pid)
+            _abandoned.discard(pid)
+            _reap_abandoned()
         found = _proc.stat(pid)
         self.start_ticks = found.start_ticks if found else 0
 
@@ -123,6 +128,8 @@ class Child:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+            if self.own and self.exit is None:
+                _abandoned.add(self.pid)
 
     def _ended(self) -> None:
         if self.exit is not None or self._pidfd < 0:
@@ -141,6 +148,39 @@ class Child:
                 waiter.set_result(self.exit)
         if self._on_exit is not None:
             self._on_exit(self)
+
+
+def adopt(pid: int, start_ticks: int, launch: str) -> Child | None:
+    """Hold a process that is proven to be the one that was found; None when it is gone.
+
+    Args:
+        pid: its number.
+        start_ticks: when it started.
+        launch: its ``SALUS_LAUNCH``, from its environment or from what was remembered.
+    """
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    stat = _proc.stat(pid)
+    if stat is None or stat.start_ticks != start_ticks or _readable(pidfd):
+        os.close(pidfd)
+        return None
+    child = Child(pid, pidfd, launch=launch, own=stat.parent == os.getpid())
+    uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+    child.began -= max(0.0, uptime - start_ticks / os.sysconf("SC_CLK_TCK"))
+    return child
+
+
+def _reap_abandoned() -> None:
+    for pid in tuple(_abandoned):
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
+        except ChildProcessError:
+            ended = True
+        if ended:
+            _abandoned.discard(pid)
+            living.discard(pid)
 
 
 def _readable(pidfd: int) -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,9 +20,10 @@ from salus.processes._child import Child
 from salus.processes._command import MARK
 from salus.processes._reaper import is_subreaper, reap_orphans
 
-_ROUNDS = 20
+_KILL_TIMEOUT = 6.0
 _ROUND_TIMEOUT = 2.0
 _SCAN_TIMEOUT = 5.0
+_DYING = 0.05
 
 _Result = TypeVar("_Result")
 
@@ -105,9 +106,17 @@ async def leftovers(family: Family, leader: Child | None) -> bool:
     Where Salus is the subreaper, whatever outlives a child of ours has been handed to us before we hear of the child's
     end: so one look at our own children is enough. Elsewhere it takes a look at every process.
     """
-    if leader is not None and leader.own and is_subreaper():
-        return any(_belongs(pid, family) for pid in _proc.children())
-    return bool(await _aside(lambda: _members(family, ())))
+    members: list[_proc.Stat] = []
+    for patience in (_DYING, 0.0):
+        if leader is not None and leader.own and is_subreaper():
+            members = [stat for pid in _proc.children() if (stat := _belonging(pid, family))]
+        else:
+            members = await _look(family, None)
+        if not members:
+            break
+        if patience:  # its group was killed with the leader: as a rule they are about to be gone
+            await _signal(members, 0, wait=patience)
+    return bool(members)
 
 
 async def kill_family(family: Family, leader: Child | None = None) -> list[int]:
@@ -118,23 +127,16 @@ async def kill_family(family: Family, leader: Child | None = None) -> list[int]:
         leader: the child that leads it, if it is known; it goes first, with its group.
 
     Returns:
-        The processes that are still there after the last round: empty unless the kernel cannot let go of them.
+        The processes that are still there after six seconds: empty unless the kernel cannot let go of them.
     """
-    seen: set[int] = set()
-    for _ in range(_ROUNDS):
+    members: list[_proc.Stat] = []
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _KILL_TIMEOUT
+    while loop.time() < deadline:
         if leader is not None:
             leader.signal_group(signal.SIGKILL)
-        roots = (leader.pid,) if leader is not None and leader.running else ()
-        members = await _aside(lambda roots=roots: _members(family, roots))  # type: ignore[misc]
-        held = [pidfd for member in members if (pidfd := _hold(member)) is not None]
-        try:
-            for pidfd in held:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            await _gone(held, _ROUND_TIMEOUT)
-        finally:
-            for pidfd in held:
-                os.close(pidfd)
+        members = await _look(family, leader)
+        await _signal(members, signal.SIGKILL, wait=_ROUND_TIMEOUT)
         if leader is not None and leader.running:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ROUND_TIMEOUT):
@@ -142,63 +144,91 @@ async def kill_family(family: Family, leader: Child | None = None) -> list[int]:
         reap_orphans()
         if not members and (leader is None or not leader.running):
             return []
-        seen = {member.pid for member in members}
-        if leader is not None and leader.running:
-            seen.add(leader.pid)
-        if seen and not held and (leader is None or not leader.running):
-            continue
-    return sorted(pid for pid in seen if _proc.start_ticks(pid) is not None)
+    return sorted(member.pid for member in members if _proc.start_ticks(member.pid) is not None)
 
 
-async def signal_family(family: Family, number: int) -> None:
-    """Send one signal to every living member."""
-    for member in await _aside(lambda: _members(family, ())):
-        pidfd = _hold(member)
-        if pidfd is not None:
+async def end_family(family: Family, number: int, timeout: float) -> None:
+    """Send one signal to all of the family and wait until they have ended, or the time is up."""
+    await _signal(await _look(family, None), number, wait=timeout)
+
+
+async def look_for(state_id: str, kind: str, name: str) -> list[Found]:
+    """Do what ``find_marked`` does, without holding up the loop.
+
+    Raises:
+        TimeoutError: a process blocks whoever reads about it.
+    """
+    return await _aside(lambda: find_marked(state_id, kind, name))
+
+
+async def _signal(members: list[_proc.Stat], number: int, *, wait: float) -> None:
+    held = [pidfd for member in members if (pidfd := _hold(member)) is not None]
+    try:
+        for pidfd in held:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(pidfd, number)
+        await _gone(held, wait)
+    finally:
+        for pidfd in held:
             os.close(pidfd)
+
+
+async def _look(family: Family, leader: Child | None) -> list[_proc.Stat]:
+    roots = (leader.pid,) if leader is not None and leader.running else ()
+    try:
+        return await _aside(lambda: _members(family, roots))
+    except TimeoutError:  # a process stuck in the kernel blocks whoever reads its environment
+        return _members(family, roots, marks=_unmarked)
 
 
 # ── Who belongs to it ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _members(family: Family, roots: Iterable[int]) -> list[_proc.Stat]:
+def _members(
+    family: Family, roots: tuple[int, ...], marks: Callable[[int], _proc.Marks | None] = _proc.marks
+) -> list[_proc.Stat]:
     """Return the living members: those that carry the mark, those of the session, and the descendants of all these.
 
     Args:
         family: whom.
         roots: processes that are held and known to belong to it.
+        marks: how to read the marks of a process.
     """
     stats = {pid: stat for pid in _proc.pids() if (stat := _proc.stat(pid)) and stat.state not in "ZX"}
-    stats.pop(os.getpid(), None)
-    chosen = {pid for pid in stats if family.has(_proc.marks(pid))} | (set(roots) & stats.keys())
-    sure = bool(chosen & {family.session}) or family.session in roots
-    mine = os.getpid()
+    mine = stats.pop(os.getpid(), None)
+    chosen = {pid for pid in stats if pid in roots or family.has(marks(pid))}
+    # The number of a session can be given away once its leader is reaped and its members are gone. So membership alone
+    # convicts only while the leader is held, or when the process was handed to us as its subreaper.
+    certain = family.session in chosen
     for pid, stat in stats.items():
-        # The number of a session can be given away once its leader is reaped and its members are gone. So membership
-        # alone convicts only while the leader is held, or when the process was handed to us as its subreaper.
-        if family.session and stat.session == family.session and (sure or (stat.parent == mine and is_subreaper())):
-            marks = _proc.marks(pid)
-            if marks is None or family.has(marks):
-                chosen.add(pid)
+        ours = certain or (mine is not None and is_subreaper() and stat.parent == mine.pid)
+        if ours and family.session and stat.session == family.session and marks(pid) is None:
+            chosen.add(pid)
+    return [stats[pid] for pid in _with_descendants(chosen, stats)]
+
+
+def _unmarked(_pid: int) -> None:
+    return None
+
+
+def _with_descendants(chosen: set[int], stats: dict[int, _proc.Stat]) -> set[int]:
     children: dict[int, list[int]] = {}
     for pid, stat in stats.items():
         children.setdefault(stat.parent, []).append(pid)
-    queue = list(chosen)
+    found, queue = set(chosen), list(chosen)
     while queue:
-        for pid in children.get(queue.pop(), ()):
-            if pid not in chosen:
-                chosen.add(pid)
-                queue.append(pid)
-    return [stats[pid] for pid in chosen]
+        fresh = [pid for pid in children.get(queue.pop(), ()) if pid not in found]
+        found.update(fresh)
+        queue.extend(fresh)
+    return found
 
 
-def _belongs(pid: int, family: Family) -> bool:
+def _belonging(pid: int, family: Family) -> _proc.Stat | None:
     stat = _proc.stat(pid)
     if stat is None or stat.state in "ZX":
-        return False
-    return (bool(family.session) and stat.session == family.session) or family.has(_proc.marks(pid))
+        return None
+    member = (bool(family.session) and stat.session == family.session) or family.has(_proc.marks(pid))
+    return stat if member else None
 
 
 def _hold(member: _proc.Stat) -> int | None:
