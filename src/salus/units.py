@@ -167,6 +167,6 @@ def format_size(count: float) -> str:
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(size) < 1024:
-            return f"{size:.3g} {unit}" if unit != "B" else f"{size:.0f} B"
+            return f"{size:.0f} {unit}" if unit == "B" or abs(size) >= 999.5 else f"{size:.3g} {unit}"
         size /= 1024
-    return f"{size:.3g} TiB"
+    return f"{size:.0f} TiB" if abs(size) >= 999.5 else f"{size:.3g} TiB"
