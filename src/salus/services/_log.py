@@ -157,3 +157,9 @@ def _tail(path: Path, lines: int) -> list[str]:
     if size > _CHUNK and len(found) > 1:
         del found[0]  # its beginning is not in what was read
     return [line[:_LINE] for line in found[-lines:]] if lines > 0 else []
+
+
+def folder_name(name: str) -> Path:
+    """Return a name that stays inside the folder, whatever the service is called."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_.@" else f"%{ord(letter):02x}" for letter in name)
+    return Path(safe if safe.strip(".") else safe.replace(".", "%2e"))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from salus.errors import SalusError, ServiceError
 from salus.model import EventKind, Json, ServiceRecord, ServiceState, ServiceStatus
@@ -27,7 +26,7 @@ from salus.processes import (
 )
 from salus.services._adopt import choose
 from salus.services._board import Board
-from salus.services._log import LogOptions, OutputLog
+from salus.services._log import LogOptions, OutputLog, folder_name
 from salus.services._ready import EndedError, ReadyOptions, readiness_of, wait_ready
 from salus.services._signals import name_of
 from salus.units import format_duration
@@ -72,7 +71,7 @@ class ProcessService:
         self._site = site
         self._board = Board(name, "process", site)
         self._board.want(launch.autostart)
-        self._log = OutputLog(site.state_dir / "services" / _folder(name), launch.log)
+        self._log = OutputLog(site.state_dir / "services" / folder_name(name), launch.log)
         self._lock = asyncio.Lock()
         self._child: Child | None = None
         self._looked = False  # for copies that an earlier Salus left
@@ -404,9 +403,3 @@ class ProcessService:
 def _lifetime(child: Child) -> str:
     lived = asyncio.get_running_loop().time() - child.began
     return f"{child.exit} after {format_duration(max(0.0, lived))}"
-
-
-def _folder(name: str) -> Path:
-    """Return a name that stays inside the folder, whatever the service is called."""
-    safe = "".join(letter if letter.isalnum() or letter in "-_.@" else f"%{ord(letter):02x}" for letter in name)
-    return Path(safe if safe.strip(".") else safe.replace(".", "%2e"))
