@@ -49,7 +49,7 @@ class Call(ActionOptions, frozen=True, kw_only=True):
 
     async def run(self, scene: Scene) -> ActionResult:
         """Import the function in a thread, since that may take long, and call it."""
-        function = await in_thread(f"salus-import-{self.function}", lambda _: _imported(self.function), grace=0)
+        function = await in_thread(lambda _: _imported(self.function), grace=0)
         return await _called(self.function, function, self.args, self.kwargs, scene)
 
 
@@ -110,7 +110,7 @@ async def _called(
         if _is_async(function):
             result = await cast("Any", work())
         else:
-            result = await in_thread(f"salus-call-{name}", lambda _: work(), grace=0)
+            result = await in_thread(lambda _: work(), grace=0)
             if inspect.isawaitable(result):
                 result = await result
     except SalusError:

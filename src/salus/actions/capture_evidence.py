@@ -76,7 +76,7 @@ class CaptureEvidence(ActionOptions, frozen=True, kw_only=True):
         """Record it."""
         service = find(scene, self.service) if self.service is not None else scene.service
         pid = service.status.pid if service else None
-        found = await in_thread("salus-evidence", lambda _: _snapshots(pid))
+        found = await in_thread(lambda _: _snapshots(pid))
         if service:
             found["service"] = _told(service)
             if self.signal is not None:
@@ -90,7 +90,7 @@ class CaptureEvidence(ActionOptions, frozen=True, kw_only=True):
     async def _signalled(self, scene: Scene, service: Service, pid: int | None) -> Json:
         """Send the signal where it is handled, and wait until the service has written something."""
         number = signal_number(self.signal or 0)
-        if pid is None or not await in_thread("salus-evidence", lambda _: _handles(pid, number)):
+        if pid is None or not await in_thread(lambda _: _handles(pid, number)):
             return f"not sent: the process does not handle signal {number}"
         before = service.last_output(self.lines or 1)
         try:

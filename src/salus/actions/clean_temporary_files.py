@@ -81,7 +81,7 @@ class CleanTemporaryFiles(ActionOptions, frozen=True, kw_only=True):
     async def run(self, scene: Scene) -> ActionResult:
         """Remove them, in a thread that stops between two files when it is cancelled."""
         now = scene.site.clock.now().timestamp()
-        return await in_thread("salus-clean", lambda stop: self._clean(scene.site.state_dir, now, stop))
+        return await in_thread(lambda stop: self._clean(scene.site.state_dir, now, stop))
 
     def _clean(self, state_dir: Path, now: float, stop: Event) -> ActionResult:
         report = Report()

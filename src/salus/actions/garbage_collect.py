@@ -34,9 +34,9 @@ class GarbageCollect(ActionOptions, frozen=True, kw_only=True):
 
     async def run(self, scene: Scene) -> ActionResult:
         """Collect, here and not in a thread: finalizers may belong to the loop."""
-        _, before = await in_thread("salus-memory", lambda _: _measure(trim=False))
+        _, before = await in_thread(lambda _: _measure(trim=False))
         collected = gc.collect(self.generation)
-        trimmed, after = await in_thread("salus-memory", lambda _: _measure(trim=self.trim))
+        trimmed, after = await in_thread(lambda _: _measure(trim=self.trim))
         evidence: dict[str, Json] = {
             "collected": collected,
             "uncollectable": len(gc.garbage),

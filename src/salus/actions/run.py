@@ -89,7 +89,7 @@ class Run(ActionOptions, frozen=True, kw_only=True):
         """Run it to its end."""
         extra = {**variables(scene), **self.environment}
         environment = processes.environment(scene.site.state_id, "action", scene.check.name, extra)
-        await in_thread("salus-trust", lambda _: self._make_sure(environment))
+        await in_thread(lambda _: self._make_sure(environment))
         command = processes.Command(
             argv=self.command,
             environment=environment,

@@ -91,8 +91,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_a_process_shows_its_state_memory_files_and_threads(start: Start) -> None:
     child = await start(SLEEPER, "--password=hidden", "--verbose")
+    await until(lambda: process_snapshot(child.pid)["state"] == "sleeping")
     found = process_snapshot(child.pid)
-    assert found["state"] == "sleeping"
     assert found["threads"] == 4
     assert isinstance(found["rss_bytes"], int)
     assert found["rss_bytes"] > 1_000_000
