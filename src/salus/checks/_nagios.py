@@ -14,7 +14,7 @@ from salus.model import Metric
 _MOST = 100
 _LONGEST_NAME = 80
 _LABEL = re.compile(r"\s*(?:'((?:[^']|'')*)'|([^'=\s|][^=\s|]*))=")
-_VALUE = re.compile(r"([-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?)([^\d\s;]*)")
+_VALUE = re.compile(r"([-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?)([^\d\s;]*)", re.ASCII)
 _UNITS: dict[str, tuple[float, str]] = {
     "": (1, ""),
     "c": (1, ""),

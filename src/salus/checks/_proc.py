@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import select
 from collections import defaultdict
 from collections.abc import Iterable
@@ -158,10 +160,9 @@ def follow(path: Path, command_matches: str | None = None) -> PidFile:
     pid = int(word)
     try:
         descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return PidFile(reason=f"process {pid} of {path} is not running")
     except OSError as error:
-        if error.errno == 22:  # a thread's number: the process it was written for is gone
+        # The last two are said of a thread's number: the process that had it is gone.
+        if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
             return PidFile(reason=f"process {pid} of {path} is not running")
         return PidFile(reason=f"cannot tell about process {pid}: {error.strerror}", unreadable=True)
     try:
@@ -175,8 +176,6 @@ _SLACK = 60.0
 
 
 def _prove(pid: int, descriptor: int, path: Path, written: float, command_matches: str | None) -> PidFile:
-    import re
-
     process = stat(pid)
     command = command_line(pid) if command_matches else ""
     inode = os.fstat(descriptor).st_ino

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 Version = tuple[int, ...]
 
-_DOTTED = re.compile(r"(?<![\w.])[vV]?(\d+(?:\.\d+)+)")
-_PLAIN = re.compile(r"(?<![\w.])[vV]?(\d+)(?![\w.])")
-_PART = re.compile(r"\s*(>=|<=|==|!=|>|<)?\s*[vV]?(\d+(?:\.\d+)*)\s*")
+_DOTTED = re.compile(r"(?<![\d.])(\d+(?:\.\d+)+)", re.ASCII)
+_PLAIN = re.compile(r"(?<![\w.])[vV]?(\d+)(?![\w.])", re.ASCII)
+_PART = re.compile(r"\s*(>=|<=|==|!=|>|<)?\s*[vV]?(\d+(?:\.\d+)*)\s*", re.ASCII)
 _COMPARE: dict[str, Callable[[Version, Version], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,

@@ -122,6 +122,7 @@ class FunctionCheck:
     async def _call(self, look: Look, function: Callable[..., object] | None) -> object:
         if function is None:
             raise CheckBrokenError("there is no function to call")
+        answer: object
         if inspect.iscoroutinefunction(function):
             answer = function(*self._args, **self._kwargs)
         else:

@@ -85,7 +85,7 @@ class _ToolsCheck:
 
     def __init__(self, options: Tools) -> None:
         self._options = options
-        self._told: dict[_Program, _versions.Version | None] = field(default_factory=dict)
+        self._told: dict[_Program, _versions.Version | None] = {}
 
     async def look(self, look: Look) -> Observation:
         findings, seen = Findings(), dict[str, Json]()
@@ -135,7 +135,7 @@ class _ToolsCheck:
 
 def _locate(names: list[str], path: str | None) -> dict[str, _Program | None]:
     """Search PATH. Runs in a thread: a folder of it may lie on a slow mount."""
-    found: dict[str, _Program | None] = field(default_factory=dict)
+    found: dict[str, _Program | None] = {}
     for name in names:
         file = shutil.which(name, path=path)
         try:

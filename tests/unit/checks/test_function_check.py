@@ -1,0 +1,141 @@
+"""Any callable can be a check, and whatever it returns or raises is understood or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+
+from salus.checks import function as function_module
+from salus.checks.function import Function, FunctionCheck
+from salus.errors import CheckBrokenError
+from salus.model import Metric, Observation, Status
+from tests.looks import NOON, look_from, look_once, site
+
+HERE = __name__
+
+
+def add(one: float, other: float = 0) -> float:
+    return one + other
+
+
+async def wait_and_add(one: float, other: float = 0) -> float:
+    await asyncio.sleep(0)
+    return one + other
+
+
+def fail() -> None:
+    raise ValueError("first line\nthe queue is full")
+
+
+@pytest.mark.parametrize(
+    "answer, status, message",
+    [
+        (None, Status.HEALTHY, ""),
+        (True, Status.HEALTHY, "returned True"),
+        (False, Status.UNHEALTHY, "returned False"),
+        (Status.DEGRADED, Status.DEGRADED, "returned degraded"),
+        ("unhealthy", Status.UNHEALTHY, "returned unhealthy"),
+        (("degraded", "slow"), Status.DEGRADED, "slow"),
+        ((True, "well"), Status.HEALTHY, "well"),
+        (42, Status.HEALTHY, "42"),
+    ],
+)
+async def test_every_kind_of_answer_is_understood(answer: Any, status: Status, message: str) -> None:
+    observation = await look_once(FunctionCheck(lambda: answer))
+    assert (observation.status, observation.message) == (status, message)
+
+
+async def test_metrics_may_come_with_the_verdict() -> None:
+    observation = await look_once(FunctionCheck(lambda: ("healthy", "ok", {"jobs": 3, "lag_seconds": Metric(2, "s")})))
+    assert observation.metrics == {"jobs": Metric(3.0), "lag_seconds": Metric(2, "s")}
+
+
+async def test_an_observation_is_taken_as_it_is() -> None:
+    own = Observation(status=Status.DEGRADED, message="mine", at=NOON)
+    assert await look_once(FunctionCheck(lambda: own)) is own
+
+
+@pytest.mark.parametrize("answer", ["perhaps", object(), {}, ("nonsense", "x"), ("healthy", "x", 5)])
+async def test_an_answer_that_is_no_verdict_cannot_tell(answer: object) -> None:
+    with pytest.raises(CheckBrokenError):
+        await look_once(FunctionCheck(lambda: answer))
+
+
+async def test_a_function_is_found_by_name_and_given_its_arguments() -> None:
+    observation = await look_once(Function(call=f"{HERE}:add", args=(2,), kwargs={"other": 3}, value_above=10.0))
+    assert (observation.status, observation.message) == (Status.UNHEALTHY, "5, expected above 10")
+    assert observation.metrics["value"].value == 5
+
+
+class Adding:
+    """An object whose call is asynchronous, which nobody can see from outside."""
+
+    async def __call__(self, one: float) -> float:
+        return await wait_and_add(one)
+
+
+@pytest.mark.parametrize("function", [wait_and_add, partial(wait_and_add, other=1), Adding()])
+async def test_asynchronous_functions_are_awaited_on_the_loop(function: Any) -> None:
+    observation = await look_once(FunctionCheck(function, (1,), bounds=Function(call="a:b", warn_value_below=1.0)))
+    assert observation.status is Status.DEGRADED
+
+
+async def test_an_exception_is_unhealthy_with_its_last_line() -> None:
+    observation = await look_once(FunctionCheck(fail))
+    assert (observation.status, observation.message) == (Status.UNHEALTHY, "the queue is full")
+
+
+async def test_exit_is_an_exception_like_any_other() -> None:
+    observation = await look_once(FunctionCheck(lambda: sys.exit(3)))
+    assert (observation.status, observation.message) == (Status.UNHEALTHY, "RuntimeError: SystemExit: 3")
+
+
+async def test_a_function_may_say_that_it_cannot_tell() -> None:
+    def cannot() -> None:
+        raise CheckBrokenError("no credentials")
+
+    with pytest.raises(CheckBrokenError, match="no credentials"):
+        await look_once(FunctionCheck(cannot))
+
+
+@pytest.mark.parametrize(
+    "name, says",
+    [("no.such.module:f", "No module named"), (f"{HERE}:absent", "has no attribute"), (f"{HERE}:NOON", "not callable")],
+)
+async def test_what_cannot_be_imported_cannot_tell(name: str, says: str) -> None:
+    with pytest.raises(CheckBrokenError, match=says):
+        await look_once(Function(call=name))
+
+
+async def test_a_function_that_does_not_come_back_is_not_called_again_until_it_has() -> None:
+    gate, calls = threading.Event(), []
+
+    def hang() -> None:
+        calls.append(1)
+        gate.wait(10)
+
+    check, place = FunctionCheck(hang), site()
+    before = function_module.THREADS.stuck
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await check.look(look_from(place))
+    assert function_module.THREADS.stuck == before + 1
+    observation = await check.look(look_from(place))
+    assert observation.status is Status.UNHEALTHY
+    assert "has not come back yet" in observation.message
+    gate.set()
+    async with asyncio.timeout(5):
+        while check._running_since is not None:
+            await asyncio.sleep(0.001)
+    assert (await check.look(look_from(place))).status is Status.HEALTHY
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("name", ["", "module", "module:", ":f", "a b:c", "a:b()"])
+def test_a_name_that_cannot_be_one_is_told(name: str) -> None:
+    assert [field for field, _ in Function(call=name).problems()] == ["call"]

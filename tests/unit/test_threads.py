@@ -1,0 +1,139 @@
+"""Threads are capped and counted, and whoever cannot be helped is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from salus.errors import CheckBrokenError
+from salus.threads import Threads
+
+
+async def until(holds: object) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # type: ignore[operator]
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def gate() -> AsyncIterator[threading.Event]:
+    """Hold threads back until it is set; whatever happens, none is left behind."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_results_and_errors_come_back() -> None:
+    threads = Threads(2)
+    assert await threads.run(max, 3, 5) == 5
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(divmod, 1, 0)
+    await until(lambda: threads.busy == 0)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), StopIteration(1), asyncio.CancelledError()])
+async def test_what_would_end_the_loop_comes_back_as_an_error(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match=type(error).__name__):
+        await Threads(1).run(fail)
+
+
+async def test_context_variables_are_those_of_the_caller() -> None:
+    variable = contextvars.ContextVar("variable", default="outside")
+    variable.set("inside")
+    assert await Threads(1).run(variable.get) == "inside"
+
+
+async def test_more_calls_than_threads_wait_their_turn(gate: threading.Event) -> None:
+    threads = Threads(2)
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        gate.wait(5)
+        order.append(number)
+
+    tasks = [asyncio.get_running_loop().create_task(threads.run(work, number)) for number in range(6)]
+    await until(lambda: threads.busy == 2)
+    assert order == []
+    gate.set()
+    await asyncio.gather(*tasks)
+    assert sorted(order) == list(range(6))
+    await until(lambda: threads.busy == 0)
+
+
+async def test_a_call_that_was_given_up_is_counted_until_it_ends(gate: threading.Event) -> None:
+    threads = Threads(2)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await threads.run(gate.wait, 5)
+    assert (threads.busy, threads.stuck) == (1, 1)
+    assert await threads.run(max, 1, 2) == 2
+    gate.set()
+    await until(lambda: threads.busy == 0)
+    assert threads.stuck == 0
+
+
+async def test_when_all_threads_are_stuck_callers_are_told_at_once(gate: threading.Event) -> None:
+    threads = Threads(2)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await threads.run(gate.wait, 5)
+    with pytest.raises(CheckBrokenError, match="2 threads are stuck"):
+        await threads.run(max, 1, 2)
+    gate.set()
+    await until(lambda: threads.busy == 0)
+    assert await threads.run(max, 1, 2) == 2
+
+
+async def test_those_who_wait_already_are_told_too(gate: threading.Event) -> None:
+    threads = Threads(1)
+    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 5))
+    await until(lambda: threads.busy == 1)
+    second = asyncio.get_running_loop().create_task(threads.run(max, 1, 2))
+    await until(lambda: len(threads._waiting) == 1)
+    first.cancel()
+    with pytest.raises(CheckBrokenError, match="1 threads are stuck"):
+        await second
+
+
+async def test_who_gives_up_waiting_leaves_the_line(gate: threading.Event) -> None:
+    threads = Threads(1)
+    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 5))
+    await until(lambda: threads.busy == 1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await threads.run(max, 1, 2)
+    gate.set()
+    await first
+    assert await threads.run(max, 1, 2) == 2
+    await until(lambda: threads.busy == 0)
+
+
+def test_a_thread_outlives_its_loop_without_harm() -> None:
+    threads, gate, ended = Threads(1), threading.Event(), threading.Event()
+
+    def work() -> None:
+        gate.wait(5)
+        ended.set()
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await threads.run(work)
+
+    asyncio.run(give_up())
+    gate.set()
+    assert ended.wait(5)
+
+    async def again() -> int:
+        await until(lambda: threads.busy == 0)
+        return await threads.run(max, 1, 2)
+
+    assert asyncio.run(again()) == 2
