@@ -1,0 +1,120 @@
+"""One Salus per state folder: a lock that the kernel lets go of when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from salus.errors import StoreError
+from salus.store.faults import creating
+
+NAME = "salus.lock"
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class Lock:
+    """The right to be the one agent of a state folder. Reading the ledger does not need it.
+
+    Children never inherit it: the descriptor closes on exec.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        """Stand before the folder; nothing happens yet."""
+        self._path = state_dir / NAME
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Tell whether this object holds the folder."""
+        return self._descriptor is not None
+
+    def acquire(self) -> None:
+        """Take the folder, making it if need be; at once if it is held by this object already.
+
+        Raises:
+            StoreError: another Salus holds it; the message names its pid.
+            StoreUnwritableError: the lock file cannot be made.
+        """
+        if self._descriptor is not None:
+            return
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _read(descriptor)
+            os.close(descriptor)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise creating(self._path, error) from error
+            raise self._taken(holder) from error
+        self._descriptor = descriptor
+        self._sign(descriptor)
+
+    def _open(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            if error.errno in _READ_ONLY and self._path.exists():
+                try:
+                    return os.open(self._path, os.O_RDONLY)  # a read-only folder still has one agent at most
+                except OSError as second:
+                    raise creating(self._path, second) from second
+            raise creating(self._path, error) from error
+
+    def _taken(self, holder: str) -> StoreError:
+        who = f"the Salus with pid {holder}" if holder else "another Salus"
+        remedy = f"Stop that one first ('kill {holder}'), or " if holder else "Stop that one first, or "
+        return StoreError(
+            f"the state folder {self._path.parent} is in use by {who}",
+            remedy=f"{remedy}give this one another folder (salus.state_dir in the config)",
+        )
+
+    @staticmethod
+    def _sign(descriptor: int) -> None:
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            return  # the lock counts; the pid in it is a courtesy
+
+    def release(self) -> None:
+        """Let go of the folder; the file stays, so that nobody can lock a file that is just being removed."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def holder(state_dir: Path) -> int | None:
+    """Return the pid of the Salus that uses a state folder, or None when none does."""
+    try:
+        descriptor = os.open(state_dir / NAME, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        pid = _read(descriptor)
+        return int(pid) if pid.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _read(descriptor: int) -> str:
+    try:
+        return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,175 @@
+"""The ledger in memory: for tests, for trials, and where there is no disk to write to. It dies with Salus."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from salus.errors import StoreUnwritableError
+from salus.model import CheckState, Event, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.ports import Batch, EventQuery, RecoveryQuery, Snapshot
+from salus.store.queries import BUDGET_WINDOW
+
+T = TypeVar("T")
+
+
+class MemoryStore:
+    """``salus.ports.Store`` in rings: the oldest rows go when they are full, unfinished recoveries never."""
+
+    def __init__(self, *, events: int = 10_000, observations: int = 500, recoveries: int = 1_000) -> None:
+        """Bound what is kept.
+
+        Args:
+            events: events in all.
+            observations: looks per check.
+            recoveries: finished recoveries in all.
+        """
+        self._events: deque[Event] = deque(maxlen=events)
+        self._observations: dict[str, deque[Observation]] = {}
+        self._observations_max = observations
+        self._recoveries: dict[str, RecoveryRecord] = {}
+        self._recoveries_max = recoveries
+        self._checks: dict[str, CheckState] = {}
+        self._rules: dict[str, RuleState] = {}
+        self._services: dict[str, ServiceRecord] = {}
+        self._open = False
+
+    async def open(self) -> None:
+        """Make it ready; what was written before a ``close`` is still there."""
+        self._open = True
+
+    async def close(self) -> None:
+        """Refuse further writes."""
+        self._open = False
+
+    async def load(self, now: datetime) -> Snapshot:
+        """Return what a starting Salus needs."""
+        found = sorted(self._recoveries.values(), key=lambda record: (record.started_at, record.id))
+        return Snapshot(
+            check_states=dict(sorted(self._checks.items())),
+            rule_states=dict(sorted(self._rules.items())),
+            services=dict(sorted(self._services.items())),
+            unfinished=[record for record in found if record.outcome is None],
+            recent_starts=[record.started_at for record in found if record.started_at > now - BUDGET_WINDOW],
+            last_event_id=self._events[-1].id if self._events else 0,
+        )
+
+    async def write(self, batch: Batch) -> None:
+        """Keep all rows of a batch.
+
+        Raises:
+            StoreUnwritableError: it is not open, or an event's id is taken; nothing was kept.
+        """
+        if not self._open:
+            raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
+        self._keep_events(batch.events)
+        for name in batch.forget_checks:
+            self._checks.pop(name, None)
+        for name in batch.forget_rules:
+            self._rules.pop(name, None)
+        for name in batch.forget_services:
+            self._services.pop(name, None)
+        self._checks.update(batch.check_states)
+        self._rules.update({state.rule: state for state in batch.rule_states})
+        self._services.update({record.service: record for record in batch.services})
+        self._recoveries.update({record.id: record for record in batch.recoveries})
+        self._bound_recoveries()
+        for check, look in batch.observations:
+            ring = self._observations.setdefault(check, deque(maxlen=self._observations_max))
+            ring.append(look)
+
+    def _keep_events(self, events: Sequence[Event]) -> None:
+        new = sorted(events, key=_event_id)
+        ids = {event.id for event in new}
+        if len(ids) < len(new) or (
+            new and self._events and new[0].id <= self._events[-1].id and any(old.id in ids for old in self._events)
+        ):
+            error = StoreUnwritableError("the ledger in memory refused the rows: an event's id is taken")
+            error.permanent = True
+            raise error
+        for event in new:
+            if self._events and event.id < self._events[-1].id:  # late: its place is further back
+                insort(kept := list(self._events), event, key=_event_id)
+                self._events = deque(kept, maxlen=self._events.maxlen)
+            else:
+                self._events.append(event)
+
+    def _bound_recoveries(self) -> None:
+        if len(self._recoveries) <= self._recoveries_max:
+            return
+        finished = sorted(
+            (record for record in self._recoveries.values() if record.outcome is not None),
+            key=lambda record: (record.started_at, record.id),
+        )
+        for record in finished[: max(0, len(finished) - self._recoveries_max)]:
+            del self._recoveries[record.id]
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """Return events, newest first."""
+        return _page((event for event in reversed(self._events) if _event_fits(event, query)), query.limit)
+
+    async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
+        """Return recoveries, newest first."""
+        found = [record for record in self._recoveries.values() if _recovery_fits(record, query)]
+        found.sort(key=lambda record: (record.started_at, record.id), reverse=True)
+        return _page(found, query.limit)
+
+    async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
+        """Return recorded looks at one check, newest first."""
+        found = [look for look in reversed(self._observations.get(check, ())) if look.at >= since]
+        found.sort(key=lambda look: look.at, reverse=True)
+        return _page(found, limit)
+
+    async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
+        """Forget old rows; unfinished recoveries stay. Returns how many rows went."""
+        if not self._open:
+            raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
+        before = self._size()
+        self._events = deque((event for event in self._events if event.at >= events_before), self._events.maxlen)
+        self._recoveries = {
+            record.id: record
+            for record in self._recoveries.values()
+            if record.outcome is None or record.started_at >= events_before
+        }
+        for check, ring in list(self._observations.items()):
+            kept = deque((look for look in ring if look.at >= observations_before), ring.maxlen)
+            self._observations[check] = kept
+            if not kept:
+                del self._observations[check]
+        return before - self._size()
+
+    def _size(self) -> int:
+        return len(self._events) + len(self._recoveries) + sum(len(ring) for ring in self._observations.values())
+
+
+def _event_id(event: Event) -> int:
+    return event.id
+
+
+def _page(found: Iterable[T], limit: int) -> list[T]:
+    return list(islice(found, max(0, limit)))
+
+
+def _event_fits(event: Event, query: EventQuery) -> bool:
+    about = ((query.check, event.check), (query.rule, event.rule), (query.service, event.service))
+    return (
+        all(wanted is None or wanted == found for wanted, found in (*about, (query.recovery, event.recovery)))
+        and (not query.kinds or event.kind in query.kinds)
+        and (query.since is None or event.at >= query.since)
+        and (query.until is None or event.at <= query.until)
+        and (query.before is None or event.id < query.before)
+        and (query.after is None or event.id > query.after)
+    )
+
+
+def _recovery_fits(record: RecoveryRecord, query: RecoveryQuery) -> bool:
+    about = ((query.id, record.id), (query.check, record.check), (query.rule, record.rule))
+    return (
+        all(wanted is None or wanted == found for wanted, found in about)
+        and (query.since is None or record.started_at >= query.since)
+        and (query.before is None or record.started_at < query.before)
+    )

@@ -1,0 +1,134 @@
+"""What is read from a ledger: pure SQL on a given connection, rows in, nouns out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from salus.model import Event, Observation, RecoveryRecord
+from salus.ports import EventQuery, RecoveryQuery, Snapshot
+from salus.store import rows
+from salus.store.codec import from_micros, load_check_state, load_rule_state, to_micros
+from salus.store.faults import reading, unreadable
+from salus.store.rows import Row
+
+T = TypeVar("T")
+
+BUDGET_WINDOW = timedelta(hours=1)  # starts of recoveries count this long
+_UNFINISHED = "FROM recoveries WHERE outcome IS NULL ORDER BY started_at, id"
+_PAGE_MAX = 10_000  # whatever is asked for: a page is bounded
+_ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
+
+
+def _decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], T]) -> list[T]:
+    """Turn rows into nouns.
+
+    Raises:
+        StoreUnreadableError: a row says what no Salus has written.
+    """
+    made: list[T] = []
+    for row in found:
+        try:
+            made.append(make(row))
+        except _ROW_FAULTS as error:
+            what = f"holds a row that cannot be understood: {table} {row[0]!r}: {error}"
+            raise unreadable(path, what) from error
+    return made
+
+
+def _fetch(path: Path, db: sqlite3.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    try:
+        return db.execute(sql, values).fetchall()
+    except sqlite3.Error as error:
+        raise reading(path, error) from error
+
+
+def _limit(wanted: int) -> int:
+    return max(0, min(wanted, _PAGE_MAX))
+
+
+def load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
+    """Read what a starting Salus needs, as of one moment."""
+    _fetch(path, db, "BEGIN")
+    try:
+        return _load(path, db, now)
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
+    since = to_micros(now - BUDGET_WINDOW)
+    checks = _fetch(path, db, "SELECT check_name, state FROM check_states ORDER BY check_name")
+    rules = _fetch(path, db, "SELECT rule_name, state FROM rule_states ORDER BY rule_name")
+    services = _fetch(path, db, "SELECT service_name, wanted, launch FROM services ORDER BY service_name")
+    unfinished = _fetch(path, db, f"SELECT {rows.RECOVERY} {_UNFINISHED}")
+    # Starts that lie in the future (the clock went back since) count too: a budget is rather spent than forgotten.
+    starts = _fetch(
+        path, db, "SELECT id, started_at FROM recoveries WHERE started_at > ? ORDER BY started_at", (since,)
+    )
+    last = _fetch(path, db, "SELECT coalesce(max(id), 0) FROM events")
+    return Snapshot(
+        check_states=dict(_decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
+        rule_states=dict(_decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
+        services={found.service: found for found in _decode(path, "services", services, rows.service)},
+        unfinished=_decode(path, "recoveries", unfinished, rows.recovery),
+        recent_starts=_decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
+        last_event_id=last[0][0],
+    )
+
+
+def events(path: Path, db: sqlite3.Connection, query: EventQuery) -> list[Event]:
+    """Return events, newest first."""
+    terms: list[tuple[str, Any]] = [
+        ("check_name = ?", query.check),
+        ("rule_name = ?", query.rule),
+        ("service_name = ?", query.service),
+        ("recovery_id = ?", query.recovery),
+        ("at >= ?", query.since and to_micros(query.since)),
+        ("at <= ?", query.until and to_micros(query.until)),
+        ("id < ?", query.before),
+        ("id > ?", query.after),
+    ]
+    where, values = _where(terms)
+    if query.kinds:
+        where.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
+        values += [kind.value for kind in query.kinds]
+    found = _fetch(path, db, _select(rows.EVENT, "events", where, "id DESC"), [*values, _limit(query.limit)])
+    return _decode(path, "events", found, rows.event)
+
+
+def recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> list[RecoveryRecord]:
+    """Return recoveries, newest first."""
+    terms: list[tuple[str, Any]] = [
+        ("id = ?", query.id),
+        ("check_name = ?", query.check),
+        ("rule_name = ?", query.rule),
+        ("started_at >= ?", query.since and to_micros(query.since)),
+        ("started_at < ?", query.before and to_micros(query.before)),
+    ]
+    where, values = _where(terms)
+    sql = _select(rows.RECOVERY, "recoveries", where, "started_at DESC, id DESC")
+    return _decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
+
+
+def observations(path: Path, db: sqlite3.Connection, check: str, since: datetime, limit: int) -> list[Observation]:
+    """Return recorded looks at one check, newest first."""
+    sql = _select(rows.OBSERVATION, "observations", ["check_name = ?", "at >= ?"], "at DESC, id DESC")
+    found = _fetch(path, db, sql, (check, to_micros(since), _limit(limit)))
+    return _decode(path, "observations", found, rows.observation)
+
+
+def _where(terms: Sequence[tuple[str, Any]]) -> tuple[list[str], list[Any]]:
+    wanted = [(term, value) for term, value in terms if value is not None]
+    return [term for term, _ in wanted], [value for _, value in wanted]
+
+
+def _select(columns: str, table: str, where: Sequence[str], order: str) -> str:
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"SELECT {columns} FROM {table}{condition} ORDER BY {order} LIMIT ?"  # noqa: S608  # names of ours

@@ -1,0 +1,217 @@
+"""Nouns to rows and back: one tuple per table row, in the order of its columns."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from salus.model import Event, EventKind, Observation, Outcome, RecoveryRecord, ServiceRecord, Status
+from salus.ports import Batch
+from salus.store.codec import (
+    dump,
+    dump_check_state,
+    dump_metrics,
+    dump_or_none,
+    from_micros,
+    from_micros_or_none,
+    load_mapping,
+    load_metrics,
+    load_steps,
+    load_texts,
+    seconds,
+    text,
+    text_or_none,
+    to_micros,
+    to_micros_or_none,
+)
+
+Row: TypeAlias = tuple[Any, ...]
+Work: TypeAlias = list[tuple[str, list[Row]]]
+
+EVENT = "id, at, kind, message, check_name, rule_name, service_name, recovery_id, action, old, new, reason, data"
+OBSERVATION = "check_name, at, status, message, duration, metrics, metadata, incarnation"
+RECOVERY = (
+    "id, rule_name, check_name, targets, attempt, trigger, failing_since, decided_at, started_at, finished_at, "
+    "outcome, message, initiation, duration, half_open, manual, steps, evidence"
+)
+
+
+def _upsert(table: str, columns: str, key: str) -> str:
+    names = columns.split(", ")
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
+    return f"{_insert(table, columns)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+
+def _insert(table: str, columns: str) -> str:
+    marks = ", ".join("?" * len(columns.split(", ")))
+    return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # names of ours, no input
+
+
+_PUT_EVENT = _insert("events", EVENT)
+_PUT_OBSERVATION = _insert("observations", OBSERVATION)
+_PUT_RECOVERY = _upsert("recoveries", RECOVERY, "id")
+_PUT_CHECK = _upsert("check_states", "check_name, state", "check_name")
+_PUT_RULE = _upsert("rule_states", "rule_name, state", "rule_name")
+_PUT_SERVICE = _upsert("services", "service_name, wanted, launch", "service_name")
+_FORGET_CHECK = "DELETE FROM check_states WHERE check_name = ?"
+_FORGET_RULE = "DELETE FROM rule_states WHERE rule_name = ?"
+_FORGET_SERVICE = "DELETE FROM services WHERE service_name = ?"
+
+
+def work(batch: Batch) -> Work:
+    """Turn a batch into statements with their rows. A name that is both forgotten and written stays written."""
+    found: Work = []
+    if batch.forget_checks:
+        found.append((_FORGET_CHECK, [(text(name),) for name in batch.forget_checks]))
+    if batch.forget_rules:
+        found.append((_FORGET_RULE, [(text(name),) for name in batch.forget_rules]))
+    if batch.forget_services:
+        found.append((_FORGET_SERVICE, [(text(name),) for name in batch.forget_services]))
+    if batch.recoveries:
+        found.append((_PUT_RECOVERY, [recovery_row(record) for record in batch.recoveries]))
+    if batch.rule_states:
+        found.append((_PUT_RULE, [(text(state.rule), dump(state)) for state in batch.rule_states]))
+    if batch.services:
+        found.append((_PUT_SERVICE, [service_row(record) for record in batch.services]))
+    if batch.check_states:
+        rows: list[Row] = [(text(name), dump_check_state(state)) for name, state in batch.check_states.items()]
+        found.append((_PUT_CHECK, rows))
+    if batch.events:
+        found.append((_PUT_EVENT, [event_row(event) for event in batch.events]))
+    if batch.observations:
+        found.append((_PUT_OBSERVATION, [observation_row(check, look) for check, look in batch.observations]))
+    return found
+
+
+# ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def event_row(event: Event) -> Row:
+    """Return an event's row."""
+    return (
+        event.id,
+        to_micros(event.at),
+        event.kind.value,
+        text(event.message),
+        text_or_none(event.check),
+        text_or_none(event.rule),
+        text_or_none(event.service),
+        text_or_none(event.recovery),
+        text_or_none(event.action),
+        text_or_none(event.old),
+        text_or_none(event.new),
+        text_or_none(event.reason),
+        dump_or_none(event.data),
+    )
+
+
+def event(row: Row) -> Event:
+    """Return the event of a row."""
+    return Event(
+        id=row[0],
+        at=from_micros(row[1]),
+        kind=EventKind(row[2]),
+        message=row[3],
+        check=row[4],
+        rule=row[5],
+        service=row[6],
+        recovery=row[7],
+        action=row[8],
+        old=row[9],
+        new=row[10],
+        reason=row[11],
+        data=load_mapping(row[12]),
+    )
+
+
+# ── Observations ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def observation_row(check: str, look: Observation) -> Row:
+    """Return an observation's row."""
+    return (
+        text(check),
+        to_micros(look.at),
+        look.status.value,
+        text(look.message),
+        look.duration,
+        dump_metrics(look.metrics),
+        dump_or_none(look.metadata),
+        text_or_none(look.incarnation),
+    )
+
+
+def observation(row: Row) -> Observation:
+    """Return the observation of a row."""
+    return Observation(
+        at=from_micros(row[1]),
+        status=Status(row[2]),
+        message=row[3],
+        duration=seconds(row[4]),
+        metrics=load_metrics(row[5]),
+        metadata=load_mapping(row[6]),
+        incarnation=row[7],
+    )
+
+
+# ── Services ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def service_row(record: ServiceRecord) -> Row:
+    """Return a service's row."""
+    return text(record.service), int(record.wanted), dump_or_none(record.launch)
+
+
+def service(row: Row) -> ServiceRecord:
+    """Return the service record of a row."""
+    return ServiceRecord(service=row[0], wanted=bool(row[1]), launch=load_mapping(row[2]))
+
+
+# ── Recoveries ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def recovery_row(record: RecoveryRecord) -> Row:
+    """Return a recovery's row."""
+    return (
+        text(record.id),
+        text(record.rule),
+        text(record.check),
+        dump_or_none(record.targets),
+        record.attempt,
+        text(record.trigger),
+        to_micros_or_none(record.failing_since),
+        to_micros(record.decided_at),
+        to_micros(record.started_at),
+        to_micros_or_none(record.finished_at),
+        record.outcome.value if record.outcome else None,
+        text(record.message),
+        record.initiation,
+        record.duration,
+        int(record.half_open),
+        int(record.manual),
+        dump_or_none(record.steps),
+        dump_or_none(record.evidence),
+    )
+
+
+def recovery(row: Row) -> RecoveryRecord:
+    """Return the recovery of a row."""
+    return RecoveryRecord(
+        id=row[0],
+        rule=row[1],
+        check=row[2],
+        targets=load_texts(row[3]),
+        attempt=row[4],
+        trigger=row[5],
+        failing_since=from_micros_or_none(row[6]),
+        decided_at=from_micros(row[7]),
+        started_at=from_micros(row[8]),
+        finished_at=from_micros_or_none(row[9]),
+        outcome=Outcome(row[10]) if row[10] is not None else None,
+        message=row[11],
+        initiation=row[12],
+        duration=row[13],
+        half_open=bool(row[14]),
+        manual=bool(row[15]),
+        steps=load_steps(row[16]),
+        evidence=load_mapping(row[17]),
+    )

@@ -1,0 +1,260 @@
+"""The ledger in an SQLite file: one thread writes, another reads, the event loop only hands over and takes back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from salus.errors import StoreUnreadableError
+from salus.model import Event, Observation, RecoveryRecord
+from salus.ports import Batch, EventQuery, RecoveryQuery, Snapshot
+from salus.store import queries, rows
+from salus.store.codec import to_micros
+from salus.store.faults import reading, refused, unreadable, unwritable, writing
+from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, set_aside
+from salus.store.reader import Reader
+from salus.store.schema import SCHEMA, Schema
+from salus.store.writer import Writer
+
+__all__ = ["SqliteStore", "read_events", "read_observations", "read_recoveries", "read_snapshot", "set_aside"]
+
+T = TypeVar("T")
+
+_CHECKPOINT_COMMITS = 500  # transactions between checkpoints: 5 to 15 MB of -wal file
+_CHECKPOINT_ROWS = 2000
+_PRUNE_ROWS = 200  # rows that go in one transaction: a writer waits a few milliseconds for it at most
+_UPGRADE_SECONDS = 600.0
+
+_PRUNE = (
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)",
+    """DELETE FROM recoveries WHERE id IN (
+        SELECT id FROM recoveries WHERE started_at < ? AND outcome IS NOT NULL ORDER BY started_at LIMIT ?)""",
+    "DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < ? ORDER BY at LIMIT ?)",
+)
+
+
+class SqliteStore:
+    """``salus.ports.Store`` in one file.
+
+    A committed row survives ``kill -9`` at any instant. When the file cannot be written (full disk, read-only folder)
+    each write says so, ``load`` and the queries go on, and the first write that is possible again succeeds. When it
+    cannot be trusted nothing is ever written to it.
+    """
+
+    def __init__(self, path: Path, *, schema: Schema = SCHEMA, check_seconds: float = CHECK_SECONDS) -> None:
+        """Stand before the file; nothing is touched yet.
+
+        Args:
+            path: the ledger. The caller holds the folder (``salus.store.lock.Lock``).
+            schema: what this Salus reads and writes.
+            check_seconds: how long ``open`` may spend on proving the file sound.
+        """
+        self._path = path
+        self._schema = schema
+        self._check_seconds = check_seconds
+        self._commits = 0
+        self._rows = 0
+        self._shut: str = "is not open"
+        self._reader = Reader(path)
+        self._writer = Writer(path, prepare=self._prepare, committed=self._on_commit, closing=self._reader.release)
+
+    # ── life ──
+
+    async def open(self) -> None:
+        """Make the ledger, upgrade it or prove it sound; then open it.
+
+        Raises:
+            StoreUnreadableError: it is there and cannot be trusted. It is left untouched, and every write is refused
+                until ``open`` succeeds.
+            StoreUnwritableError: it cannot be created or written now. Writes will try again.
+        """
+        self._shut = ""
+        try:
+            await self._writer.open()
+        except StoreUnreadableError as error:
+            self._shut = f"is not trusted ({error})"
+            raise
+
+    async def close(self) -> None:
+        """Write what has queued up and let go of the file."""
+        self._shut = "is not open"
+        await self._writer.close()
+        await self._reader.close()
+
+    def _prepare(self) -> None:
+        """Make sure that there is a sound ledger of our revision; on the writing thread."""
+        found = inspect(self._path, self._schema, self._check_seconds)
+        if found is None:
+            create(self._path, self._schema)
+        elif found != self._schema.head:
+            _upgrade(self._path, self._schema)
+
+    def _on_commit(self, count: int) -> None:
+        self._commits += 1
+        self._rows += count
+        if self._commits >= _CHECKPOINT_COMMITS or self._rows >= _CHECKPOINT_ROWS:
+            self._commits = self._rows = 0
+            self._reader.checkpoint_soon()
+
+    # ── writing ──
+
+    async def write(self, batch: Batch) -> None:
+        """Write all rows in one transaction; on return they survive a kill of this process.
+
+        Raises:
+            StoreUnwritableError: nothing was written; ``permanent`` when it never will be.
+        """
+        if self._shut:
+            raise unwritable(self._path, self._shut, "See the first complaint about it")
+        try:
+            work = rows.work(batch)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise refused(self._path, f"cannot take the rows ({error})") from error
+        if work:
+            await self._writer.write(work)
+
+    async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
+        """Forget old rows, a few per transaction, others' writes in between; unfinished recoveries stay.
+
+        Raises:
+            StoreUnwritableError: it cannot be written now. What went so far is gone.
+        """
+        if self._shut:
+            raise unwritable(self._path, self._shut, "See the first complaint about it")
+        gone = 0
+        for sql, before in zip(_PRUNE, (events_before, events_before, observations_before), strict=True):
+            step = partial(self._delete, sql, to_micros(before))
+            while count := await self._writer.call(step):
+                gone += count
+        if gone:
+            self._reader.checkpoint_soon()
+        return gone
+
+    def _delete(self, sql: str, before: int, db: sqlite3.Connection) -> int:
+        try:
+            return db.execute(sql, (before, _PRUNE_ROWS)).rowcount
+        except sqlite3.Error as error:
+            raise writing(self._path, error) from error
+
+    # ── reading ──
+
+    async def load(self, now: datetime) -> Snapshot:
+        """Read what a starting Salus needs; nothing from a ledger that could not be made.
+
+        Raises:
+            StoreUnreadableError: rows cannot be read or understood.
+        """
+        return await self._read(lambda db: queries.load(self._path, db, now), Snapshot())
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """Return events, newest first."""
+        return await self._read(lambda db: queries.events(self._path, db, query), [])
+
+    async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
+        """Return recoveries, newest first."""
+        return await self._read(lambda db: queries.recoveries(self._path, db, query), [])
+
+    async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
+        """Return recorded looks at one check, newest first."""
+        return await self._read(lambda db: queries.observations(self._path, db, check, since, limit), [])
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        if self._missing():
+            return nothing
+        return await self._reader.call(query)
+
+    def _missing(self) -> bool:
+        return not os.path.lexists(self._path)
+
+
+# ── For the command line: no loop, no thread, with or without a running agent ─────────────────────────────────────────
+
+
+def read_events(path: Path, query: EventQuery) -> list[Event]:
+    """Return events from a ledger, newest first.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.events(path, db, query))
+
+
+def read_recoveries(path: Path, query: RecoveryQuery) -> list[RecoveryRecord]:
+    """Return recoveries from a ledger, newest first.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.recoveries(path, db, query))
+
+
+def read_observations(path: Path, check: str, *, since: datetime, limit: int = 1000) -> list[Observation]:
+    """Return recorded looks at one check from a ledger, newest first.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.observations(path, db, check, since, limit))
+
+
+def read_snapshot(path: Path, now: datetime) -> Snapshot:
+    """Return states, unfinished recoveries and budgets from a ledger.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.load(path, db, now))
+
+
+def _read_now(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
+    found = inspect(path, SCHEMA, check_seconds=0)
+    if found is None:
+        remedy = "Has Salus run with this state folder? Start it with 'salus run', or say which folder it uses"
+        raise unreadable(path, "does not exist", remedy)
+    if found != SCHEMA.head:
+        raise unreadable(path, "was written by an older Salus", "The next 'salus run' upgrades it")
+    db = connect_reader(path)
+    try:
+        return query(db)
+    except sqlite3.Error as error:
+        raise reading(path, error) from error
+    finally:
+        db.close()
+
+
+# ── Upgrades ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _upgrade(path: Path, schema: Schema) -> None:
+    """Bring an older ledger to our revision in a child process; on the writing thread, before anything else runs.
+
+    Raises:
+        StoreUnreadableError: it could not be upgraded; it is as it was.
+    """
+    import subprocess
+
+    command = [sys.executable, "-m", "salus.store.migrate", str(path), "--migrations", str(schema.migrations)]
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            timeout=_UPGRADE_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        why = said[-1] if done.returncode and said else f"exit code {done.returncode}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    if inspect(path, schema, check_seconds=0) != schema.head:
+        remedy = f"Run '{sys.executable} -m salus.store.migrate {path}' and see; the ledger is as it was"
+        raise unreadable(path, f"could not be upgraded ({why})", remedy)
