@@ -38,7 +38,7 @@ _SCRIPT = Path(__file__).with_name("_path_helper.py")
 _ALARM_AFTER = 5.0
 # How long a killed child may take to go before its mount counts as hung.
 _GOING = 0.25
-_MOST_AT_ONCE = 256
+_MOST_AT_ONCE = 128
 _STOPPING = 1.0
 # These say something about Salus, not about the path.
 _OURS = frozenset(
@@ -153,6 +153,7 @@ class _Helper:
         except OSError:
             pass
         self.kill()
+        self._probes.died(self)
         raise _HelperDiedError
 
     def kill(self) -> None:
@@ -202,7 +203,7 @@ def _spawn(stdin: int, stdout: int, state_id: str) -> int:
     environment = {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
-        "SALUS_CHILD": f"{state_id}:check:paths",
+        "SALUS_CHILD": f"{state_id}:check:(paths)",  # a name that no check can have
     }
     return os.posix_spawn(
         sys.executable,
@@ -241,6 +242,7 @@ class _Probes:
         self._hung: dict[int, _Hung] = {}
         self._last = 0
         self._idle: asyncio.TimerHandle | None = None
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
 
     @property
     def helper_pid(self) -> int | None:
@@ -249,8 +251,10 @@ class _Probes:
     async def ask(self, request: Mapping[str, object], path: Path, now: datetime) -> dict[str, Any]:
         if self._hung:
             await self._refuse_hung(path)
-        if len(self._pending) >= _MOST_AT_ONCE:
-            raise CheckBrokenError(f"{_MOST_AT_ONCE} probes of paths are under way already")
+        async with self._room:
+            return await self._ask(request, path, now)
+
+    async def _ask(self, request: Mapping[str, object], path: Path, now: datetime) -> dict[str, Any]:
         if self._helper is None:
             self._helper = _Helper(self, self._state_id)
         self._last += 1
@@ -265,6 +269,8 @@ class _Probes:
             raise
         finally:
             self._pending.pop(number, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # it was told already, in one way or another
             self._rest()
 
     async def _refuse_hung(self, path: Path) -> None:

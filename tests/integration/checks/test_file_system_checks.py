@@ -177,7 +177,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of 1 MiB in memory, where that is allowed."""
     target = tmp_path / "small"
     if not ROOT or not mounted(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=20", "salus-test"], target):
-        pytest.skip("mounting needs root and a kernel that lets it")
+        pytest.skip("not on this platform: mounting needs root and a kernel that lets it")
     yield target
     subprocess.run(["umount", str(target)], check=True)
 
@@ -209,7 +209,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         stream.truncate(16 * 2**20)
     made = ROOT and subprocess.run(["mkfs.ext4", "-q", str(image)], capture_output=True, check=False).returncode == 0
     if not made or not mounted(["mount", "-o", "loop", str(image)], target):
-        pytest.skip("a loop mount needs root, mkfs.ext4 and a kernel that lets it")
+        pytest.skip("not on this platform: a loop mount needs root, mkfs.ext4 and a kernel that lets it")
     yield target
     subprocess.run(["fsfreeze", "--unfreeze", str(target)], capture_output=True, check=False)
     subprocess.run(["umount", str(target)], check=True)
