@@ -18,6 +18,7 @@ from salus.checks.file import File
 from salus.checks.filesystem import Filesystem
 from salus.errors import CheckBrokenError
 from salus.model import Status
+from salus.ports import Site
 from salus.units import Amount
 from tests.looks import look_from, look_once, site
 
@@ -41,7 +42,17 @@ def alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    words = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [int(word) for word in words if alive(int(word))]
+
+
+async def a_resting_helper(place: Site, folder: Path) -> int:
+    """Start the helper, and wait until the child of its first probe is gone."""
+    await Disk(path=folder).look(look_from(place))
+    pid = helper_pid()
+    assert pid is not None
+    await eventually(lambda: not children(pid))
+    return pid
 
 
 def a_pipe(folder: Path) -> Path:
@@ -110,9 +121,7 @@ async def test_a_killed_helper_is_replaced_and_nobody_notices(tmp_path: Path) ->
 async def test_probes_under_way_when_the_helper_is_killed_are_asked_again(tmp_path: Path) -> None:
     place = site()
     pipe = a_pipe(tmp_path)
-    await Disk(path=tmp_path).look(look_from(place))
-    first = helper_pid()
-    assert first is not None
+    first = await a_resting_helper(place, tmp_path)
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(File(path=pipe, contains="hello").look(look_from(place)))
         await eventually(lambda: bool(children(first)))
@@ -156,9 +165,7 @@ async def test_a_helper_killed_twice_is_no_verdict_on_the_path(tmp_path: Path) -
 
 async def test_a_killed_probe_is_no_verdict_on_the_path(tmp_path: Path) -> None:
     place = site()
-    await Disk(path=tmp_path).look(look_from(place))
-    pid = helper_pid()
-    assert pid is not None
+    pid = await a_resting_helper(place, tmp_path)
 
     async def kill_the_child() -> None:
         await eventually(lambda: bool(children(pid)))
