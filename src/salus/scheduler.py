@@ -118,7 +118,8 @@ class Schedule(Generic[Key]):
         elif again_at is not None:
             self._push(entry, max(now, again_at))
         else:
-            self._push(entry, self._next_point(entry, now))
+            # A timer may fire a little before its time: the point just served must not come again.
+            self._push(entry, self._next_point(entry, max(now, entry.due)))
 
     def nudge(self, entry: Entry[Key], at: float) -> bool:
         """Make an entry due no later than ``at``; while it runs, once more when it ends. Tells whether it moved."""

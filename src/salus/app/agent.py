@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,11 +33,13 @@ from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, SalusError, ServiceError
-from salus.model import CheckState, EventKind, Outcome, RecoveryRecord
-from salus.ports import Clock, Service, ServiceRecord, Site, Snapshot
-from salus.processes import OrphanReaper, become_subreaper, end_marked
+from salus.model import CheckState, EventKind, Outcome, RecoveryRecord, ServiceRecord
+from salus.ports import Clock, Service, Site, Snapshot, Subscriber
+from salus.processes import Family, OrphanReaper, become_subreaper, find_marked, kill_family
 from salus.rules import memory as budget
 from salus.store.lock import Lock
+from salus.surfaces.control import ControlApp
+from salus.surfaces.health import HealthApp
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
@@ -52,7 +54,13 @@ class Agent:
     """Everything of one Salus. ``start`` and ``stop``, or ``run`` until a signal."""
 
     def __init__(
-        self, settings: Settings, *, config_path: Path | None = None, clock: Clock | None = None, heal: bool = True
+        self,
+        settings: Settings,
+        *,
+        config_path: Path | None = None,
+        clock: Clock | None = None,
+        heal: bool = True,
+        listeners: Sequence[Subscriber] = (),
     ) -> None:
         """Resolve every name; nothing runs yet.
 
@@ -61,6 +69,7 @@ class Agent:
             config_path: where it came from, for reloads.
             clock: time; the system's unless told otherwise.
             heal: false watches and never acts.
+            listeners: hear every event from the first one on, such as the log.
 
         Raises:
             ConfigError: a name or an option in the config is wrong.
@@ -69,6 +78,7 @@ class Agent:
         self._config_path = config_path
         self._clock: Clock = clock or SystemClock()
         self._heal = heal
+        self._listeners = tuple(listeners)
         self._services: dict[str, Service] = {}
         self._heartbeats = HeartbeatBox()
         self._tasks = Nursery(self._crashed)
@@ -111,15 +121,12 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
-        state_id = self.engine.site.state_id
-        ended = await asyncio.get_running_loop().run_in_executor(None, end_marked, state_id, ("check", "action"))
-        if ended:
-            _log.warning("ended %d processes that an earlier Salus left behind", ended)
+        await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         self._close_interrupted(ledger.snapshot)
-        await self.server.start(
-            self.view, self.control, self.engine.bus.subscribe, agent.host, agent.port, agent.state_dir / "salus.sock"
-        )
+        control_app = ControlApp(self.view, self.control, self.engine.bus.subscribe)
+        health_app = HealthApp(self.view, self.control)
+        await self.server.start(health_app, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
         self._adopt_services(ledger.snapshot)
@@ -134,6 +141,8 @@ class Agent:
         bus.resume_after(ledger.snapshot.last_event_id)
         recorder = Recorder(ledger.store, self._clock, bus.tell)
         bus.subscribe(recorder.event)
+        for listener in self._listeners:
+            bus.subscribe(listener)
         site = Site(
             clock=self._clock,
             state_dir=agent.state_dir,
@@ -177,6 +186,15 @@ class Agent:
     def _lateness(self) -> float:
         worst, self.engine.lateness_max = self.engine.lateness_max, 0.0
         return worst
+
+    async def _end_leftovers(self) -> None:
+        """End the checks and actions that a Salus killed in the middle of them left behind."""
+        state_id = self.engine.site.state_id
+        left = await self.engine.threads.run(find_marked, state_id)
+        marks = sorted({f"{state_id}:{each.kind}:{each.name}" for each in left if each.kind in ("check", "action")})
+        for mark in marks:
+            _log.warning("ending what an earlier Salus left behind: %s", mark.partition(":")[2])
+            await kill_family(Family(mark))
 
     def _close_interrupted(self, snapshot: Snapshot) -> None:
         """Book the recoveries in which the last Salus died: counted as attempts, cooling down from now."""
@@ -342,11 +360,12 @@ class Agent:
             loop.add_signal_handler(number, done.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._tasks.start("reload", self._reload_quietly()))
         await self.start()
-        self._tasks.start("orphans", reaper.run())
+        reaper.start()
         try:
             await done.wait()
         finally:
             await self.stop()
+            reaper.stop()
 
 
 def _later(work: Callable[[], None]) -> Callable[[], Coroutine[object, object, None]]:

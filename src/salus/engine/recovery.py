@@ -184,7 +184,7 @@ class Recovery:
             reason=result.value,
         )
         if self._acted and action.effect is not Effect.RECORDS:
-            step = replace(step, verified=await self._verify(patient=result is StepResult.OK))
+            step = replace(step, verified=await self._verify(patient=result is StepResult.OK and self._may_be_up()))
         self.record = replace(self.record, steps=(*self.record.steps, step))
         self._ground.keep(self.record)
         return step
@@ -253,6 +253,10 @@ class Recovery:
                 return await work
         except Exception as error:  # noqa: BLE001 - evidence is welcome, never a condition
             return {"not_captured": f"{type(error).__name__}: {error}"}
+
+    def _may_be_up(self) -> bool:
+        """Tell whether waiting for a passing look makes sense: not after a rung that stops the service."""
+        return self._unit.service is None or self._unit.service.status.running
 
     def _incarnation(self) -> str | None:
         if self._unit.service:

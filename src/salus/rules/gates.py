@@ -33,7 +33,7 @@ def unknown(situation: Situation) -> Refusal | None:
     last = situation.state.last
     if last is not None and last.status is not Status.UNKNOWN and situation.state.status is not Status.UNKNOWN:
         return None
-    return refuse(situation, RefusalReason.UNKNOWN, last.message if last else "not looked at yet")
+    return refuse(situation, RefusalReason.UNKNOWN, (last.message if last else "") or "the check could not tell")
 
 
 def below_threshold(situation: Situation) -> Refusal | None:

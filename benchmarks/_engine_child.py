@@ -1,0 +1,156 @@
+"""One measured process of the engine bench: ``python -m benchmarks._engine_child WHAT CHECKS INTERVAL SECONDS``.
+
+WHAT is ``salus`` (the real engine with a SQLite ledger) or ``bare`` (a heap on asyncio that does nothing else).
+Prints one JSON object: lateness quantiles (s), share of one core, bytes per check, looks per second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import heapq
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+
+def resident() -> int:
+    """Return resident bytes of this process."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def cpu() -> float:
+    """Return seconds of processor time of this process, all its threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def report(samples: list[float], used: float, elapsed: float, per_check: float) -> None:
+    """Print the result."""
+    samples.sort()
+    pick = lambda share: samples[min(len(samples) - 1, int(len(samples) * share))]  # noqa: E731
+    print(
+        json.dumps(
+            {
+                "p50": pick(0.5),
+                "p99": pick(0.99),
+                "max": samples[-1],
+                "core": used / elapsed,
+                "bytes_per_check": per_check,
+                "looks_per_second": len(samples) / elapsed,
+            }
+        )
+    )
+
+
+async def bare(count: int, interval: float, seconds: float) -> None:
+    """The reference: one heap, one timer, one task a look, nothing else."""
+    loop = asyncio.get_running_loop()
+
+    async def look() -> None:
+        pass
+
+    gc.collect()
+    before = resident()
+    start = loop.time()
+    heap = [(start + interval * i / count, i) for i in range(count)]
+    heapq.heapify(heap)
+    gc.collect()
+    per_check = (resident() - before) / count
+    samples: list[float] = []
+    measure_from, until = start + interval, start + interval + seconds
+    used = 0.0
+    while (now := time.monotonic()) < until:
+        if not used and now >= measure_from:
+            used = cpu()
+        while heap and heap[0][0] <= now:
+            due, number = heapq.heappop(heap)
+            if used:
+                samples.append(now - due)
+            loop.create_task(look())  # noqa: RUF006 - the reference keeps nothing
+            heapq.heappush(heap, (due + interval, number))
+        await asyncio.sleep(max(0.0, heap[0][0] - time.monotonic()))
+    report(samples, cpu() - used, seconds, per_check)
+
+
+async def salus(count: int, interval: float, seconds: float) -> None:
+    """The real engine: checks with rules' machinery around them, looks folded, published and recorded."""
+    from salus.clock import SystemClock
+    from salus.engine.bus import Bus
+    from salus.engine.engine import Engine
+    from salus.engine.heartbeats import HeartbeatBox
+    from salus.engine.recorder import Recorder
+    from salus.engine.units import CheckUnit
+    from salus.model import CheckSpec, CheckState, Observation
+    from salus.ports import Look, Site
+    from salus.store.sqlite import SqliteStore
+    from salus.threads import Threads
+
+    class NoOp:
+        """Answers at once."""
+
+        async def look(self, look: Look) -> Observation:
+            return look.healthy("fine")
+
+        async def aclose(self) -> None:
+            pass
+
+    with tempfile.TemporaryDirectory() as folder:
+        clock = SystemClock()
+        store = SqliteStore(Path(folder) / "ledger.sqlite")
+        await store.open()
+        bus = Bus(clock)
+        recorder = Recorder(store, clock, bus.tell)
+        bus.subscribe(recorder.event)
+        site = Site(
+            clock=clock,
+            state_dir=Path(folder),
+            state_id="0" * 32,
+            services={},
+            heartbeats=HeartbeatBox(),
+            tell=bus.tell,
+            remember=recorder.service,
+            nudge=lambda _: None,
+        )
+        engine = Engine(site, bus, recorder, Threads(2))
+        writing = asyncio.get_running_loop().create_task(recorder.run())
+        gc.collect()
+        before = resident()
+        check = NoOp()
+        specs = (CheckSpec(name=f"check-{i}", kind="noop", interval=interval, timeout=5.0) for i in range(count))
+        engine.replace_units({spec.name: CheckUnit(spec=spec, check=check, state=CheckState()) for spec in specs})
+        samples: list[float] = []
+        begin = engine.prober.start
+
+        def timed(unit: CheckUnit) -> object:
+            if unit.entry is not None:
+                samples.append(time.monotonic() - unit.entry.due)
+            return begin(unit)
+
+        engine.prober.start = timed  # type: ignore[method-assign,assignment] # measured where the look begins
+        engine.start()
+        await asyncio.sleep(interval * 2)  # the ramp of first looks, and one whole round
+        gc.collect()
+        per_check = (resident() - before) / count
+        samples.clear()
+        used = cpu()
+        await asyncio.sleep(seconds)
+        used = cpu() - used
+        measured = list(samples)
+        await engine.stop(1.0)
+        await recorder.stop()
+        writing.cancel()
+        await store.close()
+        report(measured, used, seconds, per_check)
+
+
+if __name__ == "__main__":
+    what, checks, every, lasting = sys.argv[1:5]
+    uvloop.run({"bare": bare, "salus": salus}[what](int(checks), float(every), float(lasting)))
