@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
@@ -115,6 +116,8 @@ class DnsCheck:
             return look.unhealthy(f"{options.name} does not exist", metrics=_latency(started))
         except (NoNameservers, LifetimeTimeout) as error:
             return self._unanswered(look, error, _latency(started))
+        except TimeoutError:
+            return self._unanswered(look, TimeoutError("nobody answered in time"), _latency(started))
         except (DNSException, YXDOMAIN, ValueError, UnicodeError) as error:
             raise CheckBrokenError(f"cannot ask for {options.name}: {error}") from error
         except OSError as error:
@@ -132,9 +135,11 @@ class DnsCheck:
         name: Any = options.name
         if options.type == "PTR" and is_address(options.name):
             name = reversename.from_address(options.name)
-        # A little less than is left, so that our own words come before the prober's.
-        lifetime = max(0.01, look.remaining * 0.95)
-        return await resolver.resolve(name, options.type, raise_on_no_answer=False, lifetime=lifetime, search=False)
+        # A little less than is left, so that our own words come before the prober's. dnspython looks at its lifetime
+        # only between pauses of up to two seconds, hence the second bound.
+        lifetime = max(0.01, look.remaining * 0.9)
+        async with asyncio.timeout(lifetime * 1.05):
+            return await resolver.resolve(name, options.type, raise_on_no_answer=False, lifetime=lifetime, search=False)
 
     def _make_resolver(self) -> Resolver:
         from dns.asyncresolver import Resolver

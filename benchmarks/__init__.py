@@ -1,0 +1,1 @@
+"""Measures Salus beside its peers: ``python -m benchmarks [name ...] [--quick] [--json FILE]``."""
