@@ -183,7 +183,7 @@ def _rules(units: Sequence[Unit]) -> Iterator[str]:
         return
     yield "rules:"
     for unit in units:
-        yield f"  restart-{_name(unit.name)}:"
+        yield f"  {_name(f'restart-{unit.name}')}:"
         yield from _aligned(
             4,
             [
