@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from salus.bounds import bounded
 from salus.errors import ConfigError, ConflictError, NotFoundError, Problem, SalusError
 from salus.model import (
     AgentInfo,
@@ -28,10 +29,16 @@ from salus.model import (
 )
 from salus.ports import View
 
+_LARGEST_ODD = 1 << 20
+
 
 def encode(value: object) -> bytes:
-    """Write JSON: compact, in the order given."""
-    return msgspec.json.encode(value)
+    """Write JSON: compact, in the order given. What JSON cannot say is written as its nearest text."""
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError):
+        # A check wrote something odd into its metadata: an answer must not be lost over it.
+        return msgspec.json.encode(bounded(value, _LARGEST_ODD))
 
 
 def pretty(value: object) -> str:

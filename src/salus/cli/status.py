@@ -1,0 +1,232 @@
+"""``salus status``: what needs attention, first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salus.cli.common import config_option, find_state_dir, json_option, load_settings, state_dir_option
+from salus.clock import SystemClock
+from salus.errors import SalusError
+
+if TYPE_CHECKING:
+    from salus.config import Settings
+    from salus.ports import Snapshot
+
+_WORST_FIRST = {"unhealthy": 0, "degraded": 1, "unknown": 2, "healthy": 3}
+Status = dict[str, Any]
+
+
+@click.command(short_help="Show checks, services and rules; the worst first.")
+@config_option
+@state_dir_option
+@json_option
+def status(config: Path | None, state_dir: Path | None, as_json: bool) -> int:
+    """Show all checks, services and rules of a running Salus; what needs attention comes first.
+
+    Where none is running, shows what the ledger remembers. Exits with 0 when healthy or degraded, with 1 otherwise.
+    """
+    from salus.cli.client import Client, NotRunningError
+    from salus.cli.errors import one_line
+
+    now = SystemClock().now()
+    try:
+        told = Client(find_state_dir(config, state_dir)).status()
+    except NotRunningError as error:
+        remembered = _remembered(config, state_dir)
+        if as_json:
+            _show_json({"running": False, **remembered})
+        else:
+            click.echo(one_line(error))
+            show_remembered(remembered, now)
+        return 1
+    if as_json:
+        _show_json({"running": True, **told})
+    else:
+        show(told, now)
+    return 0 if told["overall"]["status"] in ("healthy", "degraded") else 1
+
+
+def _show_json(told: Status) -> None:
+    from salus.surfaces import wire
+
+    click.echo(wire.pretty(told))
+
+
+# ── A running Salus ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show(told: Status, now: datetime) -> None:
+    """Print the status of a running Salus."""
+    from salus.cli.output import Word, say, span
+
+    agent, overall = told["agent"], told["overall"]
+    where = f"{agent['hostname']} ({agent['environment']})" if agent["environment"] else agent["hostname"]
+    say(f"Salus {agent['version']} on {where}, pid {agent['pid']}, up {span(agent['uptime'])}")
+    say(Word(overall["status"]), f": {overall['message']}")
+    if agent["healing_off"]:
+        say(f"healing is off: {agent['healing_off']}")
+    for problem in agent["problems"]:
+        say(f"problem: {problem}")
+    for part in (_recoveries(told["recoveries"], now), _checks(told["checks"], now), _services(told["services"], now)):
+        part.show()
+    _rules(told["rules"], told["recoveries"], now).show()
+
+
+def _recoveries(recoveries: list[Status], now: datetime) -> Any:
+    from salus.cli.output import Table, ago, parse_instant
+
+    table = Table(["healing now", "attempt", "started", "because"])
+    for one in recoveries:
+        started = ago(parse_instant(one["started_at"]), now)
+        table.rows.append([one["rule"], str(one["attempt"]), started, one["trigger"]])
+    return _spaced(table)
+
+
+def _checks(checks: list[Status], now: datetime) -> Any:
+    from salus.cli.output import Table, Word, ago, parse_instant
+
+    table = Table(["check", "status", "since", "looked at", "message"])
+    for one in sorted(checks, key=lambda check: (_WORST_FIRST[check["status"]], check["name"])):
+        notes = [note for note in ("critical", "flapping", "healing") if one.get(note)]
+        if one["status"] == "healthy":
+            notes = [note for note in notes if note != "critical"]
+        message = one["message"] or ("not looked at yet" if one["last_checked"] is None else "")
+        table.rows.append(
+            [
+                one["name"],
+                Word(one["status"]),
+                ago(parse_instant(one["since"]), now),
+                ago(parse_instant(one["last_checked"]), now),
+                f"{message} ({', '.join(notes)})".strip() if notes else message,
+            ]
+        )
+    return _spaced(table)
+
+
+def _services(services: list[Status], now: datetime) -> Any:
+    from salus.cli.output import Table, Word, ago, parse_instant
+
+    table = Table(["service", "state", "pid", "since", "starts", "message"])
+    for one in services:
+        message = one["message"] or ("" if one["wanted"] else "stopped by a person")
+        pid = str(one["pid"] or "")
+        since = ago(parse_instant(one["since"]), now)
+        table.rows.append([one["name"], Word(one["state"]), pid, since, str(one["starts"]), message])
+    return _spaced(table)
+
+
+def _rules(rules: list[Status], recoveries: list[Status], now: datetime) -> Any:
+    from salus.cli.output import Table, ago, parse_instant
+
+    running = {one["rule"] for one in recoveries}
+    table = Table(["rule", "attempts", "state", "last attempt", "last refusal"])
+    for one in rules:
+        last = ""
+        if one["last_started"]:
+            last = f"{one['last_outcome'] or 'running'} {ago(parse_instant(one['last_started']), now)}"
+        attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
+        table.rows.append([one["name"], attempts, _rule_state(one, running, now), last, _refusal(one, now)])
+    return _spaced(table)
+
+
+def _rule_state(rule: Status, running: set[str], now: datetime) -> str:
+    from salus.cli.output import ago, parse_instant, span
+
+    if not rule["enabled"]:
+        return "disabled"
+    if rule["name"] in running:
+        return "healing"
+    if rule["exhausted_since"]:
+        return f"gave up {ago(parse_instant(rule['exhausted_since']), now)}; salus reset {rule['name']}"
+    until = parse_instant((rule["last_refusal"] or {}).get("until")) or parse_instant(rule["cooldown_until"])
+    if until and until > now and rule["attempts"]:
+        return f"cooling down for {span((until - now).total_seconds())}"
+    return "ready"
+
+
+def _refusal(rule: Status, now: datetime) -> str:
+    from salus.cli.output import parse_instant, span
+
+    refusal = rule["last_refusal"]
+    if not refusal:
+        return ""
+    detail = f": {refusal['detail']}" if refusal["detail"] else ""
+    until = parse_instant(refusal["until"])
+    wait = f", for {span((until - now).total_seconds())} more" if until and until > now else ""
+    return f"{refusal['reason'].replace('_', ' ')}{detail}{wait}"
+
+
+def _spaced(table: Any) -> Any:
+    if table.rows:
+        click.echo()
+    return table
+
+
+# ── What the ledger remembers ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _remembered(config: Path | None, state_dir: Path | None) -> Status:
+    from salus.cli.ledger import ledger_path
+    from salus.store.sqlite import read_snapshot
+    from salus.surfaces import wire
+
+    settings: Settings | None = None if state_dir else load_settings(config)
+    path = ledger_path(find_state_dir(config, state_dir))
+    if not path.exists():
+        return {"checks": [], "services": [], "rules": [], "recoveries": [], "remark": f"no ledger at {path} either"}
+    try:
+        snapshot = read_snapshot(path, SystemClock().now())
+    except SalusError as error:
+        remark = f"{error} ({error.remedy})" if error.remedy else str(error)
+        return {"checks": [], "services": [], "rules": [], "recoveries": [], "remark": remark}
+    return {
+        "checks": _remembered_checks(snapshot, settings),
+        "services": [{"name": name, "wanted": one.wanted} for name, one in sorted(snapshot.services.items())],
+        "rules": [
+            {
+                "name": name,
+                "attempts": one.attempts,
+                "exhausted_since": wire.instant(one.exhausted_since),
+                "last_started": wire.instant(one.last_started),
+                "last_outcome": one.last_outcome,
+            }
+            for name, one in sorted(snapshot.rule_states.items())
+        ],
+        "recoveries": [wire.recovery(record) for record in snapshot.unfinished],
+        "remark": "",
+    }
+
+
+def _remembered_checks(snapshot: Snapshot, settings: Settings | None) -> list[Status]:
+    from salus.model import CheckReport, CheckSpec
+    from salus.surfaces import wire
+
+    specs = settings.checks if settings else {}
+    return [
+        dict(wire.check(CheckReport(spec=specs.get(name) or CheckSpec(name=name, kind=""), state=state)))
+        for name, state in sorted(snapshot.check_states.items())
+    ]
+
+
+def show_remembered(told: Status, now: datetime) -> None:
+    """Print what the ledger remembers."""
+    from salus.cli.output import Table, Word, ago, parse_instant
+
+    if told["remark"]:
+        click.echo(told["remark"])
+    if not told["checks"]:
+        return
+    click.echo("What the ledger remembers:")
+    _checks(told["checks"], now).show()
+    rules = Table(["rule", "attempts", "last attempt", "outcome", "gave up"])
+    for one in told["rules"]:
+        last, gave_up = parse_instant(one["last_started"]), parse_instant(one["exhausted_since"])
+        outcome = Word(one["last_outcome"]) if one["last_outcome"] else ""
+        rules.rows.append([one["name"], str(one["attempts"]), ago(last, now), outcome, ago(gave_up, now)])
+    _spaced(rules).show()
+    for record in told["recoveries"]:
+        click.echo(f"\nSalus was ended in the middle of a recovery of {record['check']}, attempt {record['attempt']}.")

@@ -1,0 +1,68 @@
+"""``salus validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from salus.cli.common import config_option, find_config, json_option
+from salus.errors import ConfigError, Problem
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@config_option
+@json_option
+def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
+    """Read a config and say everything that is wrong with it.
+
+    Exits with 0 when it is valid, with 1 when it is not.
+    """
+    from salus.app.build import resolve
+    from salus.config import load
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    counts = {"checks": 0, "services": 0, "rules": 0}
+    try:
+        settings = load(find_config(path or config))
+        resolved = resolve(settings)
+    except ConfigError as error:
+        problems = error.problems
+    else:
+        warnings = settings.warnings
+        counts = {
+            "checks": len(resolved.checks),
+            "services": len(resolved.services),
+            "rules": len(resolved.rules),
+        }
+    if as_json:
+        _show_json(problems, warnings, counts)
+    else:
+        _show_text(problems, warnings, counts)
+    return 1 if problems else 0
+
+
+def _show_json(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], counts: dict[str, int]) -> None:
+    from salus.surfaces import wire
+
+    told = {"valid": not problems, "problems": problems, "warnings": warnings, **({} if problems else counts)}
+    click.echo(wire.pretty(told))
+
+
+def _show_text(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], counts: dict[str, int]) -> None:
+    from salus.cli.errors import problem_text
+
+    for problem in problems:
+        click.echo(problem_text(problem))
+    for warning in warnings:
+        click.echo(f"warning: {problem_text(warning)}")
+    if problems:
+        click.echo(f"not valid: {_count(len(problems), 'problems')}")
+    else:
+        click.echo("valid: " + ", ".join(_count(number, what) for what, number in counts.items()))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what.removesuffix('s') if number == 1 else what}"
