@@ -160,9 +160,10 @@ def _healed_by(unit: str) -> list[Row]:
 
 
 def _watched(machine: Machine) -> tuple[Unit, ...]:
-    """Return the units that some check looks at: a rule needs one."""
+    """Return the units that some check looks at, one for each program: a rule needs a check."""
     programs = {one.program for one in machine.listeners} | {one.program for one in machine.pid_files}
-    return tuple(unit for unit in machine.units if unit.program in programs)
+    units = {unit.program: unit for unit in machine.units}
+    return tuple(unit for program, unit in units.items() if program in programs)
 
 
 def _check(name: str, rows: Sequence[Row]) -> Iterator[str]:
