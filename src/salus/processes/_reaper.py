@@ -6,7 +6,6 @@ Only the agent adopts orphans; a library leaves this to the program it lives in.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 
 from salus.processes import _proc
@@ -14,9 +13,10 @@ from salus.processes._child import living
 
 _PR_SET_CHILD_SUBREAPER = 36
 _INTERVAL = 5.0
+_NOBODY_WAITS = 30.0
 
 _state = {"subreaper": False}
-_zombies_before: set[tuple[int, int]] = set()
+_zombie_since: dict[tuple[int, int], float] = {}
 
 
 def become_subreaper() -> bool:
@@ -33,30 +33,48 @@ def is_subreaper() -> bool:
     return _state["subreaper"]
 
 
-def reap_orphans() -> int:
+def reap_orphans(now: float) -> int:
     """Reap the zombies that were handed to us and that nobody waits for; return how many.
 
     A zombie is an orphan of ours if it is in a session that another process opened: whatever else this program starts,
-    ``subprocess`` included, stays in Salus' own session or opens its own. Of those, one that is still there at the next
-    look is nobody's either.
+    through ``subprocess`` for example, stays in Salus' own session or opens its own. Of the latter, one that nobody has
+    waited for in half a minute is nobody's either.
+
+    Args:
+        now: ``loop.time()``.
     """
     if not _state["subreaper"]:
         return 0
     reaped = 0
     mine = os.getsid(0)
-    zombies: set[tuple[int, int]] = set()
+    seen: dict[tuple[int, int], float] = {}
     for pid in _proc.children():
         stat = _proc.stat(pid) if pid not in living else None
-        if stat is None or stat.state != "Z":
+        if stat is None or stat.state != "Z" or stat.session == mine:
             continue
         key = (pid, stat.start_ticks)
-        if stat.session not in (mine, pid) or key in _zombies_before:
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
-                reaped += 1
-        else:
-            zombies.add(key)
+        seen[key] = _zombie_since.get(key, now)
+        if stat.session != pid or now - seen[key] > _NOBODY_WAITS:
+            reaped += _reap(pid)
+    _zombie_since.clear()
+    _zombie_since.update(seen)
     return reaped
+
+
+def reap_killed(member: _proc.Stat) -> None:
+    """Reap a process that we have killed, if it was handed to us."""
+    if not _state["subreaper"] or member.pid in living:
+        return
+    now = _proc.stat(member.pid)
+    if now and (now.state, now.parent, now.start_ticks) == ("Z", os.getpid(), member.start_ticks):
+        _reap(member.pid)
+
+
+def _reap(pid: int) -> int:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG) is not None
+    except ChildProcessError:
+        return 0
 
 
 class OrphanReaper:
@@ -78,5 +96,5 @@ class OrphanReaper:
             self._timer = None
 
     def _sweep(self) -> None:
-        reap_orphans()
+        reap_orphans(asyncio.get_running_loop().time())
         self.start()

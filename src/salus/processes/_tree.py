@@ -18,7 +18,7 @@ from typing import TypeVar
 from salus.processes import _proc
 from salus.processes._child import Child
 from salus.processes._command import MARK
-from salus.processes._reaper import is_subreaper, reap_orphans
+from salus.processes._reaper import is_subreaper, reap_killed, reap_orphans
 
 _KILL_TIMEOUT = 6.0
 _ROUND_TIMEOUT = 2.0
@@ -141,7 +141,7 @@ async def kill_family(family: Family, leader: Child | None = None) -> list[int]:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ROUND_TIMEOUT):
                     await leader.wait()
-        reap_orphans()
+        reap_orphans(loop.time())
         if not members and (leader is None or not leader.running):
             return []
     return sorted(member.pid for member in members if _proc.start_ticks(member.pid) is not None)
@@ -171,6 +171,8 @@ async def _signal(members: list[_proc.Stat], number: int, *, wait: float) -> Non
     finally:
         for pidfd in held:
             os.close(pidfd)
+        for member in members:
+            reap_killed(member)
 
 
 async def _look(family: Family, leader: Child | None) -> list[_proc.Stat]:

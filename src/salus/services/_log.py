@@ -13,7 +13,7 @@ from salus.units import Size
 
 _CHUNK = 65536
 _LINE = 2000
-_SOONEST, _LATEST = 0.5, 30.0
+_SOONEST, _LATEST = 0.5, 10.0
 
 
 class LogOptions(Options, frozen=True, kw_only=True):
@@ -82,10 +82,10 @@ class OutputLog:
     # ── Rotation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def watch(self) -> None:
-        """Begin to look at the size, on the running loop: seldom while it grows slowly, more often when fast."""
+        """Begin to look at the size, on the running loop: ever more seldom while it grows slowly, often when fast."""
         self.release()
         self._size_before = self.size()
-        self._schedule(_LATEST if self._size_before < self._options.max_size else _SOONEST)
+        self._schedule(_SOONEST)
 
     def release(self) -> None:
         """Stop looking."""
@@ -137,7 +137,7 @@ class OutputLog:
         growth = max(0, size - self._size_before) / self._delay
         self._size_before = size
         room = (self._options.max_size - size) / growth if growth else _LATEST
-        self._schedule(min(_LATEST, max(_SOONEST, room)))
+        self._schedule(min(_LATEST, 2 * self._delay, max(_SOONEST, room)))
 
     def _rotated(self, done: asyncio.Future[None]) -> None:
         if not done.cancelled():
