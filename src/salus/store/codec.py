@@ -94,7 +94,17 @@ def dump_or_none(value: Mapping[str, Any] | tuple[Any, ...]) -> str | None:
 
 def text(value: str) -> str:
     """Return text that can be stored: lone surrogates (from file names and broken output) are written as escapes."""
+    if not isinstance(value, str):
+        value = plain_text(value)
     return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+
+
+def plain_text(value: object) -> str:
+    """Return something as text that should have been text, such as an exception in the place of its message."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # somebody else's ``__str__`` broke
+        return f"<{type(value).__name__}>"
 
 
 def text_or_none(value: str | None) -> str | None:

@@ -15,6 +15,7 @@ from salus.store.schema import APPLICATION_ID, Schema
 
 CHECK_SECONDS = 1.0  # a start may spend this long on proving that the file is sound
 _BUSY_MILLISECONDS = 2000  # how long another process (an upgrade, a person with a shell) may hold us up
+_PAGE_MIN = 512  # no SQLite file is smaller
 _SIDES = ("-wal", "-shm")
 
 
@@ -63,8 +64,8 @@ def _there(path: Path) -> bool:
         raise unreadable(path, "is a directory")
     if not stat.S_ISREG(found.st_mode):
         raise unreadable(path, "is not a regular file")
-    if found.st_size == 0:
-        raise unreadable(path, "is empty: something has cut it off")
+    if found.st_size < _PAGE_MIN:
+        raise unreadable(path, f"is cut off: {found.st_size} bytes are left of it")
     return True
 
 
@@ -171,8 +172,9 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA cache_size = -1024")
-        # Checkpoints are made by the reading thread, so that no writer waits for a disk; this one is a last resort.
-        db.execute("PRAGMA wal_autocheckpoint = 8000")
+        # Checkpoints are made by the reading thread, so that no writer waits for a disk. It cannot catch up with rows
+        # that come without a pause: then the writer makes one itself, at 16 MB.
+        db.execute("PRAGMA wal_autocheckpoint = 4000")
         db.execute("PRAGMA journal_size_limit = 8388608")
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")

@@ -12,7 +12,6 @@ from typing import Self
 from salus.errors import StoreError
 from salus.store.faults import creating
 
-NAME = "salus.lock"
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -22,9 +21,13 @@ class Lock:
     Children never inherit it: the descriptor closes on exec.
     """
 
-    def __init__(self, state_dir: Path) -> None:
-        """Stand before the folder; nothing happens yet."""
-        self._path = state_dir / NAME
+    def __init__(self, file: Path) -> None:
+        """Stand before the folder; nothing happens yet.
+
+        Args:
+            file: the lock file in that folder, ``<state_dir>/salus.lock``.
+        """
+        self._path = file
         self._descriptor: int | None = None
 
     @property
@@ -97,10 +100,10 @@ class Lock:
         self.release()
 
 
-def holder(state_dir: Path) -> int | None:
-    """Return the pid of the Salus that uses a state folder, or None when none does."""
+def holder(file: Path) -> int | None:
+    """Return the pid of the Salus that holds a lock file, or None when none does."""
     try:
-        descriptor = os.open(state_dir / NAME, os.O_RDONLY)
+        descriptor = os.open(file, os.O_RDONLY)
     except OSError:
         return None
     try:

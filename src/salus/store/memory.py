@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeVar
 
 from salus.errors import StoreUnwritableError
@@ -62,11 +61,10 @@ class MemoryStore:
         """Keep all rows of a batch.
 
         Raises:
-            StoreUnwritableError: it is not open, or an event's id is taken; nothing was kept.
+            StoreUnwritableError: it is not open; nothing was kept.
         """
         if not self._open:
             raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
-        self._keep_events(batch.events)
         for name in batch.forget_checks:
             self._checks.pop(name, None)
         for name in batch.forget_rules:
@@ -78,25 +76,26 @@ class MemoryStore:
         self._services.update({record.service: record for record in batch.services})
         self._recoveries.update({record.id: record for record in batch.recoveries})
         self._bound_recoveries()
+        for event in batch.events:
+            self._keep_event(event)
         for check, look in batch.observations:
-            ring = self._observations.setdefault(check, deque(maxlen=self._observations_max))
-            ring.append(look)
+            self._keep_look(check, look)
 
-    def _keep_events(self, events: Sequence[Event]) -> None:
-        new = sorted(events, key=_event_id)
-        ids = {event.id for event in new}
-        if len(ids) < len(new) or (
-            new and self._events and new[0].id <= self._events[-1].id and any(old.id in ids for old in self._events)
-        ):
-            error = StoreUnwritableError("the ledger in memory refused the rows: an event's id is taken")
-            error.permanent = True
-            raise error
-        for event in new:
-            if self._events and event.id < self._events[-1].id:  # late: its place is further back
-                insort(kept := list(self._events), event, key=_event_id)
-                self._events = deque(kept, maxlen=self._events.maxlen)
-            else:
-                self._events.append(event)
+    def _keep_event(self, event: Event) -> None:
+        """Put an event in its place; one that is there already stays as it is."""
+        late = list(takewhile(lambda kept: kept.id >= event.id, reversed(self._events)))
+        if late and late[-1].id == event.id:
+            return
+        _put_back(self._events, event, late)
+
+    def _keep_look(self, check: str, look: Observation) -> None:
+        """Put a look in its place; one of the same instant is replaced."""
+        ring = self._observations.setdefault(check, deque(maxlen=self._observations_max))
+        late = list(takewhile(lambda kept: kept.at > look.at, reversed(ring)))
+        if len(late) < len(ring) and ring[-1 - len(late)].at == look.at:
+            ring[-1 - len(late)] = look
+        else:
+            _put_back(ring, look, late)
 
     def _bound_recoveries(self) -> None:
         if len(self._recoveries) <= self._recoveries_max:
@@ -120,8 +119,7 @@ class MemoryStore:
 
     async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
         """Return recorded looks at one check, newest first."""
-        found = [look for look in reversed(self._observations.get(check, ())) if look.at >= since]
-        found.sort(key=lambda look: look.at, reverse=True)
+        found = takewhile(lambda look: look.at >= since, reversed(self._observations.get(check, ())))
         return _page(found, limit)
 
     async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
@@ -146,8 +144,17 @@ class MemoryStore:
         return len(self._events) + len(self._recoveries) + sum(len(ring) for ring in self._observations.values())
 
 
-def _event_id(event: Event) -> int:
-    return event.id
+def _put_back(ring: deque[T], row: T, late: Sequence[T]) -> None:
+    """Append a row in front of the ``late`` ones, which are the last of the ring, newest first."""
+    full = len(ring) == ring.maxlen
+    if late and full and len(late) == len(ring):
+        return  # older than all of a full ring
+    for _ in late:
+        ring.pop()
+    if late and full:
+        ring.popleft()
+    ring.append(row)
+    ring.extend(reversed(late))
 
 
 def _page(found: Iterable[T], limit: int) -> list[T]:

@@ -37,7 +37,7 @@ RECOVERY = (
 
 def _upsert(table: str, columns: str, key: str) -> str:
     names = columns.split(", ")
-    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name != key)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
     return f"{_insert(table, columns)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
@@ -46,8 +46,9 @@ def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # names of ours, no input
 
 
-_PUT_EVENT = _insert("events", EVENT)
-_PUT_OBSERVATION = _insert("observations", OBSERVATION)
+# A batch whose writer was cut off is written again: rows that are there already must do no harm. An event never changes.
+_PUT_EVENT = f"{_insert('events', EVENT)} ON CONFLICT (id) DO NOTHING"
+_PUT_OBSERVATION = _upsert("observations", OBSERVATION, "check_name, at")
 _PUT_RECOVERY = _upsert("recoveries", RECOVERY, "id")
 _PUT_CHECK = _upsert("check_states", "check_name, state", "check_name")
 _PUT_RULE = _upsert("rule_states", "rule_name, state", "rule_name")

@@ -11,7 +11,7 @@ CREATE INDEX events_by_rule ON events (rule_name, id) WHERE rule_name IS NOT NUL
 CREATE INDEX events_by_service ON events (service_name, id) WHERE service_name IS NOT NULL;
 CREATE INDEX events_by_recovery ON events (recovery_id, id) WHERE recovery_id IS NOT NULL;
 CREATE TABLE observations ( id INTEGER NOT NULL, check_name TEXT NOT NULL, at INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, duration REAL, metrics TEXT, metadata TEXT, incarnation TEXT, PRIMARY KEY (id) );
-CREATE INDEX observations_by_check ON observations (check_name, at);
+CREATE UNIQUE INDEX observations_by_check ON observations (check_name, at);
 CREATE INDEX observations_by_time ON observations (at);
 CREATE TABLE check_states ( check_name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (check_name) );
 CREATE TABLE rule_states ( rule_name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule_name) );

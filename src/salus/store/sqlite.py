@@ -26,7 +26,7 @@ __all__ = ["SqliteStore", "read_events", "read_observations", "read_recoveries",
 
 T = TypeVar("T")
 
-_CHECKPOINT_COMMITS = 500  # transactions between checkpoints: 5 to 15 MB of -wal file
+_CHECKPOINT_COMMITS = 400  # transactions between checkpoints: 5 to 10 MB of -wal file
 _CHECKPOINT_ROWS = 2000
 _PRUNE_ROWS = 200  # rows that go in one transaction: a writer waits a few milliseconds for it at most
 _UPGRADE_SECONDS = 600.0

@@ -274,22 +274,30 @@ async def test_prune_forgets_what_is_old_and_keeps_what_is_unfinished(store: Sto
     assert list((await store.load(NOW)).check_states) == ["web"]
 
 
-async def test_an_event_whose_id_is_taken_is_refused_with_its_whole_batch(store: Store) -> None:
-    await store.write(Batch(events=[event(1)]))
-    with pytest.raises(StoreUnwritableError) as caught:
-        await store.write(Batch(events=[event(2), event(1)], check_states={"web": CheckState()}))
-    assert caught.value.permanent
-    assert [found.id for found in await store.events(EventQuery())] == [1]
-    assert not (await store.load(NOW)).check_states
+async def test_a_batch_that_is_written_again_does_no_harm(store: Store) -> None:
+    batch = Batch(
+        events=[event(1), event(2)],
+        observations=[("web", look(1)), ("web", look(2))],
+        recoveries=[recovery("a")],
+        check_states={"web": CheckState()},
+    )
+    await store.write(batch)
+    await store.write(Batch(events=[event(3)], observations=[("web", look(3))]))
+    await store.write(batch)
+    assert [found.id for found in await store.events(EventQuery())] == [3, 2, 1]
+    assert [seen.message for seen in await store.observations("web", since=NOW)] == ["look 3", "look 2", "look 1"]
+    assert len(await store.recoveries(RecoveryQuery())) == 1
 
 
-async def test_one_bad_batch_among_many_at_once_fails_alone(store: Store) -> None:
+async def test_an_event_never_changes(store: Store) -> None:
     await store.write(Batch(events=[event(1)]))
-    batches = [Batch(events=[event(1 if number == 20 else number)]) for number in range(10, 40)]
-    results = await asyncio.gather(*(store.write(batch) for batch in batches), return_exceptions=True)
-    assert [number for number, result in enumerate(results, start=10) if result is not None] == [20]
-    assert isinstance(results[10], StoreUnwritableError)
-    assert {found.id for found in await store.events(EventQuery())} == {1, *range(10, 40)} - {20}
+    await store.write(Batch(events=[event(1, EventKind.RULE_RESET), event(2)]))
+    assert [found.kind for found in await store.events(EventQuery())] == [EventKind.STATUS_CHANGED] * 2
+
+
+async def test_many_at_once_are_all_written(store: Store) -> None:
+    await asyncio.gather(*(store.write(Batch(events=[event(number)])) for number in range(1, 301)))
+    assert len(await store.events(EventQuery(limit=1000))) == 300
 
 
 async def test_an_empty_batch_is_written_at_once(store: Store) -> None:

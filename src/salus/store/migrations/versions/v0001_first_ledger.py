@@ -59,7 +59,7 @@ def _observations() -> None:
         sa.Column("metadata", sa.Text),
         sa.Column("incarnation", sa.Text),
     )
-    op.create_index("observations_by_check", "observations", ["check_name", "at"])
+    op.create_index("observations_by_check", "observations", ["check_name", "at"], unique=True)
     op.create_index("observations_by_time", "observations", ["at"])
 
 
