@@ -92,11 +92,10 @@ def dump_or_none(value: Mapping[str, Any] | tuple[Any, ...]) -> str | None:
     return dump(value) if value else None
 
 
-def text(value: str) -> str:
+def text(value: object) -> str:
     """Return text that can be stored: lone surrogates (from file names and broken output) are written as escapes."""
-    if not isinstance(value, str):
-        value = plain_text(value)
-    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    said = value if isinstance(value, str) else plain_text(value)
+    return said if said.isascii() else said.encode("utf-8", "backslashreplace").decode()
 
 
 def plain_text(value: object) -> str:

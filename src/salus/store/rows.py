@@ -46,7 +46,7 @@ def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # names of ours, no input
 
 
-# A batch whose writer was cut off is written again: rows that are there already must do no harm. An event never changes.
+# A batch whose writer was cut off is written again: rows that are there already do no harm. An event never changes.
 _PUT_EVENT = f"{_insert('events', EVENT)} ON CONFLICT (id) DO NOTHING"
 _PUT_OBSERVATION = _upsert("observations", OBSERVATION, "check_name, at")
 _PUT_RECOVERY = _upsert("recoveries", RECOVERY, "id")

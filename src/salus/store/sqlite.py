@@ -252,7 +252,7 @@ def _upgrade(path: Path, schema: Schema) -> None:
             stdin=subprocess.DEVNULL,
         )
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        why = said[-1] if done.returncode and said else f"exit code {done.returncode}"
+        why = said[-1].removeprefix(f"{path}: ") if done.returncode and said else f"exit code {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     if inspect(path, schema, check_seconds=0) != schema.head:

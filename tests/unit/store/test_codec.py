@@ -32,7 +32,7 @@ from salus.model import (
 from salus.store import codec, rows
 from salus.units import Duration
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NAME = TEXT
 INSTANT = st.datetimes(timezones=st.just(UTC))
 SECONDS = st.floats(min_value=0, max_value=1e9)

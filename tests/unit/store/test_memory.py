@@ -21,9 +21,15 @@ async def test_the_oldest_rows_go_when_the_rings_are_full() -> None:
                 events=[Event(id=number, at=at, kind=EventKind.STATUS_CHANGED)],
                 observations=[("web", Observation(status=Status.HEALTHY, at=at))],
                 recoveries=[
-                    RecoveryRecord(id=f"r{number}", rule="web", check="web", decided_at=at, started_at=at,
-                                   outcome=Outcome.RECOVERED if number else None)
-                ],  # fmt: skip
+                    RecoveryRecord(
+                        id=f"r{number}",
+                        rule="web",
+                        check="web",
+                        decided_at=at,
+                        started_at=at,
+                        outcome=Outcome.RECOVERED if number else None,
+                    )
+                ],
             )
         )
     assert [event.id for event in await store.events(EventQuery())] == [9, 8, 7, 6, 5]

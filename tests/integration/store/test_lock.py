@@ -1,0 +1,68 @@
+"""One Salus per state folder, and a dead one never keeps it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from salus.errors import StoreError, StoreUnwritableError
+from salus.store.lock import Lock, holder
+
+HOLD = """
+import sys, pathlib, subprocess
+from salus.store.lock import Lock
+Lock(pathlib.Path(sys.argv[1])).acquire()
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_second_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "salus.lock"
+    with Lock(file) as first:
+        assert holder(file) == os.getpid()
+        second = Lock(file)
+        with pytest.raises(StoreError, match=f"pid {os.getpid()}") as caught:
+            second.acquire()
+        assert caught.value.remedy
+        first.acquire()
+    assert holder(file) is None
+    second.acquire()
+    assert second.held
+    second.release()
+    second.release()
+
+
+def test_a_killed_salus_lets_go_even_if_its_children_live_on(tmp_path: Path) -> None:
+    file = tmp_path / "salus.lock"
+    command = [sys.executable, "-c", HOLD, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        try:
+            with pytest.raises(StoreError, match=f"pid {process.pid}"):
+                Lock(file).acquire()
+            assert holder(file) == process.pid
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+            os.kill(child, 0)
+            with Lock(file) as lock:
+                assert lock.held
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_nobody_holds_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert holder(tmp_path / "nowhere" / "salus.lock") is None
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnwritableError, match="cannot be created"):
+        Lock(tmp_path / "file" / "salus.lock").acquire()
