@@ -111,7 +111,7 @@ async def test_whenever_salus_is_killed_there_is_one_copy_afterwards(stage: Stag
             service = options().build("web", stage.site)
             await service.adopt(record_of(stage), start=True)
             assert service.status.running
-            await until(lambda: {service.status.incarnation} == launches(stage))
+            await until(lambda service=service: {service.status.incarnation} == launches(stage))
             leaders = [found for found in find_marked(stage.state_id) if found.pid == service.status.pid]
             assert len(leaders) == 1
             (stage.folder / "record.json").write_text(json.dumps(asdict(stage.records["web"])))
