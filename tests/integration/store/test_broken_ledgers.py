@@ -499,3 +499,16 @@ async def test_recoveries_that_ended_are_told_apart_from_those_that_run(store: S
     )
     await store.write(Batch(recoveries=[ended]))
     assert [row.id for row in (await store.load(NOW)).unfinished] == ["r"]
+
+
+async def test_proving_a_big_ledger_sound_is_bounded_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    store = SqliteStore(path, check_seconds=0.001)
+    await store.open()
+    for first in range(0, 60_000, 6_000):
+        await store.write(Batch(events=[event(number, "x" * 1000) for number in range(first, first + 6_000)]))
+    await store.close()
+    for _ in range(5):
+        await store.open()
+        assert (await store.load(NOW)).last_event_id == 59_999
+        await store.close()
