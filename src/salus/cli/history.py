@@ -82,7 +82,11 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
     if not found:
         click.echo("no recoveries: nothing had to be healed")
         return
-    table = Table(["when", "id", "rule", "attempt", "outcome", "detected", "healed", "actions", "because"])
+    table = Table(
+        ["when", "id", "rule", "attempt", "outcome", "detected", "healed", "actions", "because"],
+        wrapped=["actions", "because"],
+        spare=["because", "detected", "attempt", "actions"],
+    )
     for record in found:
         detected, healed = _times(record)
         table.rows.append(
@@ -233,7 +237,7 @@ def _show_events(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
     if not found:
         click.echo("no events")
         return
-    table = Table(["when", "event", "about", "change", "message"])
+    table = Table(["when", "event", "about", "change", "message"], wrapped=["about", "message"], spare=["change"])
     for event in found:
         about = ", ".join(filter(None, (event.check or event.rule, event.service, event.action)))
         change = Word(event.new) if event.new else (event.reason or "").replace("_", " ")

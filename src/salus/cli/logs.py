@@ -10,6 +10,7 @@ from salus.model import Event, EventKind
 
 _EVENTS = logging.getLogger("salus.event")
 _SUBJECTS = ("check", "rule", "service", "recovery", "action", "old", "new", "reason")
+_BRAKES = frozenset({"healing_off", "hourly_budget_spent", "storm_brake"})
 _LEVELS = {
     EventKind.CONFIG_REJECTED: logging.ERROR,
     EventKind.CHECK_STUCK: logging.WARNING,
@@ -18,7 +19,6 @@ _LEVELS = {
     EventKind.SERVICE_FAILED: logging.ERROR,
     EventKind.HEALING_OFF: logging.CRITICAL,
     EventKind.STORE_FAILED: logging.ERROR,
-    EventKind.RECOVERY_REFUSED: logging.DEBUG,
     EventKind.ACTION_STARTED: logging.DEBUG,
     EventKind.VERIFIED: logging.DEBUG,
 }
@@ -43,6 +43,8 @@ def log_event(event: Event) -> None:
     """Write one event to the log, under its kind, with what it is about."""
     level = _LEVELS.get(event.kind, logging.INFO)
     if event.kind is EventKind.STATUS_CHANGED and event.new in ("degraded", "unhealthy"):
+        level = logging.WARNING
+    if event.kind is EventKind.RECOVERY_REFUSED and event.reason in _BRAKES:
         level = logging.WARNING
     if _EVENTS.isEnabledFor(level):
         facts = {name: value for name in _SUBJECTS if (value := getattr(event, name)) is not None}

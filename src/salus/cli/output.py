@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NOTHING = "-"
+_NARROWEST = 16
+_GAP = 3
 
 # word -> (icon, style): never colour alone.
 LOOKS = {
@@ -46,21 +48,37 @@ class Word:
 
     text: str
 
+    @property
+    def shown(self) -> str:
+        """Return it as a person writes it."""
+        return self.text.replace("_", " ")
+
 
 Cell = str | Word
 
 
 @dataclass(slots=True)
 class Table:
-    """Columns and rows. The last column takes what room is left."""
+    """Columns and rows.
+
+    Attributes:
+        columns: their names.
+        rows: one cell for each column.
+        wrapped: columns whose text may be broken on a terminal; the last one unless told otherwise.
+        spare: columns that a narrow terminal goes without, the first of them first.
+    """
 
     columns: Sequence[str]
     rows: list[Sequence[Cell]] = field(default_factory=list)
+    wrapped: Sequence[str] = ()
+    spare: Sequence[str] = ()
 
-    def show(self) -> None:
+    def show(self, *, after_blank: bool = False) -> None:
         """Print it, if there is anything in it."""
         if not self.rows:
             return
+        if after_blank:
+            click.echo()
         if terminal():
             self._show_rich()
         else:
@@ -69,7 +87,7 @@ class Table:
     def plain(self) -> list[str]:
         """Return its lines as plain text, columns aligned, two blanks apart."""
         lines = [[column.upper() for column in self.columns]]
-        lines += [[_plain(cell) for cell in row] for row in self.rows]
+        lines += [[_plain(cell) or NOTHING for cell in row] for row in self.rows]
         widths = [max(len(line[place]) for line in lines) for place in range(len(self.columns))]
         return [
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -79,12 +97,30 @@ class Table:
         from rich import box
         from rich.table import Table as RichTable
 
+        out = console()
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in self.columns:
-            table.add_column(column, overflow="fold", no_wrap=column != self.columns[-1])
+        shown = self._fitting(out.width)
+        for place in shown:
+            name = self.columns[place]
+            free = name in (self.wrapped or self.columns[-1:])
+            table.add_column(name, overflow="fold", no_wrap=not free, min_width=None if free else self._width(place))
         for row in self.rows:
-            table.add_row(*(_rich(cell) for cell in row))
-        console().print(table)
+            table.add_row(*(_rich(row[place] or NOTHING) for place in shown))
+        out.print(table)
+
+    def _fitting(self, width: int) -> list[int]:
+        """Return which columns a terminal of that width has room for."""
+        shown = list(range(len(self.columns)))
+        for name in self.spare:
+            free = self.wrapped or self.columns[-1:]
+            needed = sum(_NARROWEST if self.columns[place] in free else self._width(place) for place in shown)
+            if needed + _GAP * len(shown) <= width:
+                break
+            shown.remove(self.columns.index(name))
+        return shown
+
+    def _width(self, place: int) -> int:
+        return max(len(self.columns[place]), *(_rich(row[place]).cell_len for row in self.rows))
 
 
 def console() -> Console:
@@ -108,7 +144,7 @@ def say(*parts: Cell) -> None:
 
 
 def _plain(cell: Cell) -> str:
-    return " ".join((cell.text if isinstance(cell, Word) else cell).split("\n")) or NOTHING
+    return " ".join((cell.shown if isinstance(cell, Word) else cell).split("\n"))
 
 
 def _rich(cell: Cell) -> Text:
@@ -116,8 +152,8 @@ def _rich(cell: Cell) -> Text:
 
     if isinstance(cell, Word):
         icon, style = LOOKS.get(cell.text, ("", ""))
-        return Text(f"{icon} {cell.text}" if icon else cell.text, style=style)
-    return Text(cell or NOTHING, style="" if cell else "bright_black")
+        return Text(f"{icon} {cell.shown}" if icon else cell.shown, style=style)
+    return Text(cell)
 
 
 # ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,8 +165,8 @@ def ago(then: datetime | None, now: datetime) -> str:
         return NOTHING
     seconds = (now - then).total_seconds()
     if seconds < 1:
-        return "now" if seconds > -1 else f"in {span(-seconds)}"
-    return f"{span(seconds)} ago"
+        return "now" if seconds > -1 else f"in {span(round(-seconds))}"
+    return f"{span(round(seconds))} ago"
 
 
 def span(seconds: float | None) -> str:

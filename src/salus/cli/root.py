@@ -86,7 +86,9 @@ def run(arguments: list[str]) -> int:
         return WRONG_USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "salus"
-        click.echo(f"salus: {_sentence(error)} ({path} --help shows what there is)", err=True)
+        sentence = _sentence(error)
+        hint = "" if sentence.endswith(")") else f" ({path} --help shows what there is)"
+        click.echo(f"salus: {sentence}{hint}", err=True)
         return WRONG_USAGE
     except click.ClickException as error:
         click.echo(f"salus: {error.format_message()}", err=True)

@@ -24,7 +24,7 @@ def _ask(verb: str, name: str, config: Path | None, state_dir: Path | None, *, a
 
         click.echo(wire.pretty(told))
         return
-    pid = f", pid {told['pid']}" if told["pid"] else ""
+    pid = f", pid {told['pid']}" if told["pid"] and not told["message"] else ""
     message = f": {told['message']}" if told["message"] else ""
     say(f"{name} ", Word(told["state"]), f"{pid}{message}")
 

@@ -13,6 +13,7 @@ from salus.clock import SystemClock
 from salus.errors import SalusError
 
 if TYPE_CHECKING:
+    from salus.cli.output import Table
     from salus.config import Settings
     from salus.ports import Snapshot
 
@@ -65,31 +66,35 @@ def show(told: Status, now: datetime) -> None:
 
     agent, overall = told["agent"], told["overall"]
     where = f"{agent['hostname']} ({agent['environment']})" if agent["environment"] else agent["hostname"]
-    say(f"Salus {agent['version']} on {where}, pid {agent['pid']}, up {span(agent['uptime'])}")
+    say(f"Salus {agent['version']} on {where}, pid {agent['pid']}, up {span(round(agent['uptime']))}")
     say(Word(overall["status"]), f": {overall['message']}")
     if agent["healing_off"]:
         say(f"healing is off: {agent['healing_off']}")
     for problem in agent["problems"]:
         say(f"problem: {problem}")
-    for part in (_recoveries(told["recoveries"], now), _checks(told["checks"], now), _services(told["services"], now)):
-        part.show()
-    _rules(told["rules"], told["recoveries"], now).show()
+    for table in (
+        _recoveries(told["recoveries"], now),
+        _checks(told["checks"], now),
+        _services(told["services"], now),
+        _rules(told["rules"], told["recoveries"], now),
+    ):
+        table.show(after_blank=True)
 
 
-def _recoveries(recoveries: list[Status], now: datetime) -> Any:
+def _recoveries(recoveries: list[Status], now: datetime) -> Table:
     from salus.cli.output import Table, ago, parse_instant
 
     table = Table(["healing now", "attempt", "started", "because"])
     for one in recoveries:
         started = ago(parse_instant(one["started_at"]), now)
         table.rows.append([one["rule"], str(one["attempt"]), started, one["trigger"]])
-    return _spaced(table)
+    return table
 
 
-def _checks(checks: list[Status], now: datetime) -> Any:
+def _checks(checks: list[Status], now: datetime) -> Table:
     from salus.cli.output import Table, Word, ago, parse_instant
 
-    table = Table(["check", "status", "since", "looked at", "message"])
+    table = Table(["check", "status", "since", "looked at", "message"], spare=["looked at"])
     for one in sorted(checks, key=lambda check: (_WORST_FIRST[check["status"]], check["name"])):
         notes = [note for note in ("critical", "flapping", "healing") if one.get(note)]
         if one["status"] == "healthy":
@@ -104,33 +109,39 @@ def _checks(checks: list[Status], now: datetime) -> Any:
                 f"{message} ({', '.join(notes)})".strip() if notes else message,
             ]
         )
-    return _spaced(table)
+    return table
 
 
-def _services(services: list[Status], now: datetime) -> Any:
+def _services(services: list[Status], now: datetime) -> Table:
     from salus.cli.output import Table, Word, ago, parse_instant
 
-    table = Table(["service", "state", "pid", "since", "starts", "message"])
+    table = Table(["service", "state", "pid", "since", "starts", "message"], spare=["starts"])
     for one in services:
         message = one["message"] or ("" if one["wanted"] else "stopped by a person")
         pid = str(one["pid"] or "")
         since = ago(parse_instant(one["since"]), now)
         table.rows.append([one["name"], Word(one["state"]), pid, since, str(one["starts"]), message])
-    return _spaced(table)
+    return table
 
 
-def _rules(rules: list[Status], recoveries: list[Status], now: datetime) -> Any:
+def _rules(rules: list[Status], recoveries: list[Status], now: datetime) -> Table:
     from salus.cli.output import Table, ago, parse_instant
 
     running = {one["rule"] for one in recoveries}
-    table = Table(["rule", "attempts", "state", "last attempt", "last refusal"])
+    table = Table(
+        ["rule", "attempts", "state", "last attempt", "last refusal"],
+        wrapped=["state", "last refusal"],
+        spare=["last attempt"],
+    )
     for one in rules:
         last = ""
         if one["last_started"]:
-            last = f"{one['last_outcome'] or 'running'} {ago(parse_instant(one['last_started']), now)}"
+            last = (
+                f"{(one['last_outcome'] or 'running').replace('_', ' ')} {ago(parse_instant(one['last_started']), now)}"
+            )
         attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
         table.rows.append([one["name"], attempts, _rule_state(one, running, now), last, _refusal(one, now)])
-    return _spaced(table)
+    return table
 
 
 def _rule_state(rule: Status, running: set[str], now: datetime) -> str:
@@ -158,12 +169,6 @@ def _refusal(rule: Status, now: datetime) -> str:
     until = parse_instant(refusal["until"])
     wait = f", for {span((until - now).total_seconds())} more" if until and until > now else ""
     return f"{refusal['reason'].replace('_', ' ')}{detail}{wait}"
-
-
-def _spaced(table: Any) -> Any:
-    if table.rows:
-        click.echo()
-    return table
 
 
 # ── What the ledger remembers ─────────────────────────────────────────────────────────────────────────────────────────
@@ -221,12 +226,12 @@ def show_remembered(told: Status, now: datetime) -> None:
     if not told["checks"]:
         return
     click.echo("What the ledger remembers:")
-    _checks(told["checks"], now).show()
+    _checks(told["checks"], now).show(after_blank=True)
     rules = Table(["rule", "attempts", "last attempt", "outcome", "gave up"])
     for one in told["rules"]:
         last, gave_up = parse_instant(one["last_started"]), parse_instant(one["exhausted_since"])
         outcome = Word(one["last_outcome"]) if one["last_outcome"] else ""
         rules.rows.append([one["name"], str(one["attempts"]), ago(last, now), outcome, ago(gave_up, now)])
-    _spaced(rules).show()
+    rules.show(after_blank=True)
     for record in told["recoveries"]:
         click.echo(f"\nSalus was ended in the middle of a recovery of {record['check']}, attempt {record['attempt']}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -10,23 +11,23 @@ from salus.cli.common import config_option, find_config, json_option
 from salus.errors import ConfigError, Problem
 
 
-@click.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.command(short_help="Read a config and say everything that is wrong with it.")
+@click.argument("path", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @config_option
 @json_option
 def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
-    """Read a config and say everything that is wrong with it.
+    """Read a config and say everything that is wrong with it; - reads standard input.
 
     Exits with 0 when it is valid, with 1 when it is not.
     """
     from salus.app.build import resolve
-    from salus.config import load
+    from salus.config import load, loads
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     counts = {"checks": 0, "services": 0, "rules": 0}
     try:
-        settings = load(find_config(path or config))
+        settings = loads(_standard_input(), name="<stdin>") if str(path) == "-" else load(find_config(path or config))
         resolved = resolve(settings)
     except ConfigError as error:
         problems = error.problems
@@ -42,6 +43,10 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
     else:
         _show_text(problems, warnings, counts)
     return 1 if problems else 0
+
+
+def _standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _show_json(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], counts: dict[str, int]) -> None:
