@@ -100,7 +100,7 @@ class RunningSalus:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the demo, which then stops Salus in good order
-                preexec_fn=_end_with_parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs yet
             )
         until = time.monotonic() + _START_WITHIN
         while True:

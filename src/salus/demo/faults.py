@@ -180,7 +180,8 @@ def all_faults() -> list[Fault]:
         Fault(
             key="folder",
             title="upload folder fills up",
-            story="150 temporary files appear in the upload folder; fewer than 100 are allowed. Invoices lie there too.",
+            story="150 temporary files appear in the upload folder; fewer than 100 are allowed. Invoices lie there "
+            "too, and must stay.",
             seen_by=("uploads",),
             rules=("uploads",),
             replaces=None,
@@ -190,7 +191,7 @@ def all_faults() -> list[Fault]:
         Fault(
             key="cache",
             title="cache file corrupted",
-            story="The cache file loses its end, so the API that reads it fails: the file is rebuilt, the API left alone.",
+            story="The cache file loses its end, so the API that reads it fails: the file is rebuilt, not the API.",
             seen_by=("cache",),
             rules=("cache",),
             replaces=None,
@@ -200,8 +201,8 @@ def all_faults() -> list[Fault]:
         Fault(
             key="dependency",
             title="database killed, API fails",
-            story="The database dies and replays its journal for a while, so API and shop fail: only the database may be "
-            "restarted.",
+            story="The database dies and replays its journal for a while, so API and shop fail: only the database "
+            "may be restarted.",
             seen_by=("db-up", "db-answers"),
             rules=("db-up", "db-answers"),
             replaces="db",
@@ -212,7 +213,7 @@ def all_faults() -> list[Fault]:
         Fault(
             key="orphans",
             title="web server's master killed",
-            story="nginx's main process is killed with SIGKILL; its workers live on, hold the port and go on answering.",
+            story="nginx's main process is killed with SIGKILL; its workers live on, hold the port and answer.",
             seen_by=("web-up", "web-page"),
             rules=("web-up", "web-page"),
             replaces="web",

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import click
+
 from salus.demo import table
 from salus.demo.agent import RunningSalus
 from salus.demo.faults import Fault, all_faults
@@ -39,13 +41,13 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = _parse(arguments)
     faults = [fault for fault in all_faults() if not options.only or fault.key in options.only]
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)  # so that nothing is left behind then either
     try:
         demo = Demo(faults, options)
         return demo.run()
     except SalusError as error:
-        print(f"salus demo: {error}{f' (remedy: {error.remedy})' if error.remedy else ''}", file=sys.stderr)
+        click.echo(f"salus demo: {error}{f' (remedy: {error.remedy})' if error.remedy else ''}", err=True)
         return 1
 
 
@@ -147,7 +149,7 @@ class Demo:
             for result in results[-len(self._faults) :]:
                 self._say(table.row(result))
         if self._options.json:
-            print(json.dumps(table.as_json(results, wanted, self._troubles, seconds), indent=2))
+            click.echo(json.dumps(table.as_json(results, wanted, self._troubles, seconds), indent=2))
         elif results or not interrupted:
             self._say("")
             self._say(table.verdict(results, wanted, self._troubles, seconds))
@@ -161,15 +163,15 @@ class Demo:
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            print(text, flush=True)
+            click.echo(text)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     keys = [fault.key for fault in all_faults()]
     parser = _Parser(
         prog="salus demo",
-        description="A small shop of real processes is broken in every ordinary way, and Salus heals it. Without --once "
-        "it goes on in a live view until Ctrl-C.",
+        description="A small shop of real processes is broken in every ordinary way, and Salus heals it. "
+        "Without --once it goes on in a live view until Ctrl-C.",
         epilog="Exit code: 0 when every fault was healed and verified and nothing healthy was touched, 1 when not.",
     )
     parser.add_argument("--once", action="store_true", help="go through all faults once; needs no terminal")
@@ -196,5 +198,5 @@ def _duration(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

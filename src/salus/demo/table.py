@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 from salus.demo.tour import Result
 from salus.model import Json
@@ -19,9 +20,19 @@ _COLUMNS = (
 )
 
 
-def cells(result: Result) -> tuple[str, ...]:
+_BRIEF = ("fault", "detected after", "healed after", "outcome")
+
+Justify: TypeAlias = Literal["left", "right"]
+
+
+def columns(*, brief: bool = False) -> list[tuple[str, Justify]]:
+    """Return the name of every column, and the side on which it stands; only the most important ones if ``brief``."""
+    return [(name, _side(name)) for name, _ in _COLUMNS if not brief or name in _BRIEF]
+
+
+def cells(result: Result, *, brief: bool = False) -> tuple[str, ...]:
     """Return the row of one fault, cell by cell."""
-    return (
+    texts = (
         result.fault.title,
         result.seen_by or "-",
         _time(result.detected),
@@ -30,6 +41,7 @@ def cells(result: Result) -> tuple[str, ...]:
         str(result.attempts),
         result.verdict,
     )
+    return tuple(text for (name, _), text in zip(_COLUMNS, texts, strict=True) if not brief or name in _BRIEF)
 
 
 def actions(names: Sequence[str]) -> str:
@@ -44,8 +56,11 @@ def head() -> str:
 
 
 def row(result: Result) -> str:
-    """Return one line of the table, and below it what is wrong."""
-    return "\n".join([_line(cells(result)), *(f"  ! {problem}" for problem in result.problems)])
+    """Return one line of the table, and below it what is wrong, or what was rightly left alone."""
+    lines = [_line(cells(result)), *(f"  ! {problem}" for problem in result.problems)]
+    if result.ok and result.fault.held:
+        lines.append(f"  {' and '.join(sorted(result.held))} failed along with it, and were rightly left alone")
+    return "\n".join(lines)
 
 
 def verdict(results: Sequence[Result], faults: int, troubles: Sequence[str], seconds: float) -> str:
@@ -53,8 +68,8 @@ def verdict(results: Sequence[Result], faults: int, troubles: Sequence[str], sec
     healed = sum(result.ok for result in results)
     took = f"{seconds:.0f} s"
     if all_well(results, faults, troubles):
-        what = "the fault" if faults == 1 else f"all {faults} faults"
-        return f"Passed: {what} healed and verified, nothing healthy was touched, nothing left behind ({took})."
+        what = f"{healed} of {faults} faults healed and verified"
+        return f"Passed: {what}, nothing healthy was touched, nothing left behind ({took})."
     skipped = f", {faults - len(results)} not tried" if len(results) < faults else ""
     wrong = "".join(f" {trouble}." for trouble in troubles)
     return f"FAILED: {healed} of {faults} faults healed and verified{skipped} ({took}).{wrong}"
@@ -92,10 +107,14 @@ def as_json(results: Sequence[Result], faults: int, troubles: Sequence[str], sec
 
 def _line(texts: Sequence[str]) -> str:
     aligned = (
-        text.rjust(width) if name.endswith("after") or name == "attempts" else text.ljust(width)
+        text.rjust(width) if _side(name) == "right" else text.ljust(width)
         for (name, width), text in zip(_COLUMNS, texts, strict=True)
     )
     return "  ".join(aligned).rstrip()
+
+
+def _side(name: str) -> Justify:
+    return "right" if name.endswith("after") or name == "attempts" else "left"
 
 
 def _time(seconds: float | None) -> str:

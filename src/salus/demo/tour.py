@@ -58,7 +58,9 @@ class Result:
         """Return the last column of the table."""
         if self.ok:
             return f"{self.outcome}, verified"
-        return "healed, but see below" if self.healed is not None else self.outcome
+        if self.healed is not None:
+            return "healed, but see below"
+        return f"refused: {self.outcome}" if self.outcome in _FINAL else self.outcome
 
 
 @dataclass(frozen=True, slots=True)

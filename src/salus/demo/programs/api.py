@@ -37,7 +37,7 @@ class Api:
         try:
             stock = {name: await self._stock(name) for name in items}
         except (OSError, TimeoutError, ValueError) as error:
-            return 503, {"error": f"the database does not answer: {error or 'time-out'}"}
+            return 503, {"error": f"the database does not answer: {str(error) or 'time-out'}"}
         return 200, {"status": "ok"} if path == "/health" else {"items": items, "stock": stock}
 
     async def _stock(self, name: str) -> int:

@@ -25,19 +25,31 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
+def _open(journal: Path) -> bool:
+    """Open the journal; tells whether it was closed properly the last time."""
+    try:
+        journal.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _close(journal: Path) -> None:
+    journal.unlink(missing_ok=True)
+
+
 async def _main(port: int, journal: Path) -> None:
     done = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
-    if journal.exists():
+    if not _open(journal):
         print(f"not closed properly: replaying {journal.name}", flush=True)  # noqa: T201 - its log
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REPLAY_SECONDS):
                 await done.wait()
-    journal.touch()
     server = await asyncio.start_server(_serve, "127.0.0.1", port)
     await done.wait()
     server.close()
-    journal.unlink(missing_ok=True)
+    _close(journal)
 
 
 if __name__ == "__main__":
