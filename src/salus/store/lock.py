@@ -6,12 +6,15 @@ import errno
 import fcntl
 import os
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
 
 from salus.errors import StoreError
 from salus.store.faults import creating
 
+NAME = "salus.lock"
+_TRIES, _PAUSE = 5, 0.01
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -25,9 +28,9 @@ class Lock:
         """Stand before the folder; nothing happens yet.
 
         Args:
-            file: the lock file in that folder, ``<state_dir>/salus.lock``.
+            file: the lock file in that folder, ``<state_dir>/salus.lock``; or the folder, if it is there.
         """
-        self._path = file
+        self._path = _lock_file(file)
         self._descriptor: int | None = None
 
     @property
@@ -46,7 +49,7 @@ class Lock:
             return
         descriptor = self._open()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(descriptor)
         except OSError as error:
             holder = _read(descriptor)
             os.close(descriptor)
@@ -101,19 +104,40 @@ class Lock:
 
 
 def holder(file: Path) -> int | None:
-    """Return the pid of the Salus that holds a lock file, or None when none does."""
+    """Return the pid of the Salus that uses a state folder, or None when none does.
+
+    Args:
+        file: the lock file, or the folder.
+
+    Returns:
+        Its pid; -1 when it is so young that it has not said it yet.
+    """
     try:
-        descriptor = os.open(file, os.O_RDONLY)
+        descriptor = os.open(_lock_file(file), os.O_RDONLY)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         pid = _read(descriptor)
-        return int(pid) if pid.isdigit() else None
+        return int(pid) if pid.isdigit() else -1
     finally:
         os.close(descriptor)
     return None
+
+
+def _flock(descriptor: int) -> None:
+    """Lock it, trying for a moment: whoever asks ``holder`` holds it for an instant too."""
+    for _ in range(_TRIES):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            Event().wait(_PAUSE)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_file(place: Path) -> Path:
+    return place / NAME if place.is_dir() else place
 
 
 def _read(descriptor: int) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ sys.stdin.read()
 def test_the_second_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     file = tmp_path / "state" / "salus.lock"
     with Lock(file) as first:
-        assert holder(file) == os.getpid()
-        second = Lock(file)
+        assert holder(file) == holder(file.parent) == os.getpid()
+        second = Lock(file.parent)
         with pytest.raises(StoreError, match=f"pid {os.getpid()}") as caught:
             second.acquire()
         assert caught.value.remedy
@@ -56,6 +57,27 @@ def test_a_killed_salus_lets_go_even_if_its_children_live_on(tmp_path: Path) -> 
                 assert lock.held
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_asking_who_holds_a_folder_never_keeps_a_salus_from_taking_it(tmp_path: Path) -> None:
+    file = tmp_path / "salus.lock"
+    with Lock(file):
+        pass
+    enough = threading.Event()
+
+    def ask() -> None:
+        while not enough.wait(0.002):
+            holder(file)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(200):
+            with Lock(file) as lock:
+                assert lock.held
+    finally:
+        enough.set()
+        thread.join()
 
 
 def test_nobody_holds_a_folder_that_is_not_there(tmp_path: Path) -> None:
