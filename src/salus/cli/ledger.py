@@ -9,6 +9,8 @@ import click
 from salus.cli.common import config_option, find_state_dir, state_dir_option
 from salus.errors import SalusError, StoreError
 
+LOCK = "salus.lock"
+
 
 @click.group()
 def ledger() -> None:
@@ -44,20 +46,20 @@ def reset_ledger(config: Path | None, state_dir: Path | None, yes: bool) -> None
     Nothing is deleted: the file gets another name. What Salus remembered (attempts, cooldowns, history) is not known to
     the new one. Salus must not be running.
     """
-    from salus.store.lock import holder
+    from salus.store.lock import Lock
     from salus.store.sqlite import set_aside
 
     folder = find_state_dir(config, state_dir)
     path = ledger_path(folder)
-    if pid := holder(folder):
-        message = f"a Salus (pid {pid}) is using {folder}"
-        raise SalusError(message, remedy="stop it first")
     if not path.exists():
         message = f"there is no ledger at {path}"
         raise SalusError(message, remedy="nothing needs to be set aside")
     if not yes:
         click.confirm(f"Set {path} aside and begin a new one?", abort=True)
-    click.echo(f"set aside as {set_aside(path)}; the next `salus run` begins a new ledger")
+    # Held until it is done, not merely looked at: no Salus can start in between.
+    with Lock(folder / LOCK):
+        aside = set_aside(path)
+    click.echo(f"set aside as {aside}; the next `salus run` begins a new ledger")
 
 
 def ledger_path(state_dir: Path) -> Path:

@@ -1,0 +1,289 @@
+"""The real command, where no Salus runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SALUS = str(Path(sys.executable).with_name("salus"))
+
+CONFIG = """\
+salus: {listen: "127.0.0.1:0", state_dir: ./state}
+checks:
+  root:
+    disk: {path: /, free_above: 0%}
+  answers:
+    command: {run: [sh, -c, "echo 'all | well'"]}
+  fails:
+    command: {run: [sh, -c, "echo broken; exit 1"]}
+"""
+
+Salus = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def salus(tmp_path: Path) -> Salus:
+    """Run the command in a folder of its own."""
+    kept = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+
+    def run(*arguments: str, text: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SALUS, *arguments],
+            cwd=tmp_path, env={**kept, **environ}, input=text, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "salus.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+def test_it_tells_its_version(salus: Salus) -> None:
+    assert salus("--version").stdout.startswith("salus 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nope"],
+        ["--nope"],
+        ["check"],
+        ["check", "--all", "root"],
+        ["history", "--since", "yesterday"],
+        ["run", "--log-format", "xml"],
+        ["service", "explode", "web"],
+        ["health", "--nope"],
+        ["health", "--port", "http"],
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_64(salus: Salus, arguments: list[str]) -> None:
+    done = salus(*arguments)
+    assert done.returncode == 64
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistyped_command_is_guessed(salus: Salus) -> None:
+    assert salus("validat").stderr == "salus: there is no command 'validat' (did you mean 'validate'?)\n"
+
+
+@pytest.mark.parametrize("command", ["run", "status", "validate", "history", "check --all", "heal x", "ledger check"])
+def test_without_a_config_the_remedy_is_init(salus: Salus, command: str) -> None:
+    done = salus(*command.split())
+    assert done.returncode in (1, 3)
+    assert "`salus init` writes one" in done.stderr
+
+
+def test_every_command_explains_itself(salus: Salus) -> None:
+    listed = salus("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
+    names = [line.split()[0] for line in listed.splitlines()]
+    assert len(names) == 15
+    for name in names:
+        if name == "demo":
+            continue
+        done = salus(name, "--help")
+        assert done.returncode == 0
+        assert done.stdout.startswith(f"Usage: salus {name}")
+
+
+def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config: Path) -> None:
+    done = salus("validate")
+    assert (done.returncode, done.stdout) == (0, "valid: 3 checks, 0 services, 0 rules\n")
+    config.write_text("checks:\n  root:\n    disk: {path: /, free_abov: 0%}\n")
+    done = salus("validate")
+    assert done.returncode == 1
+    assert done.stdout == (
+        "salus.yaml:3:21: checks.root.disk.free_abov: unknown key 'free_abov' (did you mean 'free_above'?)\n"
+        "    3 |     disk: {path: /, free_abov: 0%}\n"
+        "      |                     ^\n"
+        "not valid: 1 problem\n"
+    )
+    told = json.loads(salus("validate", "--json").stdout)
+    assert (told["valid"], told["problems"][0]["line"], told["problems"][0]["column"]) == (False, 3, 21)
+
+
+def test_a_config_can_come_from_standard_input(salus: Salus) -> None:
+    assert salus("validate", "-", text=CONFIG).stdout == "valid: 3 checks, 0 services, 0 rules\n"
+    assert salus("validate", "-", text="checks: 7").returncode == 1
+
+
+def test_run_refuses_a_config_with_problems(salus: Salus, config: Path) -> None:
+    config.write_text("checks:\n  a:\n    nope: {}\n")
+    done = salus("run")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("salus.yaml:3:5: checks.a")
+    assert done.stderr.splitlines()[-1] == "salus: the config has 1 problem"
+
+
+@pytest.mark.parametrize(
+    "arguments, code, line",
+    [
+        (["answers"], 0, "answers OK - all / well"),
+        (["fails"], 2, "fails CRITICAL - "),
+        (["nope"], 3, "SALUS UNKNOWN - there is no check 'nope'"),
+    ],
+)
+def test_a_check_speaks_nagios(salus: Salus, config: Path, arguments: list[str], code: int, line: str) -> None:
+    done = salus("check", *arguments)
+    assert done.returncode == code
+    assert done.stdout.startswith(line)
+
+
+def test_all_checks_end_with_the_worst(salus: Salus, config: Path) -> None:
+    done = salus("check", "--all")
+    assert done.returncode == 2
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["root", "OK"], ["answers", "OK"], ["fails", "CRITICAL"],
+    ]  # fmt: skip
+    assert [one["status"] for one in json.loads(salus("check", "--all", "--json").stdout)] == [
+        "healthy", "healthy", "unhealthy",
+    ]  # fmt: skip
+
+
+def test_status_says_that_nothing_runs(salus: Salus, config: Path, tmp_path: Path) -> None:
+    done = salus("status")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == f"no Salus answers at {tmp_path}/state/salus.sock (start it with `salus run`)"
+    assert json.loads(salus("status", "--json").stdout)["running"] is False
+
+
+def test_a_ledger_that_is_not_there_is_told(salus: Salus, config: Path) -> None:
+    assert salus("ledger", "check").stdout.startswith("there is no ledger yet")
+    assert salus("ledger", "reset", "--yes").returncode == 1
+    done = salus("history")
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+
+
+def test_a_broken_ledger_is_told_and_set_aside_with_nothing_lost(salus: Salus, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "ledger.sqlite").write_bytes(b"precious rubbish" * 100)
+    done = salus("ledger", "check")
+    assert done.returncode == 1
+    assert done.stdout.startswith("not sound: ")
+    assert salus("ledger", "reset", text="n\n").returncode == 130
+    assert salus("ledger", "reset", "--yes").returncode == 0
+    (aside,) = (tmp_path / "state").glob("ledger.sqlite.*")
+    assert aside.read_bytes() == b"precious rubbish" * 100
+
+
+def test_init_writes_a_config_that_is_valid_and_never_replaces_one(salus: Salus, tmp_path: Path) -> None:
+    assert salus("init").returncode == 0
+    assert salus("validate").returncode == 0
+    before = (tmp_path / "salus.yaml").read_text()
+    done = salus("init")
+    assert done.returncode == 1
+    assert done.stderr == "salus: salus.yaml is there already; name another file, or replace it with --force\n"
+    assert (tmp_path / "salus.yaml").read_text() == before
+    assert salus("init", "-").stdout.startswith("# Salus on ")
+
+
+def test_the_schema_is_json(salus: Salus) -> None:
+    assert json.loads(salus("schema").stdout)["title"] == "Salus config"
+
+
+def test_kinds_are_listed_and_explained(salus: Salus) -> None:
+    listed = salus("kinds").stdout
+    assert all(f"\n{name} " in listed for name in ("http", "process", "restart_service"))
+    http = salus("kinds", "http").stdout
+    assert http.startswith("http (check)\n")
+    assert "\nurl " in http
+    assert "(required)" in http
+    assert salus("kinds", "command").stdout.count("command (") == 2
+    assert salus("kinds", "htpp").stderr == "salus: there is no kind 'htpp' (did you mean 'http'?)\n"
+
+
+def test_a_reader_that_goes_away_is_no_error(salus: Salus) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{SALUS} schema | head -1"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stderr == ""
+
+
+def test_completion_by_the_shell_knows_the_commands(salus: Salus) -> None:
+    done = salus(_SALUS_COMPLETE="bash_complete", COMP_WORDS="salus he", COMP_CWORD="1")
+    assert done.stdout.split() == ["plain,health", "plain,heal"]
+
+
+# ── salus health ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        yield one
+
+
+def answer_once(listener: socket.socket, answer: bytes) -> threading.Thread:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    "answer, code",
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nhealthy\n", 0),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\nunhealthy\n", 1),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", 1),
+        (b"HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n", 1),
+        (b"SSH-2.0-OpenSSH\r\n", 1),
+        (b"HTTP/1.1", 1),
+        (b"", 1),
+        (b"\x00\xff" * 1000, 1),
+    ],
+)
+def test_health_is_0_or_1_whatever_answers(salus: Salus, listener: socket.socket, answer: bytes, code: int) -> None:
+    thread = answer_once(listener, answer)
+    done = salus("health", "--port", str(listener.getsockname()[1]))
+    thread.join(10)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_health_is_1_when_nobody_listens(salus: Salus, listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    listener.close()
+    done = salus("health", SALUS_LISTEN=f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert done.stderr == f"salus health: 127.0.0.1:{port}: nobody listens there (is `salus run` running?)\n"
+
+
+def test_health_is_1_when_the_answer_takes_too_long(salus: Salus, listener: socket.socket) -> None:
+    done = salus("health", "-t", "200ms", "-p", str(listener.getsockname()[1]))
+    assert done.returncode == 1
+    assert "no answer within 0.2 s" in done.stderr
+
+
+def test_health_is_1_when_the_host_is_unknown(salus: Salus) -> None:
+    assert salus("health", "-H", "no.such.host.invalid").returncode == 1
+
+
+def test_health_imports_nothing_outside_the_standard_library_and_no_asyncio() -> None:
+    code = (
+        "import sys; sys.argv = ['salus', 'health', '--help']; from salus.cli.main import main; main();"
+        "print(*{name.partition('.')[0] for name in sys.modules} - {'salus', '__main__', '_distutils_hack'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded - sys.stdlib_module_names - {"sitecustomize", "usercustomize"}
+    assert not loaded & {"asyncio", "http", "argparse", "json", "logging", "subprocess", "inspect"}
