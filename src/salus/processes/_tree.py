@@ -109,7 +109,7 @@ async def leftovers(family: Family, leader: Child | None) -> bool:
     members: list[_proc.Stat] = []
     for patience in (_DYING, 0.0):
         if leader is not None and leader.own and is_subreaper():
-            members = [stat for pid in _proc.children() if (stat := _belonging(pid, family))]
+            members = [stat for pid in _proc.orphans() if (stat := _belonging(pid, family))]
         else:
             members = await _look(family, None)
         if not members:
