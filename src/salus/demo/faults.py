@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Fault:
         rules: rules that may act on it.
         replaces: the service that must be replaced by a new copy; None where no service may be.
         held: checks that fail too, because they depend on what is broken; nobody may act on them.
-        inject: breaks it.
+        inject: breaks it, and returns when it did, in seconds since the epoch.
         proof: looks whether all of it works again, and yields what does not.
     """
 
@@ -35,24 +36,34 @@ class Fault:
     rules: tuple[str, ...]
     replaces: str | None
     held: tuple[str, ...] = ()
-    inject: Callable[[Shop], None]
+    inject: Callable[[Shop], float]
     proof: Callable[[Shop], Iterator[str]]
 
 
-def _send(service: str, number: signal.Signals) -> Callable[[Shop], None]:
-    def inject(shop: Shop) -> None:
-        os.kill(shop.pid(service), number)
+def _send(service: str, number: signal.Signals) -> Callable[[Shop], float]:
+    def inject(shop: Shop) -> float:
+        return _kill(shop.pid(service), number)
 
     return inject
 
 
-def _fill(shop: Shop) -> None:
+def _kill(pid: int, number: signal.Signals) -> float:
+    moment = time.time()
+    os.kill(pid, number)
+    return moment
+
+
+def _fill(shop: Shop) -> float:
+    moment = time.time()
     for number in range(MOST_UPLOADS + 50):
         (shop.uploads / f"upload-{number:03}.tmp").write_bytes(b"\0" * 1024)
+    return moment
 
 
-def _corrupt(shop: Shop) -> None:
+def _corrupt(shop: Shop) -> float:
+    moment = time.time()
     shop.cache.write_bytes(shop.cache.read_bytes()[:-20])
+    return moment
 
 
 # ── proofs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,9 +122,9 @@ class _LoneWorkers:
     def __init__(self) -> None:
         self._orphans: frozenset[Identity] = frozenset()
 
-    def inject(self, shop: Shop) -> None:
+    def inject(self, shop: Shop) -> float:
         self._orphans = shop.web_workers()
-        os.kill(shop.pid("web"), signal.SIGKILL)
+        return _kill(shop.pid("web"), signal.SIGKILL)
 
     def proof(self, shop: Shop) -> Iterator[str]:
         if left := [orphan.pid for orphan in self._orphans if identify(orphan.pid) == orphan]:

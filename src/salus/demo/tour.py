@@ -51,7 +51,7 @@ class Result:
     @property
     def ok(self) -> bool:
         """Tell whether it was healed, works again by our own look, and nothing healthy was touched."""
-        return self.done and self.healed is not None and not self.problems
+        return self.done and self.detected is not None and self.healed is not None and not self.problems
 
     @property
     def verdict(self) -> str:
@@ -99,7 +99,7 @@ class Tour:
         before = _Before(len(self.events), self._shop.everybody(), self._starts())
         self.mark = before.mark
         result = self.current = Result(fault, time.time())
-        fault.inject(self._shop)
+        result.injected_at = fault.inject(self._shop)
         self.events.wait(before.mark, lambda told: self._over(result, told), _HEAL_WITHIN)
         self._read(result, self.events.since(before.mark))
         if result.healed is not None:
@@ -192,5 +192,5 @@ def _troubles(status: Status) -> Iterator[str]:
     for recovery in status["recoveries"]:
         yield f"a recovery of {recovery['check']} is under way"
     for rule in status["rules"]:
-        if rule["attempts"] and rule["check"].partition("-")[2] != "up":
+        if rule["attempts"]:
             yield f"the rule {rule['name']} still counts {rule['attempts']} attempts"

@@ -54,7 +54,7 @@ class Theatre:
     def processes(self, word: str = "") -> list[int]:
         """Return who has this folder, and the word, in its command line."""
         found = []
-        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):  # noqa: PTH208 - names are all it takes
             with contextlib.suppress(OSError):
                 line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
                 if f"{self.folder}/" in line and word in line:
@@ -78,7 +78,7 @@ def wait_until(true: Callable[[], object], within: float = 20.0) -> None:
     until = time.monotonic() + within
     while not true():
         assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.01)
+        time.sleep(0.01)  # noqa: TID251 - processes of another program, which tell us nothing
 
 
 def test_every_fault_is_healed_and_verified_and_nothing_healthy_is_touched(theatre: Theatre) -> None:
