@@ -227,6 +227,7 @@ class Agent:
     def _adopt_services(self, snapshot: Snapshot) -> None:
         """Take over what runs and start what should; until then no recovery touches it."""
         for name, service in self._services.items():
+            self.engine.rest(name)
             self._tasks.start(f"start {name}", self._adopt(name, service, snapshot.services.get(name)))
 
     async def _adopt(self, name: str, service: Service, record: ServiceRecord | None) -> None:
@@ -236,7 +237,7 @@ class Agent:
         except ServiceError as error:
             _log.error("%s did not start: %s", name, error)
         finally:
-            self.engine.nudge_service(name)
+            self.engine.awake(name)
 
     def _start_loops(self, ledger: Ledger) -> None:
         self._tasks.start("recorder", self._recorder.run())

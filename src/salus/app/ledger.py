@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from salus.config import AgentSettings
-from salus.errors import StoreUnreadableError, StoreUnwritableError
+from salus.errors import StoreError, StoreUnreadableError, StoreUnwritableError
 from salus.ports import Snapshot, Store
 from salus.store.memory import MemoryStore
 
@@ -55,10 +55,8 @@ async def open_ledger(settings: AgentSettings, now: datetime) -> Ledger:
         _log.critical("%s; automatic recovery is off (%s)", why, remedy)
         return Ledger(await _memory(), Snapshot(), healing_off=f"{why} ({remedy})", trouble=why)
     except StoreUnwritableError as error:
-        await store.close()
-        trouble = f"the ledger cannot be written: {error}"
-        _log.error("%s; budgets are kept in memory only", trouble)
-        return Ledger(await _memory(), Snapshot(), trouble=trouble)
+        _log.error("the ledger cannot be written: %s; what is spent from now on is kept in memory only", error)
+        return await _read_only(store, now)
 
 
 def _make(settings: AgentSettings) -> Store:
@@ -67,6 +65,15 @@ def _make(settings: AgentSettings) -> Store:
     from salus.store.sqlite import SqliteStore
 
     return SqliteStore(ledger_path(settings))
+
+
+async def _read_only(store: Store, now: datetime) -> Ledger:
+    """Take the budgets from a ledger that can be read and not written; every later write tries again."""
+    try:
+        return Ledger(store, await store.load(now))
+    except StoreError:
+        await store.close()
+        return Ledger(await _memory(), Snapshot(), trouble="the ledger can be neither created nor written")
 
 
 async def _memory() -> Store:

@@ -122,6 +122,7 @@ class Reload:
             changed=tuple(name for name in new if name in old and new[name] != old[name]),
             removed=tuple(name for name in old if name not in new),
         )
-        before, after = set(self._old.rules), set(self._new.rules)
-        rules = f"{len(after - before)} new or changed, {len(before - after)} gone" if before != after else "unchanged"
+        arrived = [rule for rule in self._new.rules if rule not in self._old.rules]
+        left = [rule for rule in self._old.rules if rule not in self._new.rules]
+        rules = f"{len(arrived)} new or changed, {len(left)} gone or changed" if arrived or left else "nothing changed"
         return f"checks: {checks}; services: {services}; rules: {rules}"

@@ -105,9 +105,29 @@ class Engine:
         return unit
 
     def nudge_service(self, service: str) -> None:
-        """Look now at every check of a service; a signal's hint."""
+        """Look at every check of a service; a signal's hint.
+
+        At once where the service ended. Where it just began, only the checks of its state look at once; the others
+        give it ``retry_interval`` to get ready, so that a quick look does not count against it.
+        """
+        found = self.site.services.get(service)
+        begins = found is not None and found.status.running
         for unit in self._watchers.get(service, ()):
-            self.nudge(unit)
+            if begins and not unit.direct:
+                self.wake(unit, unit.spec.retry_interval)
+            else:
+                self.nudge(unit)
+
+    def rest(self, service: str) -> None:
+        """Do not look at the checks of a service before ``awake``: it is being started."""
+        for unit in self._watchers.get(service, ()):
+            unit.resting = True
+
+    def awake(self, service: str) -> None:
+        """Look at the checks of a service from now on."""
+        for unit in self._watchers.get(service, ()):
+            unit.resting = False
+        self.nudge_service(service)
 
     def nudge(self, unit: CheckUnit) -> None:
         """Look now at one check."""
@@ -217,8 +237,8 @@ class Engine:
             self.lateness_max = max(self.lateness_max, now - entry.due)
             if unit.probe is not None:
                 continue  # a fresh look is under way; its end puts the entry back
-            if unit.healing:
-                self._schedule.finished(entry, now)  # the recovery looks
+            if unit.healing or unit.resting:
+                self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at yet
                 continue
             self.prober.start(unit)
         self._arm()
@@ -227,12 +247,12 @@ class Engine:
         if self.units.get(unit.spec.name) is not unit:
             return
         now = self._clock.now()
-        was_bad = unit.state.failing_since is not None
+        was_well = unit.state.status is Status.HEALTHY and unit.state.failing_since is None
         unit.state, transition = fold(unit.state, seen, unit.spec, now)
         self.version += 1
         if unit.state.failing_since is None:
             self._bad_since.pop(unit.spec.name, None)
-        elif not was_bad:
+        elif was_well:  # what has been bad all along did not turn bad together with anything
             self._bad_since[unit.spec.name] = now
         if transition:
             self._changed(unit, transition.old, transition.new)

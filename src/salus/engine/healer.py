@@ -250,6 +250,9 @@ class Healer:
         if rule.record is not None:
             return
         after = ledger.observe(rule.memory, rule.rule, unit.state, now)
+        if after.healthy_since is not None:  # look when health will be proven, however long the interval
+            left = rule.rule.reset_after - (now - after.healthy_since).total_seconds()
+            self._around.wake(unit, max(0.0, left))
         if after is rule.memory:
             return
         forgotten = ledger.spent(rule.memory) and not ledger.spent(after)

@@ -113,6 +113,9 @@ class Recorder:
         try:
             await self._store.write(taken.batch())
         except StoreError as error:
+            if error.permanent:  # these very rows can never be written: keeping them would block all that follow
+                _log.error("%d rows were refused by the ledger and dropped: %s", len(taken.events), error)
+                return False
             self._failed(taken, error)
             return False
         except asyncio.CancelledError:

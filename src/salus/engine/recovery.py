@@ -41,7 +41,7 @@ from salus.units import format_duration
 _log = logging.getLogger("salus.recovery")
 
 EVIDENCE_WITHIN = 0.25
-FIRST_PAUSE, MOST_PAUSE = 0.005, 1.0
+FIRST_PAUSE, MOST_PAUSE, SLOWER = 0.005, 0.5, 1.5
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
 
 
@@ -232,7 +232,7 @@ class Recovery:
             if not patient and not passed:
                 break
             await self._clock.sleep(min(pause, max(0.0, until - self._clock.monotonic())))
-            pause = min(pause * 2, MOST_PAUSE, max(spec.retry_interval, FIRST_PAUSE))
+            pause = min(pause * SLOWER, MOST_PAUSE, max(spec.retry_interval, FIRST_PAUSE))
         last = self._unit.state.last
         self._tell(EventKind.VERIFIED, f"still failing: {last.message if last else ''}", reason="failed")
         return False

@@ -38,7 +38,9 @@ class CheckUnit:
         entry: its place in the schedule; None before the engine runs.
         probe: the look under way, or None.
         dependents: checks that depend on this one, directly.
-        watches: services whose changes call for a look now.
+        watches: services whose changes call for a look.
+        direct: it looks at the state of a service itself, so it can look the moment that changes.
+        resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
         recorded_at: monotonic time of the last look that went into the history.
     """
@@ -52,6 +54,8 @@ class CheckUnit:
     probe: Probe | None = None
     dependents: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()
+    direct: bool = False
+    resting: bool = False
     healing: bool = False
     recorded_at: float = float("-inf")
 

@@ -1,0 +1,173 @@
+"""A real Salus in a process of its own, as a person would run it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(condition: Callable[[], T | None], within: float = 15.0, what: str = "it") -> T:
+    """Ask until the answer is true; the bound is generous because nothing is measured here."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            message = f"{what} did not happen within {within:g} s"
+            raise AssertionError(message)
+        time.sleep(0.01)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class SalusProcess:
+    """``salus run`` on a config in a folder; ended by ``close`` whatever happened."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.folder = folder
+        self.config = folder / "salus.yaml"
+        self.port = free_port()
+        self.write(config)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "salus.log").read_text(errors="replace")
+
+    def write(self, config: str) -> None:
+        head = f"salus: {{listen: '127.0.0.1:{self.port}', state_dir: ./state, show_details: always}}\n"
+        self.config.write_text(head + config)
+        self.config.chmod(0o600)
+
+    def start(self) -> None:
+        with (self.folder / "salus.log").open("ab") as log:
+            command = [sys.executable, "-m", "salus.cli.main", "run", "--config", str(self.config)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def ready(self) -> dict[str, Any]:
+        """Wait until it answers; return its status."""
+        return eventually(self.status, what=f"an answer of Salus\n{self.log}")
+
+    def status(self) -> dict[str, Any] | None:
+        """Return what ``salus status --json`` shows, or None when nobody answers."""
+        try:
+            return self.ask("GET", "/v1/status")[1]
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+
+    def ask(self, method: str, path: str, timeout: float = 10.0) -> tuple[int, dict[str, Any]]:
+        connection = _UnixConnection(self.state / "salus.sock", timeout)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"{}")
+        finally:
+            connection.close()
+
+    def check(self, name: str) -> dict[str, Any]:
+        return next(check for check in (self.status() or {"checks": []})["checks"] if check["name"] == name)
+
+    def service(self, name: str) -> dict[str, Any]:
+        return next(each for each in (self.status() or {"services": []})["services"] if each["name"] == name)
+
+    def rule(self, name: str) -> dict[str, Any]:
+        return next(rule for rule in (self.status() or {"rules": []})["rules"] if rule["name"] == name)
+
+    def kill(self) -> None:
+        """End it as the kernel would when memory runs out."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit code."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+    def close(self) -> None:
+        """End it and everything it started."""
+        if self.process is not None and self.process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for pid in self.children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def children(self, kind: str = "") -> list[int]:
+        """Return the living processes that carry this Salus' mark."""
+        try:
+            state_id = (self.state / "id").read_text().strip()
+        except OSError:
+            return []
+        mark = f"SALUS_CHILD={state_id}:{kind}".encode()
+        return [pid for pid in _pids() if mark in _environment(pid) and not _zombie(pid)]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def zombies_of(pid: int) -> list[int]:
+    """Return the zombies among the children of a process."""
+    found = []
+    for each in _pids():
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] == "Z":
+            found.append(each)
+    return found
