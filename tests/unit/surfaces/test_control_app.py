@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from salus.errors import ConfigError, ConflictError, Problem, SalusError, ServiceError
-from salus.model import Event, EventKind
+from salus.model import Event, EventKind, Status
 from salus.surfaces.control import ControlApp
 from salus.surfaces.http import Message
 from tests.asgi import ask
-from tests.fake_agent import NOW, RECOVERY, WEB_RULE, WEB_SERVICE, Bus, FakeControl, FakeView, FixedClock
+from tests.fake_agent import DISK, NOW, RECOVERY, WEB_RULE, WEB_SERVICE, Bus, FakeControl, FakeView, FixedClock, look
 
 EVENT = Event(id=7, at=NOW, kind=EventKind.STATUS_CHANGED, message="web is down", check="web", old="healthy")
 
@@ -180,3 +181,14 @@ async def test_closing_ends_every_stream_after_its_last_line() -> None:
     await listener.task
     assert json.loads(await listener.lines.get())["id"] == 7
     assert listener.ended
+
+
+@pytest.mark.parametrize(
+    "odd", [object(), float("nan"), "lone \udcff surrogate", {1: 2}, {"deep": [object()]}, 10**400]
+)
+async def test_an_answer_is_not_lost_over_one_odd_value_in_a_check(odd: object) -> None:
+    report = replace(DISK, state=replace(DISK.state, last=look(Status.HEALTHY, "fine", metadata={"odd": odd})))
+    answer = await ask(app(view=FakeView([report])), "/v1/status")
+    assert answer.code == 200
+    assert answer.json["checks"][0]["message"] == "fine"
+    assert (await ask(app(view=FakeView([report])), "/health")).code == 200

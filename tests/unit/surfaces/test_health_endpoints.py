@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from salus.model import Status
+from salus.model import Overall, Status
 from salus.surfaces.health import HealthApp
 from tests.asgi import ask
 from tests.fake_agent import API, DISK, NEW, NOW, WEB, FakeControl, FakeView, FixedClock, check
@@ -235,6 +235,23 @@ async def test_an_answer_is_written_once_per_version_and_second() -> None:
     clock.at = NOW + timedelta(seconds=1)
     await ask(health, "/readyz")
     assert view.asked == 3
+
+
+async def test_writing_takes_a_tenth_of_the_loop_at_most_however_fast_the_truth_changes() -> None:
+    clock = FixedClock()
+
+    class SlowView(FakeView):
+        def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
+            clock.at += timedelta(milliseconds=20)
+            return super().overall(exclude)
+
+    view = SlowView([DISK])
+    health = HealthApp(view, None, clock=clock)
+    for _ in range(900):
+        view.version += 1
+        clock.at += timedelta(milliseconds=1)
+        await ask(health, "/readyz")
+    assert view.asked == 5
 
 
 async def test_a_change_is_seen_at_once() -> None:
