@@ -97,8 +97,8 @@ def children() -> list[int]:
 def orphans() -> list[int]:
     """Return the direct children of the main thread: among them whatever was handed to us as a subreaper.
 
-    The kernel hands orphans to the first living thread of the subreaper, which is its main thread. This is on the way of
-    every restart, and three times as fast as ``children``.
+    The kernel hands orphans to the first living thread of the subreaper, which is its main thread. This is on the way
+    of every restart, and three times as fast as ``children``.
     """
     me = os.getpid()
     return [int(pid) for pid in read(f"/proc/{me}/task/{me}/children").split()] or children()

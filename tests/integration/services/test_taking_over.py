@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from salus.model import EventKind, ServiceRecord, ServiceState
+from salus.ports import Service
 from salus.processes import Family, find_marked, kill_family
 from salus.services.process import ProcessOptions
 from salus.units import Duration
@@ -60,6 +61,10 @@ def record_of(stage: Stage) -> ServiceRecord:
 
 def launches(stage: Stage) -> set[str]:
     return {found.launch for found in find_marked(stage.state_id)}
+
+
+async def only(stage: Stage, service: Service) -> None:
+    await until(lambda: {service.status.incarnation} == launches(stage))
 
 
 async def test_a_service_outlives_a_killed_salus_and_is_taken_over_with_its_identity(stage: Stage) -> None:
@@ -111,7 +116,7 @@ async def test_whenever_salus_is_killed_there_is_one_copy_afterwards(stage: Stag
             service = options().build("web", stage.site)
             await service.adopt(record_of(stage), start=True)
             assert service.status.running
-            await until(lambda service=service: {service.status.incarnation} == launches(stage))
+            await only(stage, service)
             leaders = [found for found in find_marked(stage.state_id) if found.pid == service.status.pid]
             assert len(leaders) == 1
             (stage.folder / "record.json").write_text(json.dumps(asdict(stage.records["web"])))
