@@ -27,15 +27,15 @@ def kinds(kind: str | None) -> None:
 
 
 def _list() -> None:
-    from salus.app import registry
+    from salus.app import kinds as known
     from salus.cli.output import Table
     from salus.config.docstrings import summary
 
     for room in ROOMS:
         table = Table([room, "what it does"])
-        for name in registry.names(room):
+        for name in known.names(room):
             try:
-                line = summary(registry.kind(room, name)).partition("\n")[0]
+                line = summary(known.options_of(room, name)).partition("\n")[0]
             except SalusError as error:
                 line = f"({error})"
             table.rows.append([name, _tame(line)])
@@ -45,20 +45,20 @@ def _list() -> None:
 
 
 def _describe(kind: str) -> None:
-    from salus.app import registry
+    from salus.app import kinds as known
 
     room, dot, name = kind.partition(".")
     asked = [room] if dot and room in ROOMS else list(ROOMS)
     name = name if dot and room in ROOMS else kind
-    found = [one for one in asked if name in registry.names(one)]
+    found = [one for one in asked if name in known.names(one)]
     if not found:
         from salus.config import did_you_mean
 
-        everything = sorted({one for place in ROOMS for one in registry.names(place)})
+        everything = sorted({one for place in ROOMS for one in known.names(place)})
         message = f"there is no kind {kind!r}"
         raise NotFoundError(message, remedy=did_you_mean(name, everything) or "salus kinds lists them")
     for place in found:
-        _describe_one(place, name, registry.kind(place, name))
+        _describe_one(place, name, known.options_of(place, name))
 
 
 def _describe_one(room: str, name: str, options: Any) -> None:

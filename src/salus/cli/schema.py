@@ -12,8 +12,8 @@ def schema() -> None:
     With the YAML language server: salus schema > salus.schema.json, and this as the first line of the config:
     # yaml-language-server: $schema=salus.schema.json
     """
-    from salus.app import registry
+    from salus.app.kinds import everything
     from salus.config.schema import schema as describe
     from salus.surfaces import wire
 
-    click.echo(wire.pretty(describe({room: dict(registry.kinds(room)) for room in ("checks", "services", "actions")})))
+    click.echo(wire.pretty(describe(everything())))
