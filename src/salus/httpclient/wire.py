@@ -123,13 +123,20 @@ class Wire(Peer):
 
     # What the parser calls.
 
+    def on_message_begin(self) -> None:
+        """Notice an answer that follows on the one we asked for: nobody could tell later whose it is."""
+        if self._done:
+            self.closed = True
+            self.abort()
+
     def on_status(self, reason: bytes) -> None:
         """Keep a part of the reason phrase."""
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
-        self._headers.append((name, value))
+        if not self._done:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Learn the status; a response that has no body ends here."""
