@@ -77,12 +77,10 @@ class Table:
         """Print it, if there is anything in it."""
         if not self.rows:
             return
-        if after_blank:
-            click.echo()
         if terminal():
-            self._show_rich()
+            self._show_rich()  # comes with a blank line of its own
         else:
-            click.echo("\n".join(self.plain()))
+            click.echo("\n".join([""] * after_blank + self.plain()))
 
     def plain(self) -> list[str]:
         """Return its lines as plain text, columns aligned, two blanks apart."""

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from salus.ports import Batch
+from salus.store.sqlite import SqliteStore
+from tests.fake_agent import RECOVERY
 
 SALUS = str(Path(sys.executable).with_name("salus"))
 
@@ -204,6 +215,75 @@ def test_kinds_are_listed_and_explained(salus: Salus) -> None:
     assert "(required)" in http
     assert salus("kinds", "command").stdout.count("command (") == 2
     assert salus("kinds", "htpp").stderr == "salus: there is no kind 'htpp' (did you mean 'http'?)\n"
+
+
+def on_a_terminal(folder: Path, columns: int, *arguments: str, **environ: str) -> str:
+    """Run the command where a person looks."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    known = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "xterm-256color", **environ}
+    process = subprocess.Popen([SALUS, *arguments], cwd=folder, env=known, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when nobody has it open any more
+        while part := os.read(ours, 65536):
+            written += part
+    os.close(ours)
+    assert process.wait(30) in (0, 1)
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_a_person_sees_icons_words_and_colours_and_no_color_is_honoured(tmp_path: Path, config: Path) -> None:
+    write_history(tmp_path / "state")
+    seen = on_a_terminal(tmp_path, 120, "history")
+    assert "✓ recovered" in seen
+    assert "\x1b[32m" in seen
+    plain = on_a_terminal(tmp_path, 120, "history", NO_COLOR="1")
+    assert "✓ recovered" in plain
+    assert "\x1b[32m" not in plain
+    narrow = on_a_terminal(tmp_path, 60, "history", NO_COLOR="1")
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", narrow).splitlines()[:-1]) <= 60
+    assert "01A" in narrow
+    assert "✓ recovered" in narrow
+
+
+def write_history(state_dir: Path) -> None:
+    async def write() -> None:
+        store = SqliteStore(state_dir / "ledger.sqlite")
+        await store.open()
+        await store.write(Batch(recoveries=[RECOVERY]))
+        await store.close()
+
+    state_dir.mkdir()
+    asyncio.run(write())
+
+
+def test_one_recovery_is_told_with_its_steps_and_its_evidence(salus: Salus, tmp_path: Path, config: Path) -> None:
+    write_history(tmp_path / "state")
+    assert (
+        salus("history", "01").stdout
+        == """\
+id:            01A
+check:         web
+attempt:       2
+touched:       service:web
+because:       expected status 200, got 500
+failing since: 2026-03-01T11:59:54Z
+decided:       2026-03-01T11:59:55Z, 1 s after the first bad look
+first action:  2.0 ms after the decision
+ended:         2026-03-01T11:59:57Z, 3 s after the first bad look
+
+web recovered after 1.94 s: healthy after restart_service
+STEP  ACTION           RESULT  TOOK    CHECK AFTER  MESSAGE
+1     log              ok      0.0 ms  -            -
+2     restart_service  ok      340 ms  passes       web restarted, pid 778
+
+Evidence recorded before anything was touched:
+  last_output:
+    Traceback (most recent call last):
+    MemoryError
+"""
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(salus: Salus) -> None:
