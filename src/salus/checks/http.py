@@ -142,7 +142,7 @@ class Http(CheckOptions, frozen=True, kw_only=True):
             prepare(self.request())
         except RequestError as error:
             text = f"{error}: {error.remedy}" if error.remedy else str(error)
-            found.append(("headers" if "header" in text else "method" if "method" in text else "url", text))
+            found.append((error.part, text))
         return found
 
     def request(self) -> Request:

@@ -36,6 +36,11 @@ class RequestError(HttpError):
     ours = True
     permanent = True
 
+    def __init__(self, message: str | None = None, *, remedy: str | None = None, part: str = "url") -> None:
+        """Say which part of the request is wrong: ``url``, ``method``, ``headers`` or ``proxy``."""
+        super().__init__(message, remedy=remedy)
+        self.part = part
+
 
 class LocalError(HttpError):
     """This machine could not even try."""

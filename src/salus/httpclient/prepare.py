@@ -67,7 +67,7 @@ def prepare(request: Request) -> Prepared:
     """
     url = urls.parse(request.url)
     if not _TOKEN.fullmatch(request.method):
-        raise RequestError(f"{request.method!r} is not an HTTP method")
+        raise RequestError(f"{request.method!r} is not an HTTP method", part="method")
     proxy = None if request.unix_socket else proxies.choose(request.proxy, url)
     secure = url.scheme == "https"
     target = str(url) if proxy and not secure else url.target
@@ -105,14 +105,14 @@ def _headers(request: Request, url: Url, proxy: Url | None) -> list[str]:
 
 def _line(name: str, value: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise RequestError(f"{name!r} is not the name of a header")
+        raise RequestError(f"{name!r} is not the name of a header", part="headers")
     if any(character in value for character in "\r\n\0"):
-        raise RequestError(f"the value of the header {name} holds a line break")
+        raise RequestError(f"the value of the header {name} holds a line break", part="headers")
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
         raise RequestError(
-            f"the value of the header {name} is not Latin-1", remedy="encode it, such as in %XX"
+            f"the value of the header {name} is not Latin-1", remedy="encode it, such as in %XX", part="headers"
         ) from None
     return f"{name}: {value.strip()}"
 

@@ -36,9 +36,13 @@ def choose(proxy: str, url: Url, environ: Mapping[str, str] | None = None) -> Ur
     try:
         found = urls.parse(proxy)
     except RequestError as error:
-        raise RequestError(f"the proxy cannot be used: {error}", remedy="write it http://host:port") from error
+        raise RequestError(
+            f"the proxy cannot be used: {error}", remedy="write it http://host:port", part="proxy"
+        ) from error
     if found.scheme != "http":
-        raise RequestError("the proxy cannot be used: it is not http://", remedy="write it http://host:port")
+        raise RequestError(
+            "the proxy cannot be used: it is not http://", remedy="write it http://host:port", part="proxy"
+        )
     return found
 
 

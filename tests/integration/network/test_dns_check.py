@@ -14,7 +14,7 @@ import dns.rrset
 import pytest
 
 from salus.checks.dns import Dns
-from salus.model import Status
+from salus.model import Metric, Status
 from salus.units import Duration
 from tests.integration.network.conftest import Prober, eventually, open_sockets
 
@@ -89,7 +89,7 @@ async def test_every_type_is_asked_and_compared(
     seen = await look(Dns(name=name, type=kind, servers=(server,), expect=expect))
     assert seen.status is Status.HEALTHY, seen.message
     assert seen.metrics["answers"].value >= 1
-    assert seen.metrics["ttl_seconds"] == (300, "seconds")
+    assert seen.metrics["ttl_seconds"] == Metric(300, "seconds")
     assert seen.metrics["latency_seconds"].value > 0
 
 

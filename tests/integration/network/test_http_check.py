@@ -15,7 +15,7 @@ import pytest
 
 from salus.checks.http import Http
 from salus.errors import CheckBrokenError
-from salus.model import Status
+from salus.model import Metric, Status
 from salus.secret import Secret
 from salus.units import Duration, Size
 from tests.integration.network.conftest import Authority, Prober, Servers, answering, ok, read_request
@@ -33,7 +33,7 @@ async def test_a_good_answer_is_healthy_with_its_numbers(servers: Servers, look:
     assert seen.status is Status.HEALTHY
     assert seen.message.startswith("200 OK in ")
     assert seen.metrics["status_code"].value == 200
-    assert seen.metrics["body_bytes"] == (11, "bytes")
+    assert seen.metrics["body_bytes"] == Metric(11, "bytes")
     assert seen.metrics["latency_seconds"].value >= seen.metrics["connect_seconds"].value > 0
     assert "first_byte_seconds" in seen.metrics
 

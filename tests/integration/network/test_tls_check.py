@@ -21,21 +21,21 @@ async def _silent(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 @pytest.mark.parametrize(
-    "days,status,words",
+    "days,verdict",
     [
-        (90, Status.HEALTHY, "the certificate expires in 8"),
-        (10, Status.DEGRADED, "expected a certificate for at least 14d more, it expires in 9d"),
-        (2, Status.UNHEALTHY, "expected a certificate for at least 3d more, it expires in 1d"),
+        (90, (Status.HEALTHY, "the certificate expires in 90d")),
+        (10, (Status.DEGRADED, "expected a certificate for at least 14d more, it expires in 10d")),
+        (2, (Status.UNHEALTHY, "expected a certificate for at least 3d more, it expires in 2d")),
     ],
 )
 async def test_what_is_left_decides(
-    servers: Servers, look: Prober, authority: Authority, days: int, status: Status, words: str
+    servers: Servers, look: Prober, authority: Authority, days: int, verdict: tuple[Status, str]
 ) -> None:
-    port = await servers.tcp(_silent, tls=authority.issue(lasts=timedelta(days=days)).server())
+    port = await servers.tcp(_silent, tls=authority.issue(lasts=timedelta(days=days, hours=12)).server())
     seen = await look(Tls(host="localhost", port=port, ca_file=authority.file))
-    assert seen.status is status
-    assert words in seen.message
-    assert seen.metrics["certificate_expires_seconds"].value == pytest.approx(days * 86400, abs=3600)
+    assert seen.status is verdict[0]
+    assert verdict[1] in seen.message
+    assert seen.metrics["certificate_expires_seconds"].value == pytest.approx((days + 0.5) * 86400, abs=3600)
     assert seen.metadata["names"] == ["localhost", "127.0.0.1"]
     assert seen.metadata["issuer"] == "commonName=Test Authority"
     assert str(seen.metadata["tls_version"]).startswith("TLSv1")
