@@ -148,7 +148,7 @@ def _not_negative(value: float, raw: object) -> float:
 
 def format_duration(seconds: float) -> str:
     """Write seconds for a person, with two or three figures: ``1.9 ms``, ``340 ms``, ``12.4 s``, ``5m``, ``1h30m``."""
-    if seconds < 1:
+    if seconds < 0.9995:  # what rounds to 1000 ms is a second
         milliseconds = seconds * 1000
         return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"
     if seconds < 60:
