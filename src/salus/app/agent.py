@@ -87,6 +87,7 @@ class Agent:
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
         self._reload_trouble = ""
+        self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
         self.view: EngineView
         self.control: EngineControl
@@ -138,11 +139,12 @@ class Agent:
     def _build_engine(self, ledger: Ledger) -> None:
         agent = self.settings.agent
         bus = Bus(self._clock)
+        self._flush = bus.flush
         bus.resume_after(ledger.snapshot.last_event_id)
         recorder = Recorder(ledger.store, self._clock, bus.tell)
         bus.subscribe(recorder.event)
         for listener in self._listeners:
-            bus.subscribe(listener)
+            bus.subscribe_later(listener)
         site = Site(
             clock=self._clock,
             state_dir=agent.state_dir,
@@ -307,6 +309,12 @@ class Agent:
 
     async def stop(self, grace: float = GRACE) -> None:
         """Stop everything in the reverse order of its start, each step bounded."""
+        try:
+            await self._stop(grace)
+        finally:
+            self._flush()
+
+    async def _stop(self, grace: float) -> None:
         self._notifier.say("STOPPING=1")
         while self._undo:
             name, undo = self._undo.pop()

@@ -140,6 +140,7 @@ class _ProcessCheck:
     def __init__(self, options: Process) -> None:
         self._options = options
         self._sample: _Sample | None = None
+        self.instant = options.service is not None and not options.tree and not options.bounds("cpu")
 
     async def look(self, look: Look) -> Observation:
         if self._options.service is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -19,6 +20,7 @@ class Bus:
         self._clock = clock
         self._last = 0
         self._subscribers: list[Subscriber] = []
+        self._later: list[_Later] = []
 
     def resume_after(self, last: int) -> None:
         """Never give out a number up to ``last`` again, even if the wall clock went back."""
@@ -33,6 +35,17 @@ class Bus:
                 self._subscribers.remove(subscriber)
 
         return unsubscribe
+
+    def subscribe_later(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber`` with every event a moment later, when healing is not waiting: for logs."""
+        later = _Later(subscriber)
+        self._later.append(later)
+        return self.subscribe(later)
+
+    def flush(self) -> None:
+        """Hand on what still waits for its moment: before the end."""
+        for later in self._later:
+            later.hand_on()
 
     def tell(  # noqa: PLR0913 - an event's optional subjects, each named at the call
         self,
@@ -72,3 +85,27 @@ class Bus:
                 subscriber(event)
             except Exception:  # noqa: BLE001 - one broken listener must not silence the others
                 _log.exception("a listener failed on %s", event.kind)
+
+
+class _Later:
+    """Hands events on after ``AFTER`` seconds, in order; at once where no loop runs."""
+
+    AFTER = 0.02
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+        self._waiting: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self._waiting.append(event)
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_later(self.AFTER, self.hand_on)
+            except RuntimeError:
+                self.hand_on()
+
+    def hand_on(self) -> None:
+        """Hand on what waits."""
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self._subscriber(event)

@@ -37,6 +37,7 @@ class Probe:
         timed_out: the deadline has passed.
         superseded: a fresher look replaces this one, so nobody is told.
         answered: the verdict was given already (it is stuck).
+        result: what an instant look saw.
     """
 
     unit: CheckUnit
@@ -47,6 +48,7 @@ class Probe:
     timed_out: bool = False
     superseded: bool = False
     answered: bool = False
+    result: Observation | None = None
 
 
 class Prober:
@@ -67,7 +69,7 @@ class Prober:
         return len(self._running)
 
     def start(self, unit: CheckUnit) -> Probe:
-        """Begin a look; the unit must have none under way."""
+        """Begin a look; the unit must have none under way. An instant one is over when this returns."""
         status = unit.service.status if unit.service else None
         clock = self._site.clock
         look = Look(
@@ -79,6 +81,11 @@ class Prober:
             status.incarnation if status else None,
         )
         probe = Probe(unit, look)
+        if unit.check_is_instant and (observation := self._instantly(probe)) is not None:
+            probe.result = observation
+            self._seen(unit, observation)
+            self._ended(unit)
+            return probe
         unit.probe = probe
         if len(self._running) >= LOOKS_AT_ONCE:
             self._queue.append(probe)
@@ -103,6 +110,9 @@ class Prober:
                 raise
         # While this one waited somebody else may have begun a fresh look, or the old one is stuck.
         probe = unit.probe or self.start(unit)
+        if probe.result is not None:
+            self._answer(Probe(unit, probe.look, waiters=waiters), probe.result)
+            return probe.result
         answer: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
         probe.waiters += [*waiters, answer]
         if within is not None and within < unit.spec.timeout:
@@ -120,6 +130,22 @@ class Prober:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE)
+
+    @staticmethod
+    def _instantly(probe: Probe) -> Observation | None:
+        """Look without a task, at a check that says it never waits; None where it wanted to wait after all."""
+        look = probe.look
+        work = probe.unit.check.look(look)
+        try:
+            work.send(None)
+        except StopIteration as done:
+            return _observation_of(look, done.value)
+        except CheckBrokenError as error:
+            return look.unknown(str(error))
+        except Exception as error:  # noqa: BLE001 - a stranger's check may fail in any way; that is a verdict
+            return look.unknown(f"the check failed with {type(error).__name__}: {error}")
+        work.close()
+        return None
 
     def _run(self, probe: Probe) -> None:
         loop = asyncio.get_running_loop()
@@ -201,10 +227,7 @@ class Prober:
         if probe.superseded:
             return None
         if error is None:
-            result: object = task.result()  # a stranger's check may answer anything
-            if isinstance(result, Observation):
-                return result
-            return look.unknown(f"the check answered with {type(result).__name__} instead of an observation")
+            return _observation_of(look, task.result())
         if isinstance(error, CheckBrokenError):
             return look.unknown(str(error))
         return look.unknown(f"the check failed with {type(error).__name__}: {error}")
@@ -212,3 +235,10 @@ class Prober:
     def _stuck_observation(self, probe: Probe) -> Observation:
         elapsed = format_duration(probe.look.elapsed)
         return probe.look.observe(Status.UNHEALTHY, f"timed out, and still has not ended after {elapsed}")
+
+
+def _observation_of(look: Look, answer: object) -> Observation:
+    """Return the answer of a check; a stranger's check may answer anything."""
+    if isinstance(answer, Observation):
+        return answer
+    return look.unknown(f"the check answered with {type(answer).__name__} instead of an observation")

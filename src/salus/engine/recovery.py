@@ -105,7 +105,11 @@ class Recovery:
         self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
         self._ground.keep(self.record)
         try:
-            _, refusal = await asyncio.gather(self._ground.commit(), self._confirm())
+            reserving = asyncio.ensure_future(self._ground.commit())
+            try:
+                refusal = await self._confirm()
+            finally:
+                await reserving
             if refusal:
                 self.needless = True
                 return self._finish(Outcome.CANCELLED, refusal)
@@ -120,9 +124,11 @@ class Recovery:
     async def _confirm(self) -> str:
         """Return why nothing must be done, or an empty string."""
         roots = self._ground.dependencies(self._unit)
-        seen, *others = await asyncio.gather(
-            self._ground.look(self._unit), *(self._ground.look(root) for root in roots)
-        )
+        others: list[Observation] = []
+        if roots:
+            seen, *others = await asyncio.gather(*(self._ground.look(unit) for unit in (self._unit, *roots)))
+        else:
+            seen = await self._ground.look(self._unit)
         if self._plan.manual:
             return ""
         if not seen.status.at_least(self._plan.rule.trigger_on):

@@ -60,6 +60,11 @@ class CheckUnit:
     recorded_at: float = float("-inf")
 
     @property
+    def check_is_instant(self) -> bool:
+        """Tell whether the check says that it never waits, so that it needs neither a task nor a deadline."""
+        return getattr(self.check, "instant", False)
+
+    @property
     def looks_to_act(self) -> int:
         """Return the largest number of bad looks that a rule of this check waits for."""
         return max((unit.rule.min_failure_count for unit in self.rules if unit.rule.enabled), default=1)
