@@ -19,11 +19,21 @@ from pathlib import Path
 
 import uvloop
 
+from salus.clock import SystemClock
+from salus.engine.bus import Bus
+from salus.engine.engine import Engine
+from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.recorder import Recorder
+from salus.engine.units import CheckUnit
+from salus.model import CheckSpec, CheckState, Observation
+from salus.ports import Look, Site
+from salus.store.sqlite import SqliteStore
+from salus.threads import Threads
+
 
 def resident() -> int:
     """Return resident bytes of this process."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def cpu() -> float:
@@ -35,19 +45,15 @@ def cpu() -> float:
 def report(samples: list[float], used: float, elapsed: float, per_check: float) -> None:
     """Print the result."""
     samples.sort()
-    pick = lambda share: samples[min(len(samples) - 1, int(len(samples) * share))]  # noqa: E731
-    print(
-        json.dumps(
-            {
-                "p50": pick(0.5),
-                "p99": pick(0.99),
-                "max": samples[-1],
-                "core": used / elapsed,
-                "bytes_per_check": per_check,
-                "looks_per_second": len(samples) / elapsed,
-            }
-        )
-    )
+    result = {
+        "p50": samples[len(samples) // 2],
+        "p99": samples[min(len(samples) - 1, int(len(samples) * 0.99))],
+        "max": samples[-1],
+        "core": used / elapsed,
+        "bytes_per_check": per_check,
+        "looks_per_second": len(samples) / elapsed,
+    }
+    print(json.dumps(result))
 
 
 async def bare(count: int, interval: float, seconds: float) -> None:
@@ -80,61 +86,49 @@ async def bare(count: int, interval: float, seconds: float) -> None:
     report(samples, cpu() - used, seconds, per_check)
 
 
+class NoOp:
+    """A check that answers at once."""
+
+    async def look(self, look: Look) -> Observation:
+        """Look once."""
+        return look.healthy("fine")
+
+    async def aclose(self) -> None:
+        """Nothing is kept."""
+
+
+def build(store: SqliteStore, folder: Path) -> tuple[Engine, Recorder]:
+    """Put the real engine together, as the agent does."""
+    clock = SystemClock()
+    bus = Bus(clock)
+    recorder = Recorder(store, clock, bus.tell)
+    bus.subscribe(recorder.event)
+    site = Site(
+        clock=clock,
+        state_dir=folder,
+        state_id="0" * 32,
+        services={},
+        heartbeats=HeartbeatBox(),
+        tell=bus.tell,
+        remember=recorder.service,
+        nudge=lambda _: None,
+    )
+    return Engine(site, bus, recorder, Threads(2)), recorder
+
+
 async def salus(count: int, interval: float, seconds: float) -> None:
-    """The real engine: checks with rules' machinery around them, looks folded, published and recorded."""
-    from salus.clock import SystemClock
-    from salus.engine.bus import Bus
-    from salus.engine.engine import Engine
-    from salus.engine.heartbeats import HeartbeatBox
-    from salus.engine.recorder import Recorder
-    from salus.engine.units import CheckUnit
-    from salus.model import CheckSpec, CheckState, Observation
-    from salus.ports import Look, Site
-    from salus.store.sqlite import SqliteStore
-    from salus.threads import Threads
-
-    class NoOp:
-        """Answers at once."""
-
-        async def look(self, look: Look) -> Observation:
-            return look.healthy("fine")
-
-        async def aclose(self) -> None:
-            pass
-
-    with tempfile.TemporaryDirectory() as folder:
-        clock = SystemClock()
-        store = SqliteStore(Path(folder) / "ledger.sqlite")
+    """The real engine: looks are due, run, folded, published and recorded."""
+    with tempfile.TemporaryDirectory() as name:
+        store = SqliteStore(Path(name) / "ledger.sqlite")
         await store.open()
-        bus = Bus(clock)
-        recorder = Recorder(store, clock, bus.tell)
-        bus.subscribe(recorder.event)
-        site = Site(
-            clock=clock,
-            state_dir=Path(folder),
-            state_id="0" * 32,
-            services={},
-            heartbeats=HeartbeatBox(),
-            tell=bus.tell,
-            remember=recorder.service,
-            nudge=lambda _: None,
-        )
-        engine = Engine(site, bus, recorder, Threads(2))
+        engine, recorder = build(store, Path(name))
         writing = asyncio.get_running_loop().create_task(recorder.run())
         gc.collect()
         before = resident()
         check = NoOp()
         specs = (CheckSpec(name=f"check-{i}", kind="noop", interval=interval, timeout=5.0) for i in range(count))
         engine.replace_units({spec.name: CheckUnit(spec=spec, check=check, state=CheckState()) for spec in specs})
-        samples: list[float] = []
-        begin = engine.prober.start
-
-        def timed(unit: CheckUnit) -> object:
-            if unit.entry is not None:
-                samples.append(time.monotonic() - unit.entry.due)
-            return begin(unit)
-
-        engine.prober.start = timed  # type: ignore[method-assign,assignment] # measured where the look begins
+        samples = listen(engine)
         engine.start()
         await asyncio.sleep(interval * 2)  # the ramp of first looks, and one whole round
         gc.collect()
@@ -149,6 +143,20 @@ async def salus(count: int, interval: float, seconds: float) -> None:
         writing.cancel()
         await store.close()
         report(measured, used, seconds, per_check)
+
+
+def listen(engine: Engine) -> list[float]:
+    """Note how late every look begins."""
+    samples: list[float] = []
+    begin = engine.prober.start
+
+    def timed(unit: CheckUnit) -> object:
+        if unit.entry is not None:
+            samples.append(time.monotonic() - unit.entry.due)
+        return begin(unit)
+
+    engine.prober.start = timed  # type: ignore[method-assign,assignment] # measured where the look begins
+    return samples
 
 
 if __name__ == "__main__":

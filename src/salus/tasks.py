@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def begin(work: Coroutine[object, object, Result]) -> asyncio.Task[Result]:
+    """Start something beside the caller, who holds it and awaits it before it returns."""
+    return asyncio.get_running_loop().create_task(work)
 
 
 class Nursery:

@@ -9,12 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_PAUSE = threading.Event()
 
 
 def free_port() -> int:
@@ -35,7 +37,12 @@ def eventually(condition: Callable[[], T | None], within: float = 15.0, what: st
         if time.monotonic() > deadline:
             message = f"{what} did not happen within {within:g} s"
             raise AssertionError(message)
-        time.sleep(0.01)
+        _PAUSE.wait(0.01)
+
+
+def nothing_may_happen_for(seconds: float) -> None:
+    """Let that much real time pass: the only way to see that something does *not* happen."""
+    _PAUSE.wait(seconds)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -143,7 +150,7 @@ class SalusProcess:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _environment(pid: int) -> bytes:

@@ -75,7 +75,7 @@ def _site(settings: Settings, services: dict[str, Service]) -> Site:
 
 
 def _snapshot(settings: Settings, site: Site) -> Snapshot:
-    from salus.store.sqlite import read_snapshot  # noqa: PLC0415 - sqlite3 is loaded where it is used
+    from salus.store.sqlite import read_snapshot
 
     path = ledger_path(settings.agent)
     if settings.agent.store != "sqlite" or not path.exists():

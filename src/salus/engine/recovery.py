@@ -35,6 +35,7 @@ from salus.model import (
     StepResult,
 )
 from salus.ports import Action, ActionResult, Scene, Site
+from salus.tasks import begin
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -105,7 +106,7 @@ class Recovery:
         self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
         self._ground.keep(self.record)
         try:
-            reserving = asyncio.ensure_future(self._ground.commit())
+            reserving = begin(self._ground.commit())
             try:
                 refusal = await self._confirm()
             finally:

@@ -7,21 +7,22 @@ import fcntl
 import os
 import signal
 import sys
-import time
+from pathlib import Path
+from threading import Event
 
-folder = sys.argv[1]
-with open(os.path.join(folder, "lock"), "w") as lock:
+folder = Path(sys.argv[1])
+with (folder / "lock").open("w") as lock:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        with open(os.path.join(folder, "second-copy"), "a") as note:
+        with (folder / "second-copy").open("a") as note:
             note.write(f"{os.getpid()}\n")
-    with open(os.path.join(folder, "starts"), "a") as starts:
+    with (folder / "starts").open("a") as starts:
         starts.write(f"{os.getpid()}\n")
-    with open(os.path.join(folder, "pid"), "w") as file:
+    with (folder / "pid").open("w") as file:
         file.write(str(os.getpid()))
     if len(sys.argv) > 2:
-        time.sleep(float(sys.argv[2]))
+        Event().wait(float(sys.argv[2]))
         sys.exit(1)
     while True:
         signal.pause()

@@ -7,12 +7,14 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
+from threading import Event
 
-port, folder = int(sys.argv[1]), sys.argv[2]
-with open(os.path.join(folder, "starts"), "a") as starts:
+port, folder = int(sys.argv[1]), Path(sys.argv[2])
+with (folder / "starts").open("a") as starts:
     starts.write(f"{os.getpid()} {time.monotonic()}\n")
-if os.path.exists(os.path.join(folder, "crash")):
-    time.sleep(0.1)
+if (folder / "crash").exists():
+    Event().wait(0.1)
     sys.exit(1)
 with socket.create_server(("127.0.0.1", port), backlog=64) as door:
     while True:
@@ -21,7 +23,7 @@ with socket.create_server(("127.0.0.1", port), backlog=64) as door:
             visitor.settimeout(1)
             try:
                 visitor.recv(4096)
-                code = b"500 Broken" if os.path.exists(os.path.join(folder, "broken")) else b"200 OK"
+                code = b"500 Broken" if (folder / "broken").exists() else b"200 OK"
                 visitor.sendall(b"HTTP/1.1 " + code + b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
             except OSError:
                 continue

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.salus_process import SalusProcess, eventually, free_port, zombies_of
+from salus.ports import RecoveryQuery
+from salus.store.sqlite import read_recoveries
+from tests.acceptance.salus_process import SalusProcess, eventually, free_port, nothing_may_happen_for, zombies_of
 
 PROGRAM = Path(__file__).parent / "server.py"
 Make = Callable[[str], SalusProcess]
@@ -50,9 +52,6 @@ def healthy(agent: SalusProcess, *names: str) -> bool:
 
 def recoveries(agent: SalusProcess) -> list[dict[str, object]]:
     agent.stop()
-    from salus.ports import RecoveryQuery  # noqa: PLC0415 - read after the agent has written its last row
-    from salus.store.sqlite import read_recoveries  # noqa: PLC0415
-
     found = read_recoveries(agent.state / "ledger.sqlite", RecoveryQuery())
     return [{"check": each.check, "outcome": str(each.outcome), "steps": each.steps} for each in reversed(found)]
 
@@ -131,7 +130,7 @@ def test_a_crash_loop_costs_its_attempts_and_is_healed_by_the_half_open_retry(sa
     eventually(lambda: agent.rule("web-up")["exhausted_since"], what="giving up")
     assert len(starts(tmp_path)) == 1 + 3
     (tmp_path / "crash").unlink()
-    time.sleep(1.0)
+    nothing_may_happen_for(1.0)
     assert len(starts(tmp_path)) == 1 + 3, "it acted although it had given up"
     eventually(lambda: healthy(agent, "web-up", "web-http"), what="the half-open retry")
     assert len(starts(tmp_path)) == 1 + 3 + 1
@@ -186,7 +185,7 @@ def test_what_a_person_stopped_stays_stopped_also_after_salus_was_killed(salus: 
     agent.kill()
     agent.start()
     agent.ready()
-    time.sleep(1.5)
+    nothing_may_happen_for(1.5)
     assert agent.service("web")["pid"] is None
     assert agent.ask("POST", "/v1/services/web/start")[0] == 200
     eventually(lambda: healthy(agent, "web-up", "web-http"))

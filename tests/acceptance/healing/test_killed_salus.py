@@ -9,13 +9,14 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.salus_process import SalusProcess, eventually
+from tests.acceptance.salus_process import SalusProcess, eventually, nothing_may_happen_for
 
 PROGRAM = Path(__file__).parent / "only_copy.py"
 COOLDOWN = 0.15
@@ -45,6 +46,11 @@ def only_copy(salus: SalusProcess) -> int | None:
     return copies[0] if len(copies) == 1 else None
 
 
+def knows(salus: SalusProcess, pid: int) -> bool:
+    """Tell whether Salus has taken over that copy."""
+    return salus.status() is not None and salus.service("web")["pid"] == pid
+
+
 @pytest.mark.timeout(400)
 def test_killed_a_hundred_times_while_healing_it_never_doubles_loses_or_miscounts(
     salus: Callable[[str], SalusProcess], tmp_path: Path
@@ -54,18 +60,18 @@ def test_killed_a_hundred_times_while_healing_it_never_doubles_loses_or_miscount
     agent.ready()
     for number in range(ROUNDS):
         pid = eventually(lambda: only_copy(agent), what=f"round {number}: one copy\n{agent.log[-3000:]}")
-        eventually(lambda: agent.status() and agent.service("web")["pid"] == pid, what=f"round {number}: adoption")
+        eventually(partial(knows, agent, pid), what=f"round {number}: adoption")
         if number % 2:
             os.kill(pid, signal.SIGKILL)
         else:  # a restart of what runs: there is an instant between its stop and its start
             threading.Thread(target=_heal, args=(agent,), daemon=True).start()
-        time.sleep(luck.uniform(0.0, 0.08))
+        nothing_may_happen_for(luck.uniform(0.0, 0.08))
         agent.kill()
         agent.start()
         agent.ready()
         assert not (tmp_path / "second-copy").exists(), f"round {number}: two copies"
     eventually(lambda: only_copy(agent), what="one copy in the end")
-    time.sleep(2 * COOLDOWN)
+    nothing_may_happen_for(2 * COOLDOWN)
     assert not agent.children("action"), "an action outlived its Salus"
     assert agent.stop() == 0
     assert agent.children() == []
@@ -91,5 +97,5 @@ def _books_are_right(agent: SalusProcess) -> None:
     assert all(outcome is not None for _, _, outcome, _, _ in rows), "an attempt was left open"
     own = [row for row in rows if not row[3] and row[2] != "cancelled"]
     assert spent == len(own), "an attempt was counted twice, or not at all"
-    for (_, before, *_), (started, *_) in zip(own, own[1:], strict=False):
+    for (_, before, *_), (started, *_) in pairwise(own):
         assert started - before >= COOLDOWN * 1e6 - 1000, "the cooldown was not honoured"

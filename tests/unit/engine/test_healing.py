@@ -288,9 +288,7 @@ def test_a_storm_stops_all_healing() -> None:
             network["down"] = False
             await world.clock.sleep(60)
             assert sum(len(action.runs) for action in actions) <= 4
-            assert any(
-                event.reason == RefusalReason.STORM_BRAKE for event in world.log.of(EventKind.RECOVERY_REFUSED)
-            )
+            assert any(event.reason == RefusalReason.STORM_BRAKE for event in world.log.of(EventKind.RECOVERY_REFUSED))
 
     play(scenario)
 

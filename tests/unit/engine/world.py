@@ -11,8 +11,18 @@ from salus.engine.engine import Engine
 from salus.engine.healer import targets_of
 from salus.engine.recorder import Recorder
 from salus.engine.units import CheckUnit, RuleUnit
-from salus.model import ActionSpec, CheckSpec, CheckState, Event, EventKind, RecoveryRule, RuleState, Status
-from salus.ports import Action, Look, Observation, Store
+from salus.model import (
+    ActionSpec,
+    CheckSpec,
+    CheckState,
+    Event,
+    EventKind,
+    Observation,
+    RecoveryRule,
+    RuleState,
+    Status,
+)
+from salus.ports import Action, Look, Store
 from salus.store.memory import MemoryStore
 from salus.testing import EventLog, FakeService, RecordingAction, ScriptedCheck, VirtualClock, make_site, run_until
 from salus.threads import Threads
@@ -30,11 +40,12 @@ class World:
         self.recorder = Recorder(self.store, clock, self.bus.tell)
         self.bus.subscribe(self.recorder.event)
         self.services: dict[str, FakeService] = {}
-        self.site = make_site(
-            clock, services=self.services, tell=self.bus.tell, nudge=lambda name: self.engine.nudge_service(name)
-        )
+        self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge)
         self.engine = Engine(self.site, self.bus, self.recorder, Threads(2))
         self.units: dict[str, CheckUnit] = {}
+
+    def _nudge(self, name: str) -> None:
+        self.engine.nudge_service(name)
 
     def service(self, name: str, **options: Any) -> FakeService:
         self.services[name] = FakeService(name, self.site, **options)
