@@ -145,7 +145,8 @@ class Demo:
         wanted = len(self._faults)
         if self._live:
             wanted = len(results)
-            self._say(table.head())
+            if results:
+                self._say(table.head())
             for result in results[-len(self._faults) :]:
                 self._say(table.row(result))
         if self._options.json:
