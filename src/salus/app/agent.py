@@ -251,7 +251,8 @@ class Agent:
 
     def _extent(self) -> str:
         resolved = self._resolved
-        return f"{len(resolved.checks)} checks, {len(resolved.services)} services, {len(resolved.rules)} rules"
+        counts = {"check": len(resolved.checks), "service": len(resolved.services), "rule": len(resolved.rules)}
+        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
 
     # ── reload ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
