@@ -167,8 +167,14 @@ class Engine:
         return await self.prober.fresh(unit, within=within)
 
     def dependencies(self, unit: CheckUnit) -> Sequence[CheckUnit]:
-        """Return the checks it depends on, directly or not, each once."""
-        return list(self._ancestors(unit, set())) if unit.spec.depends_on else ()
+        """Return the checks it depends on, directly or not, each once.
+
+        Those of its own service are left out: healing it is healing them, and single flight guards the rest.
+        """
+        if not unit.spec.depends_on:
+            return ()
+        own = unit.spec.service
+        return [root for root in self._ancestors(unit, set()) if own is None or root.spec.service != own]
 
     def storm(self, window: float) -> tuple[int, int, datetime | None]:
         """Return how many checks are newly bad, how many have been looked at, and when the first turned bad."""
@@ -189,6 +195,10 @@ class Engine:
     async def commit(self) -> bool:
         """Make every row so far durable."""
         return await self._recorder.commit()
+
+    async def reserve(self) -> bool:
+        """Make durable what must be known of an act before it."""
+        return await self._recorder.reserve()
 
     def wake(self, unit: CheckUnit, seconds: float) -> None:
         """Look at a check again after that long, if it is not due before."""

@@ -55,6 +55,10 @@ class Surroundings(Ground, Protocol):
         """Take what a rule has spent into the next batch of rows."""
         ...
 
+    async def commit(self) -> bool:
+        """Make every row so far durable."""
+        ...
+
     def wake(self, unit: CheckUnit, seconds: float) -> None:
         """Look at a check again after that long."""
         ...
@@ -199,6 +203,7 @@ class Healer:
         rule.record, rule.refusal = recovery.record, None
         self.running[plan.id] = recovery
         unit.healing = True
+        recovery.reserve()
         return recovery, self._tasks.start(f"recovery {plan.id}", self._run(recovery, unit, rule, before))
 
     async def _run(self, recovery: Recovery, unit: CheckUnit, rule: RuleUnit, before: RuleState) -> None:

@@ -47,6 +47,12 @@ class _Pending:
             recoveries=tuple(self.recoveries.values()),
         )
 
+    def take_budget(self) -> _Pending:
+        """Take out only what must be durable before an act: who acts, and what that costs."""
+        taken = _Pending(rule_states=self.rule_states, services=self.services, recoveries=self.recoveries)
+        self.rule_states, self.services, self.recoveries = {}, {}, {}
+        return taken
+
     def put_before(self, newer: _Pending) -> None:
         """Add what came while this was being written, newest values winning."""
         self.events.extend(newer.events)
@@ -104,10 +110,15 @@ class Recorder:
     async def commit(self) -> bool:
         """Write everything taken so far; true when it is durable, false when the store failed (it is kept)."""
         async with self._writing:  # in order: an older row must never be written over a newer one
-            return await self._write()
+            taken, self._pending = self._pending, _Pending()
+            return await self._write(taken)
 
-    async def _write(self) -> bool:
-        taken, self._pending = self._pending, _Pending()
+    async def reserve(self) -> bool:
+        """Write what must be durable before an act, and nothing that could wait; true and false as for ``commit``."""
+        async with self._writing:
+            return await self._write(self._pending.take_budget())
+
+    async def _write(self, taken: _Pending) -> bool:
         if not taken:
             return not self.failure
         try:

@@ -64,8 +64,8 @@ class Ground(Protocol):
         """Take the record as it stands into the next batch of rows."""
         ...
 
-    async def commit(self) -> bool:
-        """Make every row so far durable."""
+    async def reserve(self) -> bool:
+        """Make durable what must be known of an act before it."""
         ...
 
 
@@ -81,6 +81,7 @@ class Recovery:
         self._clock = ground.site.clock
         self._began = self._clock.monotonic()
         self._acted = False
+        self._reserving: asyncio.Task[bool]
         self.replaced: str | None = None
         self.needless = False
         self.record = RecoveryRecord(
@@ -101,16 +102,19 @@ class Recovery:
     def _left(self) -> float:
         return self._plan.rule.recovery_timeout - (self._clock.monotonic() - self._began)
 
-    async def run(self) -> RecoveryRecord:
-        """Carry the plan out."""
-        self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
+    def reserve(self) -> None:
+        """Begin to write the row; at once, so that it is written while the rest gets ready."""
         self._ground.keep(self.record)
+        self._reserving = begin(self._ground.reserve())
+
+    async def run(self) -> RecoveryRecord:
+        """Carry the plan out, once ``reserve`` was called."""
         try:
-            reserving = begin(self._ground.commit())
             try:
+                self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
                 refusal = await self._confirm()
             finally:
-                await reserving
+                await self._reserving
             if refusal:
                 self.needless = True
                 return self._finish(Outcome.CANCELLED, refusal)

@@ -14,7 +14,16 @@ from salus.processes._proc import Stat, boot_id, marks, start_ticks, stat
 from salus.processes._reaper import OrphanReaper, become_subreaper
 from salus.processes._run import run
 from salus.processes._spawn import LIMITS, spawn
-from salus.processes._tree import Family, Found, end_family, find_marked, kill_family, leftovers, look_for
+from salus.processes._tree import (
+    Family,
+    Found,
+    end_family,
+    find_marked,
+    kill_family,
+    leftovers,
+    look_for,
+    surely_none_left,
+)
 
 __all__ = [
     "LIMITS",
@@ -41,5 +50,6 @@ __all__ = [
     "spawn",
     "start_ticks",
     "stat",
+    "surely_none_left",
     "to_the_end",
 ]

@@ -142,12 +142,14 @@ class Child:
             living.discard(self.pid)
         else:
             self.exit = Exit()
-        self.close()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(self.exit)
-        if self._on_exit is not None:
-            self._on_exit(self)
+        try:
+            if self._on_exit is not None:  # first of all: somebody may be waiting for the next copy
+                self._on_exit(self)
+        finally:
+            self.close()
 
 
 def adopt(pid: int, start_ticks: int, launch: str) -> Child | None:

@@ -22,6 +22,7 @@ from salus.processes import (
     leftovers,
     look_for,
     spawn,
+    surely_none_left,
     to_the_end,
 )
 from salus.services._adopt import choose
@@ -74,6 +75,7 @@ class ProcessService:
         self._log = OutputLog(site.state_dir / "services" / folder_name(name), launch.log)
         self._lock = asyncio.Lock()
         self._child: Child | None = None
+        self._alone = False
         self._looked = False  # for copies that an earlier Salus left
 
     @property
@@ -301,7 +303,8 @@ class ProcessService:
 
     async def _end_leftovers(self) -> None:
         """Kill what an earlier copy left behind, so that there are never two. Cheap when there is nothing."""
-        if self._child is not None and await leftovers(self._family(), self._child):
+        alone, self._alone = self._alone, False
+        if self._child is not None and not alone and await leftovers(self._family(), self._child):
             await self._kill_rest("killed what the earlier copy left behind")
 
     async def _kill_rest(self, message: str) -> None:
@@ -377,6 +380,12 @@ class ProcessService:
         self._board.set(ServiceState.EXITED, message)
         self._board.tell(EventKind.SERVICE_EXITED, message, data={"pid": child.pid, "incarnation": child.launch})
         self._board.nudge()
+        asyncio.get_running_loop().call_soon(self._glance, child)
+
+    def _glance(self, child: Child) -> None:
+        """See whether anything outlived it, while the recovery that was just begun waits for its row to be written."""
+        if child is self._child:
+            self._alone = surely_none_left(self._family(), child)
 
     def _family(self) -> Family:
         return Family(self._launch.mark, session=self._child.pid if self._child is not None else 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
+import socket
 import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -42,6 +44,8 @@ class Servers:
         self.connections = 0
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[StreamWriter] = []
+        self._closed = False
 
     async def tcp(self, handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> int:
         """Serve on a free port and return it."""
@@ -57,6 +61,10 @@ class Servers:
     def _connected(self, handler: Handler) -> Callable[[StreamReader, StreamWriter], None]:
         def connected(reader: StreamReader, writer: StreamWriter) -> None:
             self.connections += 1
+            if self._closed:  # Accepted in the same turn of the loop in which the server was closed.
+                writer.transport.abort()
+                return
+            self._writers.append(writer)
             task = asyncio.get_running_loop().create_task(self._serve(handler, reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -71,12 +79,18 @@ class Servers:
             writer.close()
 
     async def close(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)  # What the kernel has accepted reaches its handler first.
+        self._closed = True
         for server in self._servers:
             server.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for _ in range(3):
+        # A task that is cancelled before its first step runs no `finally` of its own.
+        for writer in self._writers:
+            writer.transport.abort()
+        for _ in range(5):
             await asyncio.sleep(0)  # Closing takes the loop a turn or two.
 
 
@@ -146,6 +160,21 @@ def open_sockets() -> int:
     for name in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
             count += str(name.readlink()).startswith("socket:")
+    return count
+
+
+def connected_to(port: int) -> int:
+    """Return how many sockets of this process are our end of a connection to that port.
+
+    To be asked while the server still runs: once it hangs up, even a client that forgot its socket lets go of it.
+    """
+    count = 0
+    for name in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if str(name.readlink()).startswith("socket:"):
+                with socket.socket(fileno=os.dup(int(name.name))) as copy:
+                    peer = copy.getpeername()
+                    count += isinstance(peer, tuple) and peer[1] == port
     return count
 
 

@@ -242,6 +242,21 @@ def test_a_leaf_that_is_seen_failing_before_its_root_is_not_touched() -> None:
     play(scenario)
 
 
+def test_a_check_is_not_held_by_another_check_of_its_own_service() -> None:
+    async def scenario(world: World) -> None:
+        web = world.service("web")
+        world.check("web-up", up(web), service="web", interval=1)
+        world.check("web-http", up(web), service="web", interval=1, depends_on=("web-up",))
+        action = restarting(web)
+        world.rule("web-http", action)
+        async with world.running():
+            await world.clock.sleep(5)
+            web.crash()
+            await world.until(lambda: len(action.runs) == 1, within=5)
+
+    play(scenario)
+
+
 def test_what_a_person_stopped_stays_stopped() -> None:
     async def scenario(world: World) -> None:
         web = world.service("web")
