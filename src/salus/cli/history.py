@@ -114,7 +114,8 @@ def summary(records: Sequence[RecoveryRecord]) -> list[str]:
 
     lines = []
     for rule in sorted({record.rule for record in records}):
-        ended = [record for record in records if record.rule == rule and record.outcome]
+        # What its confirming look called off was never tried: it counts neither for nor against the rule.
+        ended = [record for record in records if record.rule == rule and record.outcome not in (None, "cancelled")]
         if not ended:
             continue
         good = [record for record in ended if record.outcome == "recovered"]

@@ -2,8 +2,8 @@
 
 ``os.posix_spawn`` does the starting where it can: a few hundred microseconds less than ``subprocess.Popen`` in a
 process whose caches have gone cold, and that is on the way of every restart. ``Popen`` (``vfork`` too) starts what
-wants a directory. Limits, user, group and umask go through a small launcher, so that no Python runs between fork and
-exec.
+wants a directory, and everything where Salus is a guest in somebody else's process. Limits, user, group and umask go
+through a small launcher, so that no Python runs between fork and exec.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from salus.errors import SalusError
 from salus.processes import _launch
 from salus.processes._child import Child, living
 from salus.processes._command import LAUNCH, Command
+from salus.processes._reaper import is_subreaper
 
 LIMITS = tuple(sorted(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")))
 
@@ -99,7 +100,8 @@ def _start(  # the arguments of one system call
     keep: tuple[int, ...] = (),
 ) -> Child:
     _refuse_odd_arguments(argv, environ)
-    if directory is None and not keep and min(streams) > _STANDARD:
+    # Only where the process is Salus' own is it known that nobody opens descriptors that a child would inherit.
+    if is_subreaper() and directory is None and not keep and min(streams) > _STANDARD:
         pid = _posix_spawn(argv, environ, streams, program)
         return _held(pid, launch)
     popen = subprocess.Popen(
