@@ -33,6 +33,7 @@ check: $(STAMPS)/dev ## Format, lint, types, contracts between rooms, requiremen
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check-requirements
 	$(BIN)/python scripts/check-tree
+	$(BIN)/python scripts/write-reference --check
 
 bench: $(STAMPS)/dev ## Measure Salus beside its peers, and judge the numbers
 	@scripts/install-bench-peers
