@@ -1,8 +1,8 @@
 """Start a program in a session of its own.
 
-``os.posix_spawn`` does the starting where it can: a few hundred microseconds less than ``subprocess.Popen`` in a
-process whose caches have gone cold, and that is on the way of every restart. ``Popen`` (``vfork`` too) starts what
-wants a directory, and everything where Salus is a guest in somebody else's process. Limits, user, group and umask go
+``os.posix_spawn`` starts services where it can: a few hundred microseconds less than ``subprocess.Popen`` in a process
+whose caches have gone cold, and that is on the way of every restart. ``Popen`` (``vfork`` too) starts checks, actions,
+what wants a directory, and everything where Salus is a guest in somebody else's process. Limits, user, group and umask go
 through a small launcher, so that no Python runs between fork and exec.
 """
 
@@ -51,7 +51,7 @@ class _Settings(TypedDict):
     directory: str | None
 
 
-async def spawn(command: Command, *, stdout: int, stderr: int, stdin: int | None = None) -> Child:
+async def spawn(command: Command, *, stdout: int, stderr: int, stdin: int | None = None, quick: bool = False) -> Child:
     """Start a program in a session of its own, and return once it has replaced Salus' copy.
 
     Args:
@@ -59,6 +59,7 @@ async def spawn(command: Command, *, stdout: int, stderr: int, stdin: int | None
         stdout: descriptor it writes to; stays open here.
         stderr: likewise.
         stdin: descriptor it reads from; None takes ``command.stdin``.
+        quick: somebody waits for it to serve again: take the shortest way there is.
 
     Returns:
         The running child, not yet watched.
@@ -76,6 +77,10 @@ async def spawn(command: Command, *, stdout: int, stderr: int, stdin: int | None
         streams = (source, stdout, stderr)
         if not (command.user or command.group or command.limits or command.umask is not None):
             program = _resolved(command)
+            # Only where the process is Salus' own is it known that nobody opens descriptors a child would inherit.
+            if quick and is_subreaper() and command.directory is None and min(streams) > _STANDARD:
+                _refuse_odd_arguments(command.argv, environ)
+                return _held(_posix_spawn(command.argv, environ, streams, program), launch)
             return _start(command.argv, environ, streams, launch, program=program, directory=command.directory)
         settings = _settings(command)
         reader, writer = os.pipe()
@@ -100,10 +105,6 @@ def _start(  # the arguments of one system call
     keep: tuple[int, ...] = (),
 ) -> Child:
     _refuse_odd_arguments(argv, environ)
-    # Only where the process is Salus' own is it known that nobody opens descriptors that a child would inherit.
-    if is_subreaper() and directory is None and not keep and min(streams) > _STANDARD:
-        pid = _posix_spawn(argv, environ, streams, program)
-        return _held(pid, launch)
     popen = subprocess.Popen(
         argv,
         executable=program,

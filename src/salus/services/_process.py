@@ -214,7 +214,7 @@ class ProcessService:
             command = replace(command, environment={**command.environment, **extra})
         output = self._log.open()
         try:
-            child = await spawn(command, stdout=output, stderr=output)
+            child = await spawn(command, stdout=output, stderr=output, quick=True)
             # No await from here to the end: a child that is not remembered must still be held.
             self._hold(child)
             now = self._site.clock.now().isoformat(timespec="milliseconds")
