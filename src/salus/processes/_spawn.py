@@ -2,8 +2,8 @@
 
 ``os.posix_spawn`` starts services where it can: a few hundred microseconds less than ``subprocess.Popen`` in a process
 whose caches have gone cold, and that is on the way of every restart. ``Popen`` (``vfork`` too) starts checks, actions,
-what wants a directory, and everything where Salus is a guest in somebody else's process. Limits, user, group and umask go
-through a small launcher, so that no Python runs between fork and exec.
+what wants a directory, and everything where Salus is a guest in somebody else's process. Limits, user, group and umask
+go through a small launcher, so that no Python runs between fork and exec.
 """
 
 from __future__ import annotations
