@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -297,8 +296,3 @@ def following(script: Iterable[Status], then: Status = Status.HEALTHY) -> Callab
     """Give the statuses of a script one look after the other, then always the last word."""
     rest = iter(script)
     return lambda _: next(rest, then)
-
-
-def real_time() -> float:
-    """Return the machine's own monotonic seconds, for tests that prove virtual time is cheap."""
-    return time.monotonic()

@@ -1,0 +1,69 @@
+"""Wall clocks that jump and machines that sleep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from salus.app.watch import watch_clocks
+from salus.model import EventKind, Status
+from salus.tasks import begin
+from salus.testing import EPOCH, RecordingAction, virtual_time
+from tests.unit.engine.world import World
+
+
+def test_a_jump_of_the_wall_clock_is_told_and_changes_no_wait() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, interval=1)
+        action = RecordingAction()
+        world.rule("web", action, cooldown_period=100, verify_timeout=1)
+        async with world.running():
+            watching = begin(watch_clocks(world.engine))
+            await world.until(lambda: len(action.runs) == 1)
+            await world.clock.sleep(20)
+            world.clock.set_wall(timedelta(hours=-3))
+            (event,) = await world.wait_for(EventKind.CLOCK_JUMPED, within=5)
+            assert "back by 3h" in event.message
+            await world.until(lambda: len(action.runs) == 2, within=200)
+            assert 100 <= action.runs[1] - action.runs[0] <= 105
+            watching.cancel()
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_after_the_machine_slept_everything_is_looked_at_again_and_not_in_a_burst() -> None:
+    async def scenario(world: World) -> None:
+        checks = [world.check(f"c{number}", interval=3600) for number in range(50)]
+        async with world.running():
+            watching = begin(watch_clocks(world.engine))
+            await world.clock.sleep(10)
+            before = [len(check.looks) for check in checks]
+            world.clock.suspend(8 * 3600)
+            (event,) = await world.wait_for(EventKind.HOST_RESUMED, within=5)
+            assert "slept for 8h" in event.message
+            await world.clock.sleep(6)
+            assert all(len(check.looks) > count for check, count in zip(checks, before, strict=True))
+            instants = sorted(check.looks[-1] for check in checks)
+            assert instants[-1] - instants[0] > 3
+            watching.cancel()
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_a_virtual_day_passes_without_a_real_one() -> None:
+    with virtual_time() as (runner, clock):
+
+        async def sleep_a_day() -> None:
+            await clock.sleep(86400)
+
+        runner.run(sleep_a_day())
+        assert clock.now() - EPOCH == timedelta(days=1)
+
+
+def test_virtual_clocks_show_suspended_time_where_the_real_ones_do() -> None:
+    with virtual_time() as (_, clock):
+        clock.suspend(60)
+        assert clock.monotonic() == 0
+        assert clock.boottime() == 60
+        assert clock.now() - EPOCH == timedelta(seconds=60)

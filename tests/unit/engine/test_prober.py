@@ -1,0 +1,132 @@
+"""Looks under deadlines: a check that hangs costs its own slot, and never overlaps itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from salus.errors import CheckBrokenError
+from salus.model import EventKind, Observation, Status
+from salus.ports import Look
+from salus.testing import virtual_time
+from tests.unit.engine.world import World
+
+
+class Hangs:
+    """Never answers; lets itself be cancelled."""
+
+    running = 0
+
+    async def look(self, look: Look) -> Observation:
+        Hangs.running += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            Hangs.running -= 1
+        return look.healthy()
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Stubborn:
+    """Swallows its cancellation for a minute."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.at_once = 0
+
+    async def look(self, look: Look) -> Observation:
+        self.looks += 1
+        self.at_once += 1
+        assert self.at_once == 1, "it overlaps itself"
+        until = look.site.clock.monotonic() + 60
+        while (left := until - look.site.clock.monotonic()) > 0:
+            try:
+                await look.site.clock.sleep(left)
+            except asyncio.CancelledError:
+                continue
+        self.at_once -= 1
+        return look.healthy()
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Fails:
+    """Raises what it is told to."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def look(self, look: Look) -> Observation:
+        raise self._error
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_a_check_that_hangs_times_out_is_cancelled_and_holds_up_nobody() -> None:
+    async def scenario(world: World) -> None:
+        for number in range(4):
+            world.add(f"hangs-{number}", Hangs(), interval=5.0, timeout=2.0)
+        quick = world.check("quick", interval=1.0)
+        async with world.running():
+            await world.clock.sleep(60)
+            assert 59 <= len(quick.looks) <= 62
+            assert Hangs.running <= 4
+            state = world.units["hangs-0"].state
+            assert state.status is Status.UNHEALTHY
+            assert state.last is not None
+            assert state.last.message == "timed out after 2 s"
+        assert Hangs.running == 0
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_a_check_that_ignores_its_cancellation_is_told_and_rests_until_it_ends() -> None:
+    async def scenario(world: World) -> None:
+        stubborn = Stubborn()
+        world.add("stubborn", stubborn, interval=5.0, timeout=2.0)
+        async with world.running():
+            await world.clock.sleep(50)
+            assert stubborn.looks == 1
+            assert len(world.log.of(EventKind.CHECK_STUCK)) == 1
+            assert world.units["stubborn"].state.status is Status.UNHEALTHY
+            await world.clock.sleep(20)
+            assert stubborn.looks == 2
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_a_broken_check_is_unknown_and_says_why() -> None:
+    async def scenario(world: World) -> None:
+        world.add("broken", Fails(CheckBrokenError("no descriptors left")))
+        world.add("buggy", Fails(KeyError("x")))
+        async with world.running():
+            await world.clock.sleep(5)
+            seen = {name: unit.state.last for name, unit in world.units.items()}
+            assert {look.status for look in seen.values() if look} == {Status.UNKNOWN}
+            assert seen["broken"] is not None
+            assert seen["broken"].message == "no descriptors left"
+            assert seen["buggy"] is not None
+            assert "KeyError" in seen["buggy"].message
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_two_who_ask_for_a_fresh_look_at_once_both_get_one_answer() -> None:
+    async def scenario(world: World) -> None:
+        check = world.check("slow", takes=1.0, interval=3600.0)
+        async with world.running():
+            await world.clock.sleep(0.5)  # the scheduled look is under way, and stale
+            unit = world.units["slow"]
+            one, two = await asyncio.gather(world.engine.look(unit), world.engine.look(unit))
+            assert one.status is two.status is Status.HEALTHY
+            assert world.clock.monotonic() <= 2.5
+            assert 2 <= len(check.looks) <= 3
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
