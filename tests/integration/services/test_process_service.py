@@ -183,6 +183,7 @@ async def test_what_a_dead_leader_left_in_other_sessions_is_killed_before_a_new_
     async with stage.service(shell(script, ready=ReadyOptions(file=tmp_path / "pid"))) as service:
         await service.start()
         await until(lambda: len(stage.pids()) == 3)
+        await until(lambda: len({os.getsid(pid) for pid in stage.pids()}) == 2)  # one has gone its own way
         before = stage.pids()
         os.kill(pid_of(service), signal.SIGKILL)
         await exited(service)
