@@ -40,9 +40,9 @@ sys.stdin.read()
 TALKER = """
 import faulthandler, signal, sys, threading
 faulthandler.register(signal.SIGUSR1)
-sys.stdout.write("ready\\n")
-sys.stdout.flush()
 def stuck_here():
+    sys.stdout.write("ready\\n")
+    sys.stdout.flush()
     sys.stdin.read()
 stuck_here()
 """
