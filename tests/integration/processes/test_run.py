@@ -265,7 +265,7 @@ async def test_a_process_that_drops_its_environment_is_found_by_its_session(stat
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert not alive(int((tmp_path / "pid").read_text()))
+    await until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
 def test_an_agent_that_adopts_orphans_reaps_them_and_no_status_of_others(state_id: str) -> None:
