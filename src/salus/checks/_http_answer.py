@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from salus.checks._json_path import Expectation
@@ -154,7 +155,15 @@ def _phrase(status: int) -> str:
 
 
 def _charset(response: Response) -> str:
-    match = _CHARSET.search(response.header("content-type") or "")
+    for name, value in response.raw_headers:
+        if len(name) == 12 and name.lower() == b"content-type":
+            return _charset_of(value)
+    return "utf-8"
+
+
+@lru_cache(maxsize=64)
+def _charset_of(content_type: bytes) -> str:
+    match = _CHARSET.search(content_type.decode("latin-1"))
     name = match[1].lower() if match else "utf-8"
     return "utf-8" if name in ("utf-8", "utf8", "us-ascii", "ascii") else name
 
