@@ -35,7 +35,7 @@ from salus.engine.view import EngineView
 from salus.errors import ConfigError, SalusError, ServiceError
 from salus.model import CheckState, EventKind, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
-from salus.processes import Family, OrphanReaper, become_subreaper, find_marked, kill_family
+from salus.processes import Family, OrphanReaper, become_subreaper, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
 from salus.surfaces.control import ControlApp
@@ -192,7 +192,11 @@ class Agent:
     async def _end_leftovers(self) -> None:
         """End the checks and actions that a Salus killed in the middle of them left behind."""
         state_id = self.engine.site.state_id
-        left = await self.engine.threads.run(find_marked, state_id)
+        try:
+            left = await look_for(state_id)
+        except TimeoutError:  # a process that blocks whoever reads about it must not keep Salus down
+            _log.warning("cannot tell what an earlier Salus left behind: the processes of this machine cannot be read")
+            return
         marks = sorted({f"{state_id}:{each.kind}:{each.name}" for each in left if each.kind in ("check", "action")})
         for mark in marks:
             _log.warning("ending what an earlier Salus left behind: %s", mark.partition(":")[2])

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from salus.processes._command import LAUNCH, MARK
 
 _MARK = f"{MARK}=".encode()
 _LAUNCH = f"{LAUNCH}=".encode()
+
+# Flags of a process, from the kernel's include/linux/sched.h.
+_EXITING, _FORKED, _KERNEL = 0x4, 0x40, 0x200000
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAUSE = 0.002
+_PATIENCE = 0.5  # for a process between two programs: microseconds as a rule, a time slice or two on a busy machine
+_YOUNG = 2.0  # what a dead Salus was starting has long started by then
+_never_settled: set[tuple[int, int]] = set()
 
 
 class Stat(NamedTuple):
@@ -22,6 +32,7 @@ class Stat(NamedTuple):
     group: int
     session: int
     start_ticks: int
+    flags: int = 0
 
 
 class Marks(NamedTuple):
@@ -29,6 +40,10 @@ class Marks(NamedTuple):
 
     mark: str
     launch: str
+
+
+# What is read from a process between two programs: its marks cannot be told yet.
+BETWEEN = Marks("", "")
 
 
 @cache
@@ -53,16 +68,77 @@ def stat(pid: int) -> Stat | None:
         return None
     # The second field is the program's name in brackets and may hold anything, so count from the last bracket.
     fields = raw[raw.rindex(b")") + 2 :].split()
-    return Stat(pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    parent, group, session, start, flags = (int(fields[at]) for at in (1, 2, 3, 19, 6))
+    return Stat(pid, fields[0].decode(), parent, group, session, start, flags)
 
 
 def marks(pid: int) -> Marks | None:
-    """Return the marks in a process's environment; None when it has none or it cannot be read."""
-    raw = b"\0" + read(f"/proc/{pid}/environ")
+    """Return the marks in a process's environment; None when it has none or it cannot be read (yet)."""
+    found = glance(pid)
+    return None if found is BETWEEN else found
+
+
+def glance(pid: int) -> Marks | None:
+    """Do what ``marks`` does, but return ``BETWEEN`` for a process that has left one program and not begun the next.
+
+    In the middle of an exec a process has a new memory, and no environment in it: whoever looks at that moment would
+    take a marked process for a stranger.
+    """
+    raw = read(f"/proc/{pid}/environ")
+    if not raw and read(f"/proc/{pid}/cmdline"):
+        raw = read(f"/proc/{pid}/environ")  # either it has begun meanwhile, or it has none
+    elif not raw:
+        now = stat(pid)
+        if now is not None and now.state not in "ZX" and not now.flags & (_KERNEL | _EXITING):
+            return BETWEEN
+    raw = b"\0" + raw
     at = raw.find(b"\0" + _MARK)
     if at < 0:
         return None
     return Marks(_value(raw, at + 1 + len(_MARK)), _launch(raw))
+
+
+def settled_marks(pid: int) -> Marks | None:
+    """Do what ``marks`` does, but wait, if need be, until the process has begun its next program. Not for the loop."""
+    for _ in range(int(_PATIENCE / _PAUSE)):
+        found = glance(pid)
+        if found is not BETWEEN:
+            return found
+        now = stat(pid)
+        if now is None or (pid, now.start_ticks) in _never_settled:
+            return None
+        Event().wait(_PAUSE)
+    if now := stat(pid):  # it hides its environment and its command line: not worth waiting for again
+        _never_settled.add((pid, now.start_ticks))
+    return None
+
+
+def await_newcomers() -> None:
+    """Wait until what a dead Salus was just starting has begun its program, and so carries its mark. Not for the loop.
+
+    A Salus killed between fork and exec leaves a child that looks like that Salus: it becomes the service only when
+    the machine has time for it. What is waited for are young orphans that have never begun a program of their own.
+    """
+    waiting = [found for pid in pids() if (found := _newcomer(pid))]
+    while waiting:
+        Event().wait(_PAUSE)
+        waiting = [found for old in waiting if (found := _newcomer(old.pid)) and found.start_ticks == old.start_ticks]
+
+
+def _newcomer(pid: int) -> Stat | None:
+    found = stat(pid)
+    if found is None or not found.flags & _FORKED or found.flags & (_KERNEL | _EXITING) or found.state in "ZX":
+        return None
+    if time.clock_gettime(time.CLOCK_BOOTTIME) - found.start_ticks / _TICKS > _YOUNG:
+        return None
+    return found if _orphan(found) else None
+
+
+def _orphan(found: Stat) -> bool:
+    """Tell whether whoever forked it is gone: it still looks like its forker, and its parent does not."""
+    if found.parent <= 1:
+        return True
+    return read(f"/proc/{found.pid}/cmdline") != read(f"/proc/{found.parent}/cmdline")
 
 
 def _launch(raw: bytes) -> str:

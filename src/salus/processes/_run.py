@@ -99,7 +99,10 @@ def _kind(command: Command) -> str:
 def _may_remain(family: Family, *captures: _Capture) -> bool:
     if not all(capture.ended.is_set() for capture in captures):
         return True
-    return is_subreaper() and any(family.has(_proc.marks(pid)) for pid in _proc.children())
+    if not is_subreaper():
+        return False
+    found = [_proc.glance(pid) for pid in _proc.children()]
+    return any(marks is _proc.BETWEEN or family.has(marks) for marks in found)
 
 
 class _Capture:

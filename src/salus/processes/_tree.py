@@ -74,7 +74,9 @@ class Family:
 
     def has(self, marks: _proc.Marks | None) -> bool:
         """Tell whether a process with these marks belongs to it."""
-        if marks is None or marks.mark != self.mark or (self.spare and marks.launch == self.spare):
+        if marks is None or marks is _proc.BETWEEN or marks.mark != self.mark:
+            return False
+        if self.spare and marks.launch == self.spare:
             return False
         return self.launch is None or marks.launch == self.launch
 
@@ -86,7 +88,7 @@ def find_marked(state_id: str, kind: str | None = None, name: str | None = None)
     """
     found: list[Found] = []
     for pid in _proc.pids():
-        marks = _proc.marks(pid)
+        marks = _proc.settled_marks(pid)
         if marks is None or pid == os.getpid():
             continue
         theirs, _, rest = marks.mark.partition(":")
@@ -157,13 +159,18 @@ async def end_family(family: Family, number: int, timeout: float) -> None:
     await _signal(await _look(family, None), number, wait=timeout)
 
 
-async def look_for(state_id: str, kind: str, name: str) -> list[Found]:
-    """Do what ``find_marked`` does, without holding up the loop.
+async def look_for(state_id: str, kind: str | None = None, name: str | None = None) -> list[Found]:
+    """Find what an earlier Salus left, even what it was just starting when it died, without holding up the loop.
 
     Raises:
         TimeoutError: a process blocks whoever reads about it.
     """
-    return await _aside(lambda: find_marked(state_id, kind, name))
+
+    def look() -> list[Found]:
+        _proc.await_newcomers()
+        return find_marked(state_id, kind, name)
+
+    return await _aside(look)
 
 
 async def _signal(members: list[_proc.Stat], number: int, *, wait: float) -> None:
@@ -192,7 +199,7 @@ async def _look(family: Family, leader: Child | None) -> list[_proc.Stat]:
 
 
 def _members(
-    family: Family, roots: tuple[int, ...], marks: Callable[[int], _proc.Marks | None] = _proc.marks
+    family: Family, roots: tuple[int, ...], marks: Callable[[int], _proc.Marks | None] = _proc.settled_marks
 ) -> list[_proc.Stat]:
     """Return the living members: those that carry the mark, those of the session, and the descendants of all these.
 
@@ -234,8 +241,11 @@ def _belonging(pid: int, family: Family) -> _proc.Stat | None:
     stat = _proc.stat(pid)
     if stat is None or stat.state in "ZX":
         return None
-    member = (bool(family.session) and stat.session == family.session) or family.has(_proc.marks(pid))
-    return stat if member else None
+    if family.session and stat.session == family.session:
+        return stat
+    found = _proc.glance(pid)
+    # One between two programs may belong to it: the caller looks again, and nobody is killed for this alone.
+    return stat if found is _proc.BETWEEN or family.has(found) else None
 
 
 def _hold(member: _proc.Stat) -> int | None:
