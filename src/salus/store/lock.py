@@ -14,7 +14,8 @@ from salus.errors import StoreError
 from salus.store.faults import creating
 
 NAME = "salus.lock"
-_TRIES, _PAUSE = 5, 0.01
+_PAUSE = 0.01
+_TRIES, _TRIES_AFTER_DEATH = 5, 300
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -127,13 +128,25 @@ def holder(file: Path) -> int | None:
 
 
 def _flock(descriptor: int) -> None:
-    """Lock it, trying for a moment: whoever asks ``holder`` holds it for an instant too."""
-    for _ in range(_TRIES):
+    """Lock it, trying for a moment: whoever asks ``holder`` holds it for an instant too.
+
+    Trying longer if who signed it is dead: a Salus killed between fork and exec leaves a child that holds its lock too,
+    until that child has time for the exec.
+    """
+    tries = 0
+    while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            tries += 1
+            if tries > (_TRIES if _signer_lives(descriptor) else _TRIES_AFTER_DEATH):
+                raise
             Event().wait(_PAUSE)
-    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _signer_lives(descriptor: int) -> bool:
+    pid = _read(descriptor)
+    return not pid.isdigit() or Path("/proc", pid).exists()
 
 
 def _lock_file(place: Path) -> Path:

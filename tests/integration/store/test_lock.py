@@ -23,6 +23,18 @@ print(child.pid, flush=True)
 sys.stdin.read()
 """
 
+# Killed between fork and exec: the child holds the lock too, until it becomes its program.
+DIE_WHILE_STARTING = """
+import os, pathlib, sys, time
+from salus.store.lock import Lock
+file = pathlib.Path(sys.argv[1])
+Lock(file).acquire()
+if os.fork() == 0:
+    os.closerange(1, 3)
+    time.sleep(0.3)
+os._exit(0)
+"""
+
 
 def test_the_second_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     file = tmp_path / "state" / "salus.lock"
@@ -38,6 +50,15 @@ def test_the_second_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     assert second.held
     second.release()
     second.release()
+
+
+def test_a_salus_killed_while_it_started_a_service_keeps_nobody_out(tmp_path: Path) -> None:
+    file = tmp_path / "salus.lock"
+    subprocess.run([sys.executable, "-c", DIE_WHILE_STARTING, str(file)], check=True, capture_output=True)
+    assert holder(file) is not None
+
+    with Lock(file) as lock:
+        assert lock.held
 
 
 def test_a_killed_salus_lets_go_even_if_its_children_live_on(tmp_path: Path) -> None:
