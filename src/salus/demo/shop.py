@@ -83,7 +83,7 @@ class Shop:
             name = next((name for name in SERVICES if _is(name, line)), None)
             if name and (identity := identify(pid)):
                 found[name].add(identity)
-        return {name: frozenset(copies) for name, copies in found.items()}
+        return {name: frozenset(_without_children(copies)) for name, copies in found.items()}
 
     def pid(self, service: str) -> int:
         """Return the process number of a service.
@@ -234,6 +234,12 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _without_children(copies: set[Identity]) -> set[Identity]:
+    """Leave out those whose parent is there too: a worker just forked still has the command line of its master."""
+    there = {copy.pid for copy in copies}
+    return {copy for copy in copies if parent_of(copy.pid) not in there}
 
 
 def _is(service: str, line: str) -> bool:
