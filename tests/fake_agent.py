@@ -184,7 +184,7 @@ WEB_RULE = RuleReport(
     rule=RecoveryRule(
         name="web",
         check="web",
-        actions=(ActionSpec(kind="log"), ActionSpec(kind="restart_service", options={"token": "do-not-tell"})),
+        ladders=((ActionSpec(kind="log"), ActionSpec(kind="restart_service", options={"token": "do-not-tell"})),),
     ),
     state=RuleState(
         rule="web",

@@ -96,6 +96,11 @@ class MissingExtraError(SalusError):
 class CheckBrokenError(SalusError):
     """The check could not tell."""
 
+    def __init__(self, message: str | None = None, *, remedy: str | None = None, cause: str = "") -> None:
+        """Name the ``cause`` in one word that checks share, such as ``exit_127``, ``dns`` or ``no_descriptors``."""
+        super().__init__(message, remedy=remedy)
+        self.cause = cause
+
 
 class ActionError(SalusError):
     """The action failed."""

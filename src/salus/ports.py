@@ -12,6 +12,7 @@ from salus.model import (
     NO_METRICS,
     NOTHING,
     AgentInfo,
+    Approval,
     CheckReport,
     CheckSpec,
     CheckState,
@@ -19,13 +20,19 @@ from salus.model import (
     Event,
     EventKind,
     Json,
+    Maintenance,
+    Memo,
     Metric,
     Observation,
     Overall,
+    Pause,
     Plan,
+    PolicyReport,
     RecoveryRecord,
+    RuleExplanation,
     RuleReport,
     RuleState,
+    Selector,
     ServiceRecord,
     ServiceStatus,
     Status,
@@ -162,6 +169,7 @@ class Look:
         metrics: Mapping[str, Metric] = NO_METRICS,
         metadata: Mapping[str, Json] = NOTHING,
         incarnation: str | None = None,
+        cause: str = "",
     ) -> Observation:
         """Answer with a status."""
         return Observation(
@@ -172,6 +180,7 @@ class Look:
             metrics=metrics,
             metadata=metadata,
             incarnation=incarnation or self.incarnation,
+            cause=cause,
         )
 
     def healthy(
@@ -347,6 +356,7 @@ class Batch:
         rule_states: keyed by their rule.
         services: keyed by their service.
         recoveries: keyed by their id.
+        memos: keyed by their key; one without a value is forgotten.
         forget_checks, forget_rules, forget_services: names whose state rows go.
     """
 
@@ -356,6 +366,7 @@ class Batch:
     rule_states: Sequence[RuleState] = ()
     services: Sequence[ServiceRecord] = ()
     recoveries: Sequence[RecoveryRecord] = ()
+    memos: Sequence[Memo] = ()
     forget_checks: Sequence[str] = ()
     forget_rules: Sequence[str] = ()
     forget_services: Sequence[str] = ()
@@ -369,6 +380,7 @@ class Snapshot:
         last_event_id: highest id in the ledger, 0 when empty.
         unfinished: recoveries without an outcome: the last Salus died in them.
         recent_starts: instants at which recoveries started in the last hour, oldest first.
+        memos: what each key remembers.
     """
 
     check_states: Mapping[str, CheckState] = field(default_factory=dict)
@@ -376,6 +388,7 @@ class Snapshot:
     services: Mapping[str, ServiceRecord] = field(default_factory=dict)
     unfinished: Sequence[RecoveryRecord] = ()
     recent_starts: Sequence[datetime] = ()
+    memos: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     last_event_id: int = 0
 
 
@@ -495,6 +508,14 @@ class View(Protocol):
         """Return the recoveries that run now."""
         ...
 
+    def policy(self) -> PolicyReport:
+        """Return what holds healing now, beyond single rules."""
+        ...
+
+    def explain(self, check: str) -> Sequence[RuleExplanation]:
+        """Say for every rule of a check why it acts or does not, stage by stage. Raises NotFoundError."""
+        ...
+
 
 class Control(Protocol):
     """What a person may ask for. Every call is audited by the event it writes."""
@@ -512,6 +533,38 @@ class Control(Protocol):
 
     async def reset(self, rule: str) -> None:
         """Forget a rule's attempts and its giving up. Raises NotFoundError."""
+        ...
+
+    async def pause(self, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
+        """Stop all automatic recovery, for that long or until ``resume``; survives a restart of Salus."""
+        ...
+
+    async def resume(self, *, by: str = "") -> None:
+        """End the pause, and look at what is bad. Raises ConflictError when nothing is paused."""
+        ...
+
+    async def start_maintenance(
+        self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
+    ) -> Maintenance:
+        """Open a window in which nothing of ``members`` is healed; survives a restart of Salus.
+
+        Raises NotFoundError (a check, tag or service that is not there), ConflictError (the name is taken).
+        """
+        ...
+
+    async def end_maintenance(self, name: str, *, by: str = "") -> None:
+        """Close a window before its time, also one of the config. Raises NotFoundError."""
+        ...
+
+    async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
+        """Switch a rule on or off; survives a restart of Salus. Raises NotFoundError."""
+        ...
+
+    async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
+        """Answer a rule that asks for approval, by the id of its question or by the rule's name.
+
+        Raises NotFoundError, ConflictError (answered already, or lapsed).
+        """
         ...
 
     async def start_service(self, name: str) -> ServiceStatus:

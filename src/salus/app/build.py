@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from salus.app import registry
 from salus.config import Settings, Sources, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, RecoveryRule
+from salus.model import ActionSpec, CheckSpec, Json, RecoveryRule, Rungs
 from salus.options import ActionOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
+
+BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class ResolvedRule:
     """A rule whose actions are objects."""
 
     rule: RecoveryRule
-    ladder: tuple[tuple[ActionSpec, Action], ...]
+    ladders: tuple[BuiltLadder, ...]
+    last_words: BuiltLadder
     touches: frozenset[str]
 
 
@@ -82,18 +86,26 @@ class _Builder:
 
     def rules(self) -> Iterator[ResolvedRule]:
         for rule in self.settings.rules:
-            ladder: list[tuple[ActionSpec, Action]] = []
             own = spec.service if (spec := self.settings.checks.get(rule.check)) else None
-            touches: set[str] = set()
-            for place, action in enumerate(rule.actions):
-                path: Keys = ("rules", rule.name, "actions", place, action.kind)
-                read = self._read("actions", action.kind, action.options, path)
-                if isinstance(read, ActionOptions):
-                    ladder.append((action, read))  # type: ignore[arg-type]  # kinds implement run; the base cannot
-                    touched = read.targets(own)
-                    self._known_services(touched, path)
-                    touches |= touched
-            yield ResolvedRule(rule, tuple(ladder), frozenset(touches))
+            many = len(rule.ladders) > 1
+            ladders = [
+                self._ladder(rungs, own, ("rules", rule.name, *(("ladders", place) if many else ("actions",))))
+                for place, rungs in enumerate(rule.ladders)
+            ]
+            last_words = self._ladder(rule.on_exhausted, own, ("rules", rule.name, "on_exhausted"))
+            every = [action for ladder in (*ladders, last_words) for _, action in ladder]
+            touches = {name for action in every for name in action.targets(own)}
+            yield ResolvedRule(rule, tuple(ladders), last_words, frozenset(touches))
+
+    def _ladder(self, rungs: Rungs, own: str | None, path: Keys) -> BuiltLadder:
+        built: list[tuple[ActionSpec, Action]] = []
+        for place, rung in enumerate(rungs):
+            at: Keys = (*path, place, rung.kind)
+            read = self._read("actions", rung.kind, rung.options, at)
+            if isinstance(read, ActionOptions):
+                built.append((rung, read))  # type: ignore[arg-type]  # kinds implement run; the base cannot
+                self._known_services(read.targets(own), at)
+        return tuple(built)
 
     def references(self, resolved: Resolved) -> None:
         """See that services named inside the options of checks exist."""

@@ -43,7 +43,8 @@ def make_rule(resolved: ResolvedRule, spec: CheckSpec, remembered: Mapping[str, 
     name = resolved.rule.name
     return RuleUnit(
         rule=resolved.rule,
-        ladder=resolved.ladder,
+        ladders=resolved.ladders,
+        last_words=resolved.last_words,
         targets=targets_of(spec, resolved.touches),
         memory=remembered.get(name) or RuleState(rule=name),
     )

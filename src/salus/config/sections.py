@@ -281,7 +281,7 @@ class Builder:
         apart = ("actions", "check", "tags", "trigger_on")
         fields = _plain({key: value for key, value in msgspec.structs.asdict(shape).items() if key not in apart})
         fields["trigger_on"] = Status(shape.trigger_on)
-        fields["actions"] = actions
+        fields["ladders"] = (actions,)
         if shape.tags is None:
             return [RecoveryRule(name=name, check=shape.check or name, **fields)]
         if shape.check is not None:

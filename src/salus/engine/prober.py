@@ -141,7 +141,7 @@ class Prober:
         except StopIteration as done:
             return _observation_of(look, done.value)
         except CheckBrokenError as error:
-            return look.unknown(str(error))
+            return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
         except Exception as error:  # noqa: BLE001 - a stranger's check may fail in any way; that is a verdict
             return look.unknown(f"the check failed with {type(error).__name__}: {error}")
         work.close()
@@ -229,7 +229,7 @@ class Prober:
         if error is None:
             return _observation_of(look, task.result())
         if isinstance(error, CheckBrokenError):
-            return look.unknown(str(error))
+            return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
         return look.unknown(f"the check failed with {type(error).__name__}: {error}")
 
     def _stuck_observation(self, probe: Probe) -> Observation:

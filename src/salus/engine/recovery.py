@@ -76,7 +76,7 @@ class Recovery:
         """Take the plan as it is now: later edits of the rule have no effect on it."""
         self._ground = ground
         self._unit = unit
-        self._ladder = ladder.ladder
+        self._ladder = ladder.ladder(plan.ladder)
         self._plan = plan
         self._clock = ground.site.clock
         self._began = self._clock.monotonic()

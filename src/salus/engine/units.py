@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from salus.model import (
     ActionSpec,
@@ -21,6 +21,8 @@ from salus.scheduler import Entry
 
 if TYPE_CHECKING:
     from salus.engine.prober import Probe
+
+Ladder: TypeAlias = Sequence[tuple[ActionSpec, Action]]
 
 NO_RULES: tuple[RuleUnit, ...] = ()
 
@@ -76,7 +78,8 @@ class RuleUnit:
 
     Attributes:
         rule: when and how to act.
-        ladder: its actions, built.
+        ladders: its actions, built: one ladder per attempt.
+        last_words: its actions for the moment of giving up.
         targets: what a recovery holds exclusively (``service:web`` or ``check:disk``).
         memory: what it has spent.
         refusal: why it last did not act, while the check is bad.
@@ -84,11 +87,16 @@ class RuleUnit:
     """
 
     rule: RecoveryRule
-    ladder: Sequence[tuple[ActionSpec, Action]]
+    ladders: Sequence[Ladder]
+    last_words: Ladder
     targets: frozenset[str]
     memory: RuleState
     refusal: Refusal | None = None
     record: RecoveryRecord | None = None
+
+    def ladder(self, place: int) -> Ladder:
+        """Return a ladder by its place: 0 is the first, -1 the last words."""
+        return self.last_words if place < 0 else self.ladders[place]
 
     def refused_with(self) -> RefusalReason | None:
         """Return the reason of the last refusal."""

@@ -137,7 +137,7 @@ def make_scene(
         at=NOW,
         metrics={"latency_seconds": Metric(0.25, "seconds"), "free-ratio.root": Metric(0.5, "ratio")},
     )
-    rule = RecoveryRule(name="web-http", check="web-http", actions=(ActionSpec(kind="log"),))
+    rule = RecoveryRule(name="web-http", check="web-http", ladders=((ActionSpec(kind="log"),),))
     plan = Plan(id="r1", rule=rule, check="web-http", targets=frozenset(), attempt=attempt, decided_at=NOW)
     return Scene(
         site=site or make_site(*([service] if isinstance(service, FakeService) else [])),

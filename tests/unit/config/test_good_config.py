@@ -24,7 +24,7 @@ def test_an_empty_config_has_the_documented_defaults(tmp_path: Path) -> None:
 def test_the_model_and_the_config_have_the_same_defaults() -> None:
     settings = loads("{checks: {a: memory}, rules: {a: {actions: [log]}}}", environ={})
     assert settings.checks["a"] == CheckSpec(name="a", kind="memory")
-    assert settings.rules == (RecoveryRule(name="a", check="a", actions=(ActionSpec(kind="log"),)),)
+    assert settings.rules == (RecoveryRule(name="a", check="a", ladders=((ActionSpec(kind="log"),),)),)
 
 
 def test_a_kind_may_be_a_name_a_bare_value_or_a_mapping() -> None:
@@ -49,7 +49,7 @@ rules:
         {"path": "/etc/hosts"},
     ]
     assert settings.services == {"w": ServiceSpec(name="w", kind="command", options={"start": ["a"]})}
-    assert settings.rules[0].actions == (
+    assert settings.rules[0].ladders[0] == (
         ActionSpec(kind="log"),
         ActionSpec(kind="wait", options={SCALAR: "5s"}),
         ActionSpec(kind="restart_service", options={SCALAR: "w"}, timeout=10.0),

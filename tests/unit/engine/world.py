@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -64,12 +64,27 @@ class World:
         return self.units[name]
 
     def rule(self, check: str, *actions: Action, **rule: Any) -> RuleUnit:
-        specs = tuple(ActionSpec(kind=f"action_{place}") for place in range(len(actions)))
-        made = RecoveryRule(name=rule.pop("name", check), check=check, actions=specs, **rule)
+        return self.rule_with_ladders(check, [actions], **rule)
+
+    def rule_with_ladders(
+        self, check: str, ladders: Sequence[Sequence[Action]], on_exhausted: Sequence[Action] = (), **rule: Any
+    ) -> RuleUnit:
+        named = [
+            _named(actions, f"ladder_{place}") if len(ladders) > 1 else _named(actions, "action")
+            for place, actions in enumerate(ladders)
+        ]
+        last = _named(on_exhausted, "last")
+        made = RecoveryRule(
+            name=rule.pop("name", check),
+            check=check,
+            ladders=tuple(tuple(spec for spec, _ in ladder) for ladder in named),
+            on_exhausted=tuple(spec for spec, _ in last),
+            **rule,
+        )
         unit = self.units[check]
-        touched = {name for action in actions for name in action.targets(unit.spec.service)}
-        ladder = tuple(zip(specs, actions, strict=True))
-        added = RuleUnit(made, ladder, targets_of(unit.spec, touched), RuleState(rule=made.name))
+        every = [action for ladder in [*ladders, on_exhausted] for action in ladder]
+        touched = {name for action in every for name in action.targets(unit.spec.service)}
+        added = RuleUnit(made, tuple(named), last, targets_of(unit.spec, touched), RuleState(rule=made.name))
         unit.rules = (*unit.rules, added)
         return added
 
@@ -90,6 +105,10 @@ class World:
     async def wait_for(self, kind: EventKind, count: int = 1, within: float = 3600.0) -> list[Event]:
         await self.until(lambda: len(self.log.of(kind)) >= count, within)
         return self.log.of(kind)
+
+
+def _named(actions: Sequence[Action], word: str) -> tuple[tuple[ActionSpec, Action], ...]:
+    return tuple((ActionSpec(kind=f"{word}_{place}"), action) for place, action in enumerate(actions))
 
 
 def up(service: FakeService) -> Callable[[Look], Observation]:

@@ -28,7 +28,7 @@ from salus.rules.memory import half_open_due
 from salus.rules.situation import Situation
 from salus.testing import EPOCH
 
-RULE = RecoveryRule(name="web", check="web", actions=(ActionSpec(kind="restart_service"),), min_failure_count=2)
+RULE = RecoveryRule(name="web", check="web", ladders=((ActionSpec(kind="restart_service"),),), min_failure_count=2)
 
 
 def failing(looks: int = 5, status: Status = Status.UNHEALTHY) -> CheckState:

@@ -11,7 +11,7 @@ from salus.model import ActionSpec, CheckState, Observation, Outcome, RecoveryRu
 from salus.rules import memory as ledger
 from salus.testing import EPOCH
 
-RULE = RecoveryRule(name="web", check="web", actions=(ActionSpec(kind="log"),), reset_after=600)
+RULE = RecoveryRule(name="web", check="web", ladders=((ActionSpec(kind="log"),),), reset_after=600)
 FRESH = RuleState(rule="web")
 
 

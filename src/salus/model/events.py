@@ -1,0 +1,92 @@
+"""What happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from salus.model.checks import NOTHING, Json
+
+
+class EventKind(StrEnum):
+    """What can happen. One row in the ledger each."""
+
+    AGENT_STARTED = "agent_started"
+    AGENT_STOPPED = "agent_stopped"
+    CONFIG_RELOADED = "config_reloaded"
+    CONFIG_REJECTED = "config_rejected"
+    CLOCK_JUMPED = "clock_jumped"
+    HOST_RESUMED = "host_resumed"
+    STATUS_CHANGED = "status_changed"
+    CHECK_STUCK = "check_stuck"
+    RECOVERY_STARTED = "recovery_started"
+    RECOVERY_REFUSED = "recovery_refused"
+    RECOVERY_FINISHED = "recovery_finished"
+    ACTION_STARTED = "action_started"
+    ACTION_FINISHED = "action_finished"
+    VERIFIED = "verified"
+    RULE_EXHAUSTED = "rule_exhausted"
+    RULE_RESET = "rule_reset"
+    SERVICE_STARTED = "service_started"
+    SERVICE_ADOPTED = "service_adopted"
+    SERVICE_EXITED = "service_exited"
+    SERVICE_STOPPED = "service_stopped"
+    SERVICE_FAILED = "service_failed"
+    HEALING_OFF = "healing_off"
+    HEALING_ON = "healing_on"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    MAINTENANCE_STARTED = "maintenance_started"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    RULE_ENABLED = "rule_enabled"
+    RULE_DISABLED = "rule_disabled"
+    RULE_RECURRING = "rule_recurring"
+    RULE_STEADY = "rule_steady"
+    APPROVAL_WANTED = "approval_wanted"
+    APPROVAL_ANSWERED = "approval_answered"
+    APPROVAL_EXPIRED = "approval_expired"
+    FLAPPING_STARTED = "flapping_started"
+    FLAPPING_ENDED = "flapping_ended"
+    STORM_STARTED = "storm_started"
+    STORM_ENDED = "storm_ended"
+    CIRCUIT_OPENED = "circuit_opened"
+    CIRCUIT_CLOSED = "circuit_closed"
+    RIVAL_DETECTED = "rival_detected"
+    SHARED_CAUSE_FOUND = "shared_cause_found"
+    SHARED_CAUSE_GONE = "shared_cause_gone"
+    OVERLOAD_STARTED = "overload_started"
+    OVERLOAD_ENDED = "overload_ended"
+    STORE_FAILED = "store_failed"
+    STORE_RECOVERED = "store_recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened: the ledger's row, the log line, the live message, the metric's label.
+
+    Attributes:
+        id: microseconds since the epoch, strictly increasing; the cursor of every live view.
+        at: when.
+        kind: what.
+        message: one line for people.
+        check, rule, service, recovery, action: what it is about, where that applies.
+        old, new: statuses, for a change.
+        reason: an enum's value, where there is one.
+        data: further facts (bounded).
+    """
+
+    id: int
+    at: datetime
+    kind: EventKind
+    message: str = ""
+    check: str | None = None
+    rule: str | None = None
+    service: str | None = None
+    recovery: str | None = None
+    action: str | None = None
+    old: str | None = None
+    new: str | None = None
+    reason: str | None = None
+    data: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
