@@ -460,8 +460,11 @@ class Store(Protocol):
         """Return recorded looks at one check, newest first."""
         ...
 
-    async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
-        """Forget old rows, in bounded steps; unfinished recoveries stay. Returns how many rows went."""
+    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+        """Forget old rows, in bounded steps. Returns how many rows went.
+
+        Unfinished recoveries stay, and so do those that started within the last day: budgets are counted from them.
+        """
         ...
 
     async def close(self) -> None:

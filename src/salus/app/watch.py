@@ -63,6 +63,7 @@ async def prune(clock: Clock, store: Store, settings: AgentSettings) -> None:
         now = clock.now()
         try:
             gone = await store.prune(
+                now,
                 events_before=now - timedelta(seconds=settings.keep_events),
                 observations_before=now - timedelta(seconds=settings.keep_observations),
             )

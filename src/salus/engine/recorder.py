@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from salus.errors import StoreError
-from salus.model import CheckState, Event, EventKind, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.model import CheckState, Event, EventKind, Memo, Observation, RecoveryRecord, RuleState, ServiceRecord
 from salus.ports import Batch, Clock, Store, Tell
 
 _log = logging.getLogger("salus.recorder")
@@ -26,6 +26,7 @@ class _Pending:
     rule_states: dict[str, RuleState] = field(default_factory=dict)
     services: dict[str, ServiceRecord] = field(default_factory=dict)
     recoveries: dict[str, RecoveryRecord] = field(default_factory=dict)
+    memos: dict[str, Memo] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(
@@ -35,6 +36,7 @@ class _Pending:
             or self.rule_states
             or self.services
             or self.recoveries
+            or self.memos
         )
 
     def batch(self) -> Batch:
@@ -45,12 +47,15 @@ class _Pending:
             rule_states=tuple(self.rule_states.values()),
             services=tuple(self.services.values()),
             recoveries=tuple(self.recoveries.values()),
+            memos=tuple(self.memos.values()),
         )
 
     def take_budget(self) -> _Pending:
-        """Take out only what must be durable before an act: who acts, and what that costs."""
-        taken = _Pending(rule_states=self.rule_states, services=self.services, recoveries=self.recoveries)
-        self.rule_states, self.services, self.recoveries = {}, {}, {}
+        """Take out only what must be durable before an act: who acts, what that costs, and what holds it back."""
+        taken = _Pending(
+            rule_states=self.rule_states, services=self.services, recoveries=self.recoveries, memos=self.memos
+        )
+        self.rule_states, self.services, self.recoveries, self.memos = {}, {}, {}, {}
         return taken
 
     def put_before(self, newer: _Pending) -> None:
@@ -61,6 +66,7 @@ class _Pending:
         self.rule_states |= newer.rule_states
         self.services |= newer.services
         self.recoveries |= newer.recoveries
+        self.memos |= newer.memos
 
 
 class Recorder:
@@ -105,6 +111,11 @@ class Recorder:
     def recovery(self, record: RecoveryRecord) -> None:
         """Take a recovery as it stands."""
         self._pending.recoveries[record.id] = record
+        self._wake.set()
+
+    def memo(self, memo: Memo) -> None:
+        """Take what must survive a death of Salus under a key, or that it is over; the newest counts."""
+        self._pending.memos[memo.key] = memo
         self._wake.set()
 
     async def commit(self) -> bool:

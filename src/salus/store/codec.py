@@ -18,6 +18,8 @@ import msgspec
 from salus.model import (
     NO_METRICS,
     NOTHING,
+    Answer,
+    Approval,
     CheckState,
     Json,
     Metric,
@@ -177,6 +179,7 @@ class _Look(msgspec.Struct):
     metrics: dict[str, tuple[float | str, str]] = {}
     metadata: dict[str, Any] = {}
     incarnation: str | None = None
+    cause: str = ""
 
 
 class _CheckState(msgspec.Struct):
@@ -192,8 +195,21 @@ class _CheckState(msgspec.Struct):
     consecutive_better: int = 0
     consecutive_unknown: int = 0
     failing_since: datetime | None = None
+    recent: int = 0
     flapping: bool = False
     last: _Look | None = None
+
+
+class _Approval(msgspec.Struct):
+    """A question to a person as JSON keeps it. Where it stands has no default: a permission is never guessed."""
+
+    id: str
+    asked_at: datetime
+    expires_at: datetime
+    answer: Answer
+    answered_at: datetime | None = None
+    by: str = ""
+    note: str = ""
 
 
 class _RuleState(msgspec.Struct):
@@ -208,6 +224,10 @@ class _RuleState(msgspec.Struct):
     exhausted_since: datetime | None = None
     half_open_tries: int = 0
     healthy_since: datetime | None = None
+    recoveries: tuple[datetime, ...] = ()
+    recurring_since: datetime | None = None
+    escalations: int = 0
+    approval: _Approval | None = None
 
 
 class _Step(msgspec.Struct):
@@ -234,6 +254,11 @@ _TEXTS = msgspec.json.Decoder(tuple[str, ...])
 def load_mapping(raw: str | None) -> Mapping[str, Json]:
     """Return a JSON object; empty for None."""
     return _MAPPING.decode(raw) if raw else NOTHING
+
+
+def load_memo(raw: str) -> Mapping[str, Json]:
+    """Return what a memo says. There is always an object: a brake that cannot be read is not a brake that is off."""
+    return _MAPPING.decode(raw)
 
 
 def load_texts(raw: str | None) -> tuple[str, ...]:
@@ -269,6 +294,7 @@ def load_check_state(raw: str) -> CheckState:
         consecutive_better=found.consecutive_better,
         consecutive_unknown=found.consecutive_unknown,
         failing_since=found.failing_since,
+        recent=found.recent,
         flapping=found.flapping,
         last=_observation(found.last) if found.last else None,
     )
@@ -283,6 +309,7 @@ def _observation(look: _Look) -> Observation:
         metrics=_metrics(look.metrics),
         metadata=look.metadata,
         incarnation=look.incarnation,
+        cause=look.cause,
     )
 
 
@@ -299,6 +326,22 @@ def load_rule_state(raw: str) -> RuleState:
         exhausted_since=found.exhausted_since,
         half_open_tries=found.half_open_tries,
         healthy_since=found.healthy_since,
+        recoveries=found.recoveries,
+        recurring_since=found.recurring_since,
+        escalations=found.escalations,
+        approval=_approval(found.approval) if found.approval else None,
+    )
+
+
+def _approval(asked: _Approval) -> Approval:
+    return Approval(
+        id=asked.id,
+        asked_at=asked.asked_at,
+        expires_at=asked.expires_at,
+        answer=asked.answer,
+        answered_at=asked.answered_at,
+        by=asked.by,
+        note=asked.note,
     )
 
 

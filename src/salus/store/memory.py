@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import TypeVar
 
 from salus.errors import StoreUnwritableError
-from salus.model import CheckState, Event, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.model import CheckState, Event, Json, Observation, RecoveryRecord, RuleState, ServiceRecord
 from salus.ports import Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store.queries import BUDGET_WINDOW
+from salus.store.queries import BUDGET_WINDOW, KEEP_STARTS
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ class MemoryStore:
         self._checks: dict[str, CheckState] = {}
         self._rules: dict[str, RuleState] = {}
         self._services: dict[str, ServiceRecord] = {}
+        self._memos: dict[str, Mapping[str, Json]] = {}
         self._open = False
 
     async def open(self) -> None:
@@ -54,6 +55,7 @@ class MemoryStore:
             services=dict(sorted(self._services.items())),
             unfinished=[record for record in found if record.outcome is None],
             recent_starts=[record.started_at for record in found if record.started_at > now - BUDGET_WINDOW],
+            memos=dict(sorted(self._memos.items())),
             last_event_id=self._events[-1].id if self._events else 0,
         )
 
@@ -74,6 +76,11 @@ class MemoryStore:
         self._checks.update(batch.check_states)
         self._rules.update({state.rule: state for state in batch.rule_states})
         self._services.update({record.service: record for record in batch.services})
+        for memo in batch.memos:
+            if memo.value is None:
+                self._memos.pop(memo.key, None)
+            else:
+                self._memos[memo.key] = memo.value
         self._recoveries.update({record.id: record for record in batch.recoveries})
         self._bound_recoveries()
         for event in batch.events:
@@ -122,16 +129,16 @@ class MemoryStore:
         found = takewhile(lambda look: look.at >= since, reversed(self._observations.get(check, ())))
         return _page(found, limit)
 
-    async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
-        """Forget old rows; unfinished recoveries stay. Returns how many rows went."""
+    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+        """Forget old rows; unfinished recoveries and those of the last day stay. Returns how many rows went."""
         if not self._open:
             raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
-        before = self._size()
+        before, recoveries_before = self._size(), min(events_before, now - KEEP_STARTS)
         self._events = deque((event for event in self._events if event.at >= events_before), self._events.maxlen)
         self._recoveries = {
             record.id: record
             for record in self._recoveries.values()
-            if record.outcome is None or record.started_at >= events_before
+            if record.outcome is None or record.started_at >= recoveries_before
         }
         for check, ring in list(self._observations.items()):
             kept = deque((look for look in ring if look.at >= observations_before), ring.maxlen)

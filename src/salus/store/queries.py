@@ -13,13 +13,16 @@ import msgspec
 from salus.model import Event, Observation, RecoveryRecord
 from salus.ports import EventQuery, RecoveryQuery, Snapshot
 from salus.store import rows
-from salus.store.codec import from_micros, load_check_state, load_rule_state, to_micros
+from salus.store.codec import from_micros, load_check_state, load_memo, load_rule_state, to_micros
 from salus.store.faults import reading, unreadable
 from salus.store.rows import Row
 
 T = TypeVar("T")
 
 BUDGET_WINDOW = timedelta(hours=1)  # starts of recoveries count this long
+# Recoveries stay at least this long, however little the config wants to keep: budgets are counted from them, also after
+# a clock that went some hours ahead was put right.
+KEEP_STARTS = timedelta(days=1)
 _UNFINISHED = "FROM recoveries WHERE outcome IS NULL ORDER BY started_at, id"
 _PAGE_MAX = 10_000  # whatever is asked for: a page is bounded
 _ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
@@ -67,6 +70,7 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
     checks = _fetch(path, db, "SELECT check_name, state FROM check_states ORDER BY check_name")
     rules = _fetch(path, db, "SELECT rule_name, state FROM rule_states ORDER BY rule_name")
     services = _fetch(path, db, "SELECT service_name, wanted, launch FROM services ORDER BY service_name")
+    memos = _fetch(path, db, "SELECT key, value FROM memos ORDER BY key")
     unfinished = _fetch(path, db, f"SELECT {rows.RECOVERY} {_UNFINISHED}")
     # Starts that lie in the future (the clock went back since) count too: a budget is rather spent than forgotten.
     starts = _fetch(
@@ -79,6 +83,7 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
         services={found.service: found for found in _decode(path, "services", services, rows.service)},
         unfinished=_decode(path, "recoveries", unfinished, rows.recovery),
         recent_starts=_decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
+        memos=dict(_decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
         last_event_id=last[0][0],
     )
 

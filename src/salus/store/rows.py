@@ -28,10 +28,10 @@ Row: TypeAlias = tuple[Any, ...]
 Work: TypeAlias = list[tuple[str, list[Row]]]
 
 EVENT = "id, at, kind, message, check_name, rule_name, service_name, recovery_id, action, old, new, reason, data"
-OBSERVATION = "check_name, at, status, message, duration, metrics, metadata, incarnation"
+OBSERVATION = "check_name, at, status, message, duration, metrics, metadata, incarnation, cause"
 RECOVERY = (
     "id, rule_name, check_name, targets, attempt, trigger, failing_since, decided_at, started_at, finished_at, "
-    "outcome, message, initiation, duration, half_open, manual, steps, evidence"
+    "outcome, message, initiation, duration, half_open, manual, steps, evidence, ladder, approved_by, needless"
 )
 
 
@@ -53,34 +53,31 @@ _PUT_RECOVERY = _upsert("recoveries", RECOVERY, "id")
 _PUT_CHECK = _upsert("check_states", "check_name, state", "check_name")
 _PUT_RULE = _upsert("rule_states", "rule_name, state", "rule_name")
 _PUT_SERVICE = _upsert("services", "service_name, wanted, launch", "service_name")
+_PUT_MEMO = _upsert("memos", "key, value", "key")
 _FORGET_CHECK = "DELETE FROM check_states WHERE check_name = ?"
 _FORGET_RULE = "DELETE FROM rule_states WHERE rule_name = ?"
 _FORGET_SERVICE = "DELETE FROM services WHERE service_name = ?"
+_FORGET_MEMO = "DELETE FROM memos WHERE key = ?"
 
 
 def work(batch: Batch) -> Work:
     """Turn a batch into statements with their rows. A name that is both forgotten and written stays written."""
-    found: Work = []
-    if batch.forget_checks:
-        found.append((_FORGET_CHECK, [(text(name),) for name in batch.forget_checks]))
-    if batch.forget_rules:
-        found.append((_FORGET_RULE, [(text(name),) for name in batch.forget_rules]))
-    if batch.forget_services:
-        found.append((_FORGET_SERVICE, [(text(name),) for name in batch.forget_services]))
-    if batch.recoveries:
-        found.append((_PUT_RECOVERY, [recovery_row(record) for record in batch.recoveries]))
-    if batch.rule_states:
-        found.append((_PUT_RULE, [(text(state.rule), dump(state)) for state in batch.rule_states]))
-    if batch.services:
-        found.append((_PUT_SERVICE, [service_row(record) for record in batch.services]))
-    if batch.check_states:
-        rows: list[Row] = [(text(name), dump_check_state(state)) for name, state in batch.check_states.items()]
-        found.append((_PUT_CHECK, rows))
-    if batch.events:
-        found.append((_PUT_EVENT, [event_row(event) for event in batch.events]))
-    if batch.observations:
-        found.append((_PUT_OBSERVATION, [observation_row(check, look) for check, look in batch.observations]))
-    return found
+    # Of a memo counts what is said last: one that is forgotten after it was written is gone.
+    memos = {text(memo.key): memo.value for memo in batch.memos}
+    statements: Work = [
+        (_FORGET_CHECK, [(text(name),) for name in batch.forget_checks]),
+        (_FORGET_RULE, [(text(name),) for name in batch.forget_rules]),
+        (_FORGET_SERVICE, [(text(name),) for name in batch.forget_services]),
+        (_FORGET_MEMO, [(key,) for key, value in memos.items() if value is None]),
+        (_PUT_MEMO, [(key, dump(value)) for key, value in memos.items() if value is not None]),
+        (_PUT_RECOVERY, [recovery_row(record) for record in batch.recoveries]),
+        (_PUT_RULE, [(text(state.rule), dump(state)) for state in batch.rule_states]),
+        (_PUT_SERVICE, [service_row(record) for record in batch.services]),
+        (_PUT_CHECK, [(text(name), dump_check_state(state)) for name, state in batch.check_states.items()]),
+        (_PUT_EVENT, [event_row(event) for event in batch.events]),
+        (_PUT_OBSERVATION, [observation_row(check, look) for check, look in batch.observations]),
+    ]
+    return [(sql, rows) for sql, rows in statements if rows]
 
 
 # ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -138,6 +135,7 @@ def observation_row(check: str, look: Observation) -> Row:
         dump_metrics(look.metrics),
         dump_or_none(look.metadata),
         text_or_none(look.incarnation),
+        text_or_none(look.cause or None),
     )
 
 
@@ -151,6 +149,7 @@ def observation(row: Row) -> Observation:
         metrics=load_metrics(row[5]),
         metadata=load_mapping(row[6]),
         incarnation=row[7],
+        cause=row[8] or "",
     )
 
 
@@ -191,6 +190,9 @@ def recovery_row(record: RecoveryRecord) -> Row:
         int(record.manual),
         dump_or_none(record.steps),
         dump_or_none(record.evidence),
+        record.ladder,
+        text_or_none(record.approved_by or None),
+        int(record.needless),
     )
 
 
@@ -215,4 +217,7 @@ def recovery(row: Row) -> RecoveryRecord:
         manual=bool(row[15]),
         steps=load_steps(row[16]),
         evidence=load_mapping(row[17]),
+        ladder=row[18],
+        approved_by=row[19] or "",
+        needless=bool(row[20]),
     )

@@ -1,7 +1,7 @@
 -- Made by `python -m salus.store.migrate --schema` from the migrations; a test keeps the two equal.
 BEGIN;
 PRAGMA application_id = 1396788309;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
 CREATE TABLE events ( id INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, check_name TEXT, rule_name TEXT, service_name TEXT, recovery_id TEXT, action TEXT, old TEXT, new TEXT, reason TEXT, data TEXT, PRIMARY KEY (id) );
 CREATE INDEX events_by_time ON events (at);
@@ -10,16 +10,17 @@ CREATE INDEX events_by_check ON events (check_name, id) WHERE check_name IS NOT 
 CREATE INDEX events_by_rule ON events (rule_name, id) WHERE rule_name IS NOT NULL;
 CREATE INDEX events_by_service ON events (service_name, id) WHERE service_name IS NOT NULL;
 CREATE INDEX events_by_recovery ON events (recovery_id, id) WHERE recovery_id IS NOT NULL;
-CREATE TABLE observations ( id INTEGER NOT NULL, check_name TEXT NOT NULL, at INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, duration REAL, metrics TEXT, metadata TEXT, incarnation TEXT, PRIMARY KEY (id) );
+CREATE TABLE observations ( id INTEGER NOT NULL, check_name TEXT NOT NULL, at INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, duration REAL, metrics TEXT, metadata TEXT, incarnation TEXT, cause TEXT, PRIMARY KEY (id) );
 CREATE UNIQUE INDEX observations_by_check ON observations (check_name, at);
 CREATE INDEX observations_by_time ON observations (at);
 CREATE TABLE check_states ( check_name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (check_name) );
 CREATE TABLE rule_states ( rule_name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule_name) );
 CREATE TABLE services ( service_name TEXT NOT NULL, wanted INTEGER NOT NULL, launch TEXT, PRIMARY KEY (service_name) );
-CREATE TABLE recoveries ( id TEXT NOT NULL, rule_name TEXT NOT NULL, check_name TEXT NOT NULL, targets TEXT, attempt INTEGER NOT NULL, "trigger" TEXT NOT NULL, failing_since INTEGER, decided_at INTEGER NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT, message TEXT NOT NULL, initiation REAL, duration REAL, half_open INTEGER NOT NULL, manual INTEGER NOT NULL, steps TEXT, evidence TEXT, PRIMARY KEY (id) );
+CREATE TABLE recoveries ( id TEXT NOT NULL, rule_name TEXT NOT NULL, check_name TEXT NOT NULL, targets TEXT, attempt INTEGER NOT NULL, "trigger" TEXT NOT NULL, failing_since INTEGER, decided_at INTEGER NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT, message TEXT NOT NULL, initiation REAL, duration REAL, half_open INTEGER NOT NULL, manual INTEGER NOT NULL, steps TEXT, evidence TEXT, ladder INTEGER DEFAULT 0 NOT NULL, approved_by TEXT, needless INTEGER DEFAULT 0 NOT NULL, PRIMARY KEY (id) );
 CREATE INDEX recoveries_by_time ON recoveries (started_at);
 CREATE INDEX recoveries_by_check ON recoveries (check_name, started_at);
 CREATE INDEX recoveries_by_rule ON recoveries (rule_name, started_at);
 CREATE INDEX recoveries_unfinished ON recoveries (started_at) WHERE outcome IS NULL;
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+CREATE TABLE memos ( "key" TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY ("key") );
+INSERT INTO alembic_version (version_num) VALUES ('0002');
 COMMIT;

@@ -119,16 +119,18 @@ class SqliteStore:
         if work:
             await self._writer.write(work)
 
-    async def prune(self, *, events_before: datetime, observations_before: datetime) -> int:
-        """Forget old rows, a few per transaction, others' writes in between; unfinished recoveries stay.
+    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+        """Forget old rows, a few per transaction, others' writes in between.
+
+        Unfinished recoveries stay, and so do those of the last day, whose starts the budgets are counted from.
 
         Raises:
             StoreUnwritableError: it cannot be written now. What went so far is gone.
         """
         if self._shut:
             raise unwritable(self._path, self._shut, "See the first complaint about it")
-        gone = 0
-        for sql, before in zip(_PRUNE, (events_before, events_before, observations_before), strict=True):
+        gone, recoveries_before = 0, min(events_before, now - queries.KEEP_STARTS)
+        for sql, before in zip(_PRUNE, (events_before, recoveries_before, observations_before), strict=True):
             step = partial(self._delete, sql, to_micros(before))
             while count := await self._writer.call(step):
                 gone += count

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from salus.errors import StoreUnreadableError, StoreUnwritableError
-from salus.model import CheckState, Event, EventKind, Outcome, RecoveryRecord, RuleState, ServiceRecord
+from salus.model import CheckState, Event, EventKind, Memo, Outcome, RecoveryRecord, RuleState, ServiceRecord
 from salus.ports import Batch, EventQuery, RecoveryQuery
 from salus.store.sqlite import SqliteStore, read_events, read_recoveries, read_snapshot, set_aside
 
@@ -44,6 +44,7 @@ async def ledger(tmp_path: Path) -> Path:
             rule_states=[RuleState(rule="web", attempts=1)],
             services=[ServiceRecord(service="web", wanted=True)],
             recoveries=[recovery("r")],
+            memos=[Memo(key="brake:all", value={"probes": 1})],
         )
     )
     await store.close()
@@ -59,7 +60,7 @@ async def refusal(path: Path) -> StoreUnreadableError:
     with pytest.raises(StoreUnwritableError):
         await store.write(Batch(events=[event(10_000)]))
     with pytest.raises(StoreUnwritableError):
-        await store.prune(events_before=NOW, observations_before=NOW)
+        await store.prune(NOW, events_before=NOW, observations_before=NOW)
     await store.close()
     for name, content in before.items():
         if not name.endswith("-shm"):  # no rows in it: SQLite's scratch pad between processes
@@ -160,6 +161,10 @@ async def test_a_ledger_that_cannot_be_trusted_is_named_and_left_alone(ledger: P
         "UPDATE recoveries SET steps = '[{}]'",
         "UPDATE recoveries SET started_at = 'yesterday'",
         "UPDATE recoveries SET decided_at = 9223372036854775807",
+        "UPDATE memos SET value = ''",
+        "UPDATE memos SET value = 'on'",
+        "UPDATE memos SET value = '[]'",
+        "DROP TABLE memos",
         "DROP TABLE rule_states",
     ],
 )
@@ -335,7 +340,7 @@ async def test_pruning_lets_writes_in_between(tmp_path: Path) -> None:
     await store.open()
     await store.write(Batch(events=[event(number) for number in range(5000)]))
     pruning = asyncio.ensure_future(
-        store.prune(events_before=NOW + timedelta(1), observations_before=NOW + timedelta(1))
+        store.prune(NOW, events_before=NOW + timedelta(1), observations_before=NOW + timedelta(1))
     )
     written = 0
     while not pruning.done():

@@ -37,6 +37,21 @@ ROWS = {
         INSERT INTO recoveries (id, rule_name, check_name, attempt, trigger, decided_at, started_at, message, half_open,
             manual, steps) VALUES ('r1', 'web', 'web', 2, 'down', 1777636800000000, 1777636800000000, '', 0, 0, NULL);
     """,
+    "0002": """
+        INSERT INTO events (id, at, kind, message, check_name, data)
+            VALUES (1, 1777636800000000, 'storm_started', 'down', 'web', '{"n":1}');
+        INSERT INTO observations (check_name, at, status, message, duration, metrics, cause)
+            VALUES ('web', 1777636800000000, 'unhealthy', 'down', 0.5, '{"latency_seconds":[0.5,"seconds"]}', 'dns');
+        INSERT INTO check_states (check_name, state)
+            VALUES ('web', '{"status":"unhealthy","consecutive_failures":3,"recent":11}');
+        INSERT INTO rule_states (rule_name, state)
+            VALUES ('web', '{"rule":"web","attempts":2,"recoveries":["2026-05-01T11:00:00Z"],"escalations":1}');
+        INSERT INTO services (service_name, wanted, launch) VALUES ('web', 1, '{"pid":12}');
+        INSERT INTO recoveries (id, rule_name, check_name, attempt, trigger, decided_at, started_at, message, half_open,
+            manual, steps, ladder, approved_by, needless)
+            VALUES ('r1', 'web', 'web', 2, 'down', 1777636800000000, 1777636800000000, '', 0, 0, NULL, 1, 'eve', 0);
+        INSERT INTO memos (key, value) VALUES ('pause', '{"by":"eve"}');
+    """,
 }
 
 NEXT = '''
@@ -125,12 +140,19 @@ async def test_a_ledger_of_any_revision_can_be_brought_up_to_date_and_read(tmp_p
     store = SqliteStore(path)
     await store.open()
     snapshot = await store.load(NOW)
+    (seen,) = await store.observations("web", since=NOW)
     await store.close()
     assert snapshot.check_states["web"].consecutive_failures == 3
     assert snapshot.rule_states["web"].attempts == 2
     assert snapshot.services["web"].launch == {"pid": 12}
     assert [record.id for record in snapshot.unfinished] == ["r1"]
     assert snapshot.last_event_id == 1
+    new = revision >= "0002"
+    (record,) = snapshot.unfinished
+    assert (record.ladder, record.approved_by, record.needless) == ((1, "eve", False) if new else (0, "", False))
+    assert seen.cause == ("dns" if new else "")
+    assert dict(snapshot.memos) == ({"pause": {"by": "eve"}} if new else {})
+    assert snapshot.rule_states["web"].escalations == int(new)
 
 
 async def test_an_old_ledger_is_kept_upgraded_and_used(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +11,13 @@ import pytest
 
 from salus.errors import StoreUnwritableError
 from salus.model import (
+    Answer,
+    Approval,
     CheckState,
     Event,
     EventKind,
+    Json,
+    Memo,
     Metric,
     Observation,
     Outcome,
@@ -62,13 +66,14 @@ async def test_a_new_store_knows_nothing(store: Store) -> None:
     assert not snapshot.check_states
     assert not snapshot.rule_states
     assert not snapshot.services
+    assert not snapshot.memos
     assert list(snapshot.unfinished) == []
     assert list(snapshot.recent_starts) == []
     assert snapshot.last_event_id == 0
     assert list(await store.events(EventQuery())) == []
     assert list(await store.recoveries(RecoveryQuery())) == []
     assert list(await store.observations("web", since=NOW)) == []
-    assert await store.prune(events_before=NOW, observations_before=NOW) == 0
+    assert await store.prune(NOW, events_before=NOW, observations_before=NOW) == 0
 
 
 async def test_every_field_of_every_row_comes_back(store: Store) -> None:
@@ -80,6 +85,7 @@ async def test_every_field_of_every_row_comes_back(store: Store) -> None:
         metrics={"latency_seconds": Metric(0.25, "seconds"), "count": Metric(3.0)},
         metadata={"headers": {"a": [1, None, True, "x", 2.5]}},
         incarnation="boot:1:2",
+        cause="timeout",
     )
     happened = Event(
         id=7, at=NOW, kind=EventKind.ACTION_FINISHED, message="m", check="c", rule="r", service="s", recovery="id",
@@ -88,21 +94,28 @@ async def test_every_field_of_every_row_comes_back(store: Store) -> None:
     state = CheckState(
         status=Status.UNHEALTHY, since=NOW, started=NOW - HOUR, settled=True, consecutive_failures=4,
         consecutive_unhealthy=3, consecutive_successes=2, consecutive_better=1, consecutive_unknown=5,
-        failing_since=NOW, flapping=True, last=seen,
+        failing_since=NOW, recent=0b0110_10, flapping=True, last=seen,
     )  # fmt: skip
     budget = RuleState(
         rule="r", attempts=2, last_started=NOW, last_finished=NOW + SECOND, last_outcome=Outcome.TIMED_OUT,
         acted_on="boot:1:2", exhausted_since=NOW, half_open_tries=3, healthy_since=NOW,
+        recoveries=(NOW - HOUR, NOW), recurring_since=NOW, escalations=2,
+        approval=Approval(
+            id="a1", asked_at=NOW, expires_at=NOW + HOUR, answer=Answer.APPROVED, answered_at=NOW + SECOND, by="eve",
+            note="go on",
+        ),
     )  # fmt: skip
     service = ServiceRecord(service="s", wanted=False, launch={"pid": 12, "boot": "b"})
     step = StepRecord(
         position=1, action="run", result=StepResult.TIMED_OUT, message="too slow", started_at=NOW, duration=1.5,
         verified=False, evidence={"stdout": "..."},
     )  # fmt: skip
+    skipped = StepRecord(position=2, action="run", result=StepResult.SKIPPED, message="open", started_at=NOW)
     record = RecoveryRecord(
         id="id", rule="r", check="c", targets=("service:s", "check:c"), attempt=2, trigger="t", failing_since=NOW,
         decided_at=NOW, started_at=NOW + SECOND, finished_at=NOW + 2 * SECOND, outcome=Outcome.RECOVERED, message="m",
-        initiation=0.001, duration=2.0, half_open=True, manual=True, steps=(step, step), evidence={"rss": [1]},
+        initiation=0.001, duration=2.0, ladder=-1, half_open=True, manual=True, approved_by="eve", needless=True,
+        steps=(step, skipped), evidence={"rss": [1]},
     )  # fmt: skip
     await store.write(
         Batch(
@@ -112,12 +125,14 @@ async def test_every_field_of_every_row_comes_back(store: Store) -> None:
             rule_states=[budget],
             services=[service],
             recoveries=[record],
+            memos=[Memo(key="pause", value={"since": "2026-05-01T12:00:00Z", "by": "eve"})],
         )
     )
     snapshot = await store.load(NOW)
     assert dict(snapshot.check_states) == {"c": state}
     assert dict(snapshot.rule_states) == {"r": budget}
     assert dict(snapshot.services) == {"s": service}
+    assert dict(snapshot.memos) == {"pause": {"since": "2026-05-01T12:00:00Z", "by": "eve"}}
     assert snapshot.last_event_id == 7
     assert list(await store.events(EventQuery())) == [happened]
     assert list(await store.recoveries(RecoveryQuery())) == [record]
@@ -159,6 +174,31 @@ async def test_forgotten_states_are_gone_and_forgetting_the_unknown_is_no_error(
 async def test_a_name_both_forgotten_and_written_in_one_batch_stays_written(store: Store) -> None:
     await store.write(Batch(check_states={"a": CheckState(consecutive_failures=3)}, forget_checks=["a"]))
     assert (await store.load(NOW)).check_states["a"].consecutive_failures == 3
+
+
+async def memos(store: Store) -> dict[str, Mapping[str, Json]]:
+    return dict((await store.load(NOW)).memos)
+
+
+async def test_a_memo_is_replaced_by_a_newer_one_of_its_key_and_forgotten_when_it_has_no_value(store: Store) -> None:
+    await store.write(Batch(memos=[Memo(key="pause", value={"n": 1}), Memo(key="brake:all", value={"n": 2})]))
+    await store.write(Batch(memos=[Memo(key="pause", value={"n": 3})]))
+    assert await memos(store) == {"brake:all": {"n": 2}, "pause": {"n": 3}}
+    await store.write(Batch(memos=[Memo(key="pause", value=None), Memo(key="nobody", value=None)]))
+    assert await memos(store) == {"brake:all": {"n": 2}}
+
+
+async def test_a_memo_that_says_nothing_is_still_there(store: Store) -> None:
+    await store.write(Batch(memos=[Memo(key="disabled:web")]))
+    assert await memos(store) == {"disabled:web": {}}
+
+
+async def test_within_one_batch_the_last_word_on_a_memo_counts(store: Store) -> None:
+    on, off = Memo(key="pause", value={"n": 1}), Memo(key="pause", value=None)
+    await store.write(Batch(memos=[off, on]))
+    assert await memos(store) == {"pause": {"n": 1}}
+    await store.write(Batch(memos=[on, off]))
+    assert await memos(store) == {}
 
 
 async def test_unfinished_recoveries_and_the_starts_of_the_last_hour_are_loaded(store: Store) -> None:
@@ -254,6 +294,7 @@ async def test_observations_belong_to_their_check_and_come_newest_first(store: S
 
 
 async def test_prune_forgets_what_is_old_and_keeps_what_is_unfinished(store: Store) -> None:
+    later = NOW + 24 * HOUR
     await store.write(
         Batch(
             events=[event(number) for number in range(1, 1001)],
@@ -266,12 +307,29 @@ async def test_prune_forgets_what_is_old_and_keeps_what_is_unfinished(store: Sto
             check_states={"web": CheckState()},
         )
     )
-    gone = await store.prune(events_before=NOW + 901 * SECOND, observations_before=NOW + 301 * SECOND)
+    gone = await store.prune(later, events_before=NOW + 901 * SECOND, observations_before=NOW + 301 * SECOND)
     assert gone == 900 + 300 + 1
     assert [found.id for found in await store.events(EventQuery(limit=1000))] == list(range(1000, 900, -1))
     assert len(await store.observations("web", since=NOW)) == 100
     assert {found.id for found in await store.recoveries(RecoveryQuery())} == {"unfinished", "new"}
     assert list((await store.load(NOW)).check_states) == ["web"]
+
+
+async def test_prune_keeps_a_day_of_recoveries_however_little_is_wanted(store: Store) -> None:
+    await store.write(
+        Batch(
+            events=[event(1)],
+            recoveries=[
+                recovery("two days ago", NOW - 48 * HOUR, Outcome.RECOVERED),
+                recovery("yesterday", NOW - 23 * HOUR, Outcome.RECOVERED),
+                recovery("a moment ago", NOW - SECOND, Outcome.FAILED),
+            ],
+        )
+    )
+    soon = NOW + 2 * SECOND
+    assert await store.prune(soon, events_before=soon, observations_before=soon) == 2
+    assert [found.id for found in await store.recoveries(RecoveryQuery())] == ["a moment ago", "yesterday"]
+    assert list((await store.load(NOW)).recent_starts) == [NOW - SECOND]
 
 
 async def test_a_batch_that_is_written_again_does_no_harm(store: Store) -> None:
@@ -311,7 +369,7 @@ async def test_a_closed_store_refuses_to_write_and_can_be_opened_again(store: St
     with pytest.raises(StoreUnwritableError):
         await store.write(Batch(events=[event(2)]))
     with pytest.raises(StoreUnwritableError):
-        await store.prune(events_before=NOW, observations_before=NOW)
+        await store.prune(NOW, events_before=NOW, observations_before=NOW)
     await store.open()
     await store.write(Batch(events=[event(3)]))
     assert [found.id for found in await store.events(EventQuery())] == [3, 1]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+
+from salus.engine.bus import Bus
+from salus.engine.recorder import Recorder
 from salus.errors import StoreUnwritableError
-from salus.model import EventKind, Outcome, Status
+from salus.model import EventKind, Memo, Outcome, Status
 from salus.ports import Batch, EventQuery
 from salus.store.memory import MemoryStore
 from salus.tasks import begin
-from salus.testing import virtual_time
+from salus.testing import EPOCH, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
 
@@ -65,3 +69,59 @@ def test_what_must_be_known_of_an_act_is_written_without_waiting_for_the_rest() 
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))
+
+
+def brake(value: int | None) -> Memo:
+    return Memo(key="brake:all", value=None if value is None else {"probes": value})
+
+
+def test_a_memo_is_durable_before_an_act_and_the_newest_of_its_key_counts() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        recorder.memo(brake(1))
+        recorder.memo(Memo(key="pause", value={"by": "eve"}))
+        recorder.memo(brake(2))
+        assert await recorder.reserve()
+        assert (await store.load(EPOCH)).memos == {"brake:all": {"probes": 2}, "pause": {"by": "eve"}}
+        recorder.memo(brake(None))
+        assert await recorder.commit()
+        assert (await store.load(EPOCH)).memos == {"pause": {"by": "eve"}}
+
+    record(scenario)
+
+
+def test_a_memo_waits_for_a_store_that_fails_and_what_came_later_wins() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        store.full = True
+        recorder.memo(brake(1))
+        recorder.memo(Memo(key="pause", value={"by": "eve"}))
+        assert not await recorder.reserve()
+        recorder.memo(brake(None))
+        assert not await recorder.commit()
+        store.full = False
+        assert await recorder.reserve()
+        assert (await store.load(EPOCH)).memos == {"pause": {"by": "eve"}}
+
+    record(scenario)
+
+
+def test_a_memo_alone_wakes_the_writer() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        writing = begin(recorder.run())
+        recorder.memo(brake(1))
+        await recorder._clock.sleep(1)
+        assert (await store.load(EPOCH)).memos == {"brake:all": {"probes": 1}}
+        writing.cancel()
+
+    record(scenario)
+
+
+def record(scenario: Callable[[FailingStore, Recorder], Coroutine[None, None, None]]) -> None:
+    """Play a scenario with a recorder and nothing else."""
+
+    async def play(store: FailingStore, recorder: Recorder) -> None:
+        await store.open()
+        await scenario(store, recorder)
+
+    with virtual_time() as (runner, clock):
+        store = FailingStore()
+        runner.run(play(store, Recorder(store, clock, Bus(clock).tell)))

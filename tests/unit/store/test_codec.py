@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.model import (
+    Answer,
+    Approval,
     CheckState,
     Event,
     EventKind,
@@ -59,6 +61,7 @@ OBSERVATIONS = st.builds(
     metrics=METRICS,
     metadata=OBJECT,
     incarnation=maybe(TEXT),
+    cause=TEXT,
 )
 CHECK_STATES = st.builds(
     CheckState,
@@ -72,8 +75,19 @@ CHECK_STATES = st.builds(
     consecutive_better=COUNT,
     consecutive_unknown=COUNT,
     failing_since=maybe(INSTANT),
+    recent=st.integers(0, 2**42 - 1),
     flapping=st.booleans(),
     last=maybe(OBSERVATIONS),
+)
+APPROVALS = st.builds(
+    Approval,
+    id=TEXT,
+    asked_at=INSTANT,
+    expires_at=INSTANT,
+    answer=st.sampled_from(Answer),
+    answered_at=maybe(INSTANT),
+    by=TEXT,
+    note=TEXT,
 )
 RULE_STATES = st.builds(
     RuleState,
@@ -86,6 +100,10 @@ RULE_STATES = st.builds(
     exhausted_since=maybe(INSTANT),
     half_open_tries=COUNT,
     healthy_since=maybe(INSTANT),
+    recoveries=st.lists(INSTANT, max_size=4).map(tuple),
+    recurring_since=maybe(INSTANT),
+    escalations=COUNT,
+    approval=maybe(APPROVALS),
 )
 STEPS = st.builds(
     StepRecord,
@@ -115,7 +133,10 @@ RECOVERIES = st.builds(
     initiation=maybe(SECONDS),
     duration=maybe(SECONDS),
     half_open=st.booleans(),
+    ladder=st.integers(-1, 9),
     manual=st.booleans(),
+    approved_by=TEXT,
+    needless=st.booleans(),
     steps=st.lists(STEPS, max_size=2).map(tuple),
     evidence=OBJECT,
 )
@@ -249,6 +270,23 @@ def test_a_state_with_odd_values_inside_is_still_a_state() -> None:
 def test_a_check_state_that_nobody_wrote_is_not_guessed_at(raw: str) -> None:
     with pytest.raises(msgspec.DecodeError):
         codec.load_check_state(raw)
+
+
+@given(OBJECT)
+def test_any_memo_comes_back(value: Mapping[str, Any]) -> None:
+    assert codec.load_memo(codec.dump(value)) == value
+
+
+@pytest.mark.parametrize("raw", ["", "{", "[]", "null", "7"])
+def test_a_memo_that_nobody_wrote_is_not_guessed_at(raw: str) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        codec.load_memo(raw)
+
+
+def test_a_permission_without_its_answer_is_not_guessed_at() -> None:
+    asked = '{"id":"a","asked_at":"2026-05-01T12:00:00Z","expires_at":"2026-05-01T13:00:00Z"}'
+    with pytest.raises(msgspec.DecodeError):
+        codec.load_rule_state(f'{{"rule":"web","attempts":1,"approval":{asked}}}')
 
 
 def test_a_budget_without_its_attempts_is_not_guessed_at() -> None:
