@@ -5,11 +5,18 @@ moves nothing):
 
 1. ``failure_threshold`` bad looks in a row make the verdict bad, ``success_threshold`` healthy looks in a row make it
    healthy. From degraded to unhealthy takes ``failure_threshold`` unhealthy looks; back from unhealthy to degraded
-   takes ``success_threshold`` looks that are not unhealthy.
+   takes ``success_threshold`` looks that are not unhealthy. With a ``failure_window`` the bad looks are counted among
+   that many looks (m of n), and a healthy verdict also needs fewer than ``failure_threshold`` of them.
 2. A look that could not tell leaves every other counter as it is. ``failure_threshold`` of them in a row make the
    verdict ``unknown``.
 3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when the target is
    replaced by a new incarnation.
+4. Flapping, as Nagios weighs it: of the last 21 looks at one incarnation, each of the 20 changes between good and bad
+   counts from 0.75 (the oldest) to 1.25 (the newest). The sum over 20 is the share of change; flapping begins at
+   ``high_flap_threshold`` and ends under ``low_flap_threshold``.
+
+``CheckState.recent`` packs the last looks, two bits each, the newest lowest: 1 healthy, 2 degraded, 3 unhealthy, and 0
+where there was none. So bit 1 of a look says that it was bad.
 """
 
 from __future__ import annotations
@@ -21,6 +28,17 @@ from datetime import datetime, timedelta
 from salus.model import CheckSpec, CheckState, Observation, Overall, Status
 
 STALE_INTERVALS = 3
+LOOKS_KEPT = 31
+FLAP_LOOKS = 21
+
+_HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
+_CODE = {Status.HEALTHY: _HEALTHY, Status.DEGRADED: _DEGRADED, Status.UNHEALTHY: _UNHEALTHY}
+_KEPT = (1 << 2 * LOOKS_KEPT) - 1
+_BAD_BITS = int("10" * LOOKS_KEPT, 2)
+_NEWEST_WEIGHT, _OLDEST_WEIGHT = 1.25, 0.75
+_WEIGHTS = tuple(
+    _NEWEST_WEIGHT - place * (_NEWEST_WEIGHT - _OLDEST_WEIGHT) / (FLAP_LOOKS - 2) for place in range(FLAP_LOOKS - 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +62,11 @@ def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -
     if seen.status is Status.UNKNOWN:
         counted = replace(state, consecutive_unknown=state.consecutive_unknown + 1, last=seen)
     elif seen.status is Status.HEALTHY:
-        counted = _count_good(state, seen)
+        counted = _count_good(state, seen, spec)
     elif in_start_period(state, spec, now):
         counted = replace(state, last=seen)
     else:
-        counted = _count_bad(state, seen, now)
+        counted = _count_bad(state, seen, spec, now)
     verdict = _verdict(counted, spec, now)
     if verdict is state.status:
         return counted, None
@@ -61,11 +79,25 @@ def _begun(state: CheckState, seen: Observation, now: datetime) -> CheckState:
     last = state.last
     if last and last.incarnation and seen.incarnation and last.incarnation != seen.incarnation:
         # A new copy of the target starts with a clean sheet: it must fail by itself before anybody acts on it.
-        return replace(state, started=now, settled=False, consecutive_failures=0, consecutive_unhealthy=0)
+        return replace(
+            state,
+            started=now,
+            settled=False,
+            consecutive_failures=0,
+            consecutive_unhealthy=0,
+            recent=0,
+            flapping=False,
+        )
     return state
 
 
-def _count_good(state: CheckState, seen: Observation) -> CheckState:
+def forgiven(state: CheckState) -> CheckState:
+    """Return the state after Salus itself changed the target: what was seen before says nothing about flapping."""
+    return replace(state, recent=0, flapping=False) if state.recent else state
+
+
+def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckState:
+    recent = (state.recent << 2 | _HEALTHY) & _KEPT
     return CheckState(
         status=state.status,
         since=state.since,
@@ -73,13 +105,15 @@ def _count_good(state: CheckState, seen: Observation) -> CheckState:
         settled=True,
         consecutive_successes=state.consecutive_successes + 1,
         consecutive_better=state.consecutive_better + 1,
-        flapping=state.flapping,
+        recent=recent,
+        flapping=_flaps(recent, spec, flapping=state.flapping),
         last=seen,
     )
 
 
-def _count_bad(state: CheckState, seen: Observation, now: datetime) -> CheckState:
+def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -> CheckState:
     unhealthy = seen.status is Status.UNHEALTHY
+    recent = (state.recent << 2 | _CODE[seen.status]) & _KEPT
     return CheckState(
         status=state.status,
         since=state.since,
@@ -89,7 +123,8 @@ def _count_bad(state: CheckState, seen: Observation, now: datetime) -> CheckStat
         consecutive_unhealthy=state.consecutive_unhealthy + 1 if unhealthy else 0,
         consecutive_better=0 if unhealthy else state.consecutive_better + 1,
         failing_since=state.failing_since or now,
-        flapping=state.flapping,
+        recent=recent,
+        flapping=_flaps(recent, spec, flapping=state.flapping),
         last=seen,
     )
 
@@ -101,14 +136,55 @@ def _verdict(state: CheckState, spec: CheckSpec, now: datetime) -> Status:
     if seen.status is Status.UNKNOWN:
         return Status.UNKNOWN if state.consecutive_unknown >= spec.failure_threshold else state.status
     if seen.status is Status.HEALTHY:
-        return Status.HEALTHY if state.consecutive_successes >= spec.success_threshold else state.status
-    if in_start_period(state, spec, now) or state.consecutive_failures < spec.failure_threshold:
+        well = state.consecutive_successes >= spec.success_threshold
+        if well and spec.failure_window:
+            well = bad_looks(state, spec.failure_window) < spec.failure_threshold
+        return Status.HEALTHY if well else state.status
+    if in_start_period(state, spec, now) or bad_looks(state, spec.failure_window) < spec.failure_threshold:
         return state.status
-    if state.consecutive_unhealthy >= spec.failure_threshold:
+    if bad_looks(state, spec.failure_window, Status.UNHEALTHY) >= spec.failure_threshold:
         return Status.UNHEALTHY
     if state.status is Status.UNHEALTHY and state.consecutive_better < spec.success_threshold:
         return Status.UNHEALTHY
     return Status.DEGRADED
+
+
+def bad_looks(state: CheckState, window: int, at_least: Status = Status.DEGRADED) -> int:
+    """Count the looks that were at least that bad: in a row, or among the last ``window`` ones.
+
+    Args:
+        state: the state.
+        window: how many of the newest looks count, at most ``LOOKS_KEPT``; 0 counts the newest run only.
+        at_least: degraded or unhealthy.
+    """
+    if not window:
+        return state.consecutive_unhealthy if at_least is Status.UNHEALTHY else state.consecutive_failures
+    among = state.recent & ((1 << 2 * window) - 1)
+    bad = among & _BAD_BITS
+    if at_least is Status.UNHEALTHY:
+        bad &= (among << 1) & _BAD_BITS
+    return bad.bit_count()
+
+
+def change_share(recent: int) -> float:
+    """Return the weighted share of changes (0 to 1) between good and bad among the last 21 looks.
+
+    Nagios, "Detection and Handling of State Flapping": twenty possible changes, the newest weighing most.
+    """
+    changes = (recent ^ recent >> 2) & _BAD_BITS
+    looks = (recent.bit_length() + 1) // 2
+    changes &= (1 << 2 * min(looks - 1, FLAP_LOOKS - 1)) - 1 if looks > 1 else 0
+    if not changes:
+        return 0.0
+    total = sum(weight for place, weight in enumerate(_WEIGHTS) if changes >> 2 * place & 2)
+    return total / (FLAP_LOOKS - 1)
+
+
+def _flaps(recent: int, spec: CheckSpec, *, flapping: bool) -> bool:
+    if not spec.high_flap_threshold or not recent & _BAD_BITS:
+        return False
+    share = change_share(recent)
+    return share >= spec.low_flap_threshold if flapping else share >= spec.high_flap_threshold
 
 
 def in_start_period(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
@@ -133,8 +209,10 @@ def undecided(state: CheckState, spec: CheckSpec, now: datetime, looks_to_act: i
     if seen.status is Status.UNKNOWN:
         return state.consecutive_unknown < spec.failure_threshold
     if seen.status is Status.HEALTHY:
+        if spec.failure_window and 0 < bad_looks(state, spec.failure_window) < spec.failure_threshold:
+            return True
         return state.status is not Status.HEALTHY and state.consecutive_successes < spec.success_threshold
-    worst_run = state.consecutive_unhealthy if seen.status is Status.UNHEALTHY else state.consecutive_failures
+    worst_run = bad_looks(state, spec.failure_window, seen.status)
     return in_start_period(state, spec, now) or worst_run < max(spec.failure_threshold, looks_to_act)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from salus.model import (
@@ -15,6 +16,7 @@ from salus.model import (
     Refusal,
     RefusalReason,
     RuleState,
+    ServiceState,
 )
 from salus.ports import Action, Check, Service
 from salus.scheduler import Entry
@@ -44,6 +46,9 @@ class CheckUnit:
         direct: it looks at the state of a service itself, so it can look the moment that changes.
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
+        eased_at: when something it depends on became well again, or None.
+        incarnation: the last one that was seen.
+        starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
     """
 
@@ -59,12 +64,28 @@ class CheckUnit:
     direct: bool = False
     resting: bool = False
     healing: bool = False
+    eased_at: datetime | None = None
+    incarnation: str | None = None
+    starts: int = 0
     recorded_at: float = float("-inf")
 
     @property
     def check_is_instant(self) -> bool:
         """Tell whether the check says that it never waits, so that it needs neither a task nor a deadline."""
         return getattr(self.check, "instant", False)
+
+    @property
+    def dead(self) -> bool:
+        """Tell whether its service is known to have ended, so that no look is needed to believe it."""
+        if self.service is None:
+            return False
+        status = self.service.status
+        return status.wanted and status.state is ServiceState.EXITED
+
+    @property
+    def target(self) -> str:
+        """Return what a trouble of this check is a trouble of: its service, or itself."""
+        return self.spec.service or self.spec.name
 
     @property
     def looks_to_act(self) -> int:
@@ -82,6 +103,8 @@ class RuleUnit:
         last_words: its actions for the moment of giving up.
         targets: what a recovery holds exclusively (``service:web`` or ``check:disk``).
         memory: what it has spent.
+        condition: its ``when``, compiled, or None.
+        truths: the last evaluations of it, one bit each, the newest lowest.
         refusal: why it last did not act, while the check is bad.
         record: the recovery under way, or None.
     """
@@ -91,6 +114,8 @@ class RuleUnit:
     last_words: Ladder
     targets: frozenset[str]
     memory: RuleState
+    condition: Condition | None = None
+    truths: int = 0
     refusal: Refusal | None = None
     record: RecoveryRecord | None = None
 

@@ -154,8 +154,8 @@ class RefusalReason(StrEnum):
     HOURLY_BUDGET_SPENT = "hourly_budget_spent"
     TOO_MANY_AT_ONCE = "too_many_at_once"
     OBSERVE_ONLY = "observe_only"
-    AWAITING_APPROVAL = "awaiting_approval"
     REJECTED = "rejected"
+    AWAITING_APPROVAL = "awaiting_approval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

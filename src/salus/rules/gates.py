@@ -2,58 +2,81 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from salus.model import Refusal, RefusalReason, Status
-from salus.rules.situation import Situation
-
-
-def refuse(situation: Situation, reason: RefusalReason, detail: str = "", *, after: float | None = None) -> Refusal:
-    """Make a refusal; ``after`` is how many seconds from now the reason may be gone."""
-    until = None if after is None else situation.now + timedelta(seconds=max(0.0, after))
-    return Refusal(rule=situation.rule.name, check=situation.spec.name, reason=reason, detail=detail, until=until)
+from salus.model import Mode
+from salus.rules.situation import Hold, Situation
+from salus.rules.stage import Answer, after
+from salus.units import format_duration
 
 
-def disabled(situation: Situation) -> Refusal | None:
-    """Refuse when the rule is switched off."""
-    if situation.rule.enabled:
-        return None
-    return refuse(situation, RefusalReason.DISABLED, "the rule says enabled: false")
+def disabled(situation: Situation) -> Answer:
+    """Hold while the rule is switched off, in the config or by a person."""
+    if not situation.rule.enabled:
+        return Hold(detail="the rule says enabled: false")
+    return Hold(detail=situation.switched_off) if situation.switched_off else None
 
 
-def healing_off(situation: Situation) -> Refusal | None:
-    """Refuse when automatic recovery is off as a whole."""
-    if not situation.healing_off:
-        return None
-    return refuse(situation, RefusalReason.HEALING_OFF, situation.healing_off)
+def healing_off(situation: Situation) -> Answer:
+    """Hold while automatic recovery is off as a whole."""
+    return Hold(detail=situation.healing_off) if situation.healing_off else None
 
 
-def unknown(situation: Situation) -> Refusal | None:
-    """Refuse when the check could not tell: a broken check is not a broken service."""
+def paused(situation: Situation) -> Answer:
+    """Hold while a person has paused all recovery."""
+    return situation.pause
+
+
+def in_maintenance(situation: Situation) -> Answer:
+    """Hold while somebody works on the target."""
+    return situation.maintenance
+
+
+def overloaded(situation: Situation) -> Answer:
+    """Hold when the newest look timed out on a host whose time-outs prove nothing."""
     last = situation.state.last
-    if last is not None and last.status is not Status.UNKNOWN and situation.state.status is not Status.UNKNOWN:
+    return Hold(detail=last.message) if last and last.cause == "overloaded" else None
+
+
+def unknown(situation: Situation) -> Answer:
+    """Hold when the check could not tell: a broken check is not a broken service."""
+    if situation.could_tell:
         return None
-    return refuse(situation, RefusalReason.UNKNOWN, (last.message if last else "") or "the check could not tell")
+    if situation.condition:
+        return Hold(detail=situation.condition.detail)
+    last = situation.state.last
+    return Hold(detail=(last.message if last else "") or "the check could not tell")
 
 
-def below_threshold(situation: Situation) -> Refusal | None:
-    """Refuse until the verdict and enough looks in a row are at least as bad as ``trigger_on``."""
-    needed = situation.rule.min_failure_count
-    if situation.state.status.at_least(situation.rule.trigger_on) and situation.looks >= needed:
+def below_threshold(situation: Situation) -> Answer:
+    """Hold until the verdict, and enough looks, are at least as bad as the rule asks."""
+    rule, needed = situation.rule, situation.rule.min_failure_count
+    looks = situation.looks
+    if situation.triggered and looks >= needed:
         return None
-    return refuse(situation, RefusalReason.BELOW_THRESHOLD, f"{situation.looks} of {needed} bad looks")
+    among = f" among the last {rule.failure_window}" if rule.failure_window else " in a row"
+    if situation.condition:
+        held = f"; it held {looks} of {needed} times{among}" if needed > 1 else ""
+        return Hold(detail=f"{situation.condition.detail}{held}")
+    if not situation.state.failing_since:
+        return Hold(detail=f"the check is {situation.state.status}")
+    return Hold(detail=f"{looks} of {needed} bad looks{among}; the verdict is {situation.state.status}")
 
 
-def stopped_by_person(situation: Situation) -> Refusal | None:
-    """Refuse to start what a person has stopped."""
+def stopped_by_person(situation: Situation) -> Answer:
+    """Hold rather than start what a person has stopped."""
     if not situation.stopped:
         return None
-    names = ", ".join(situation.stopped)
-    return refuse(situation, RefusalReason.STOPPED_BY_PERSON, f"{names} was stopped by a person")
+    return Hold(detail=f"{', '.join(situation.stopped)} was stopped by a person")
 
 
-def on_hold(situation: Situation) -> Refusal | None:
-    """Refuse while the look still shows the copy that was already replaced.
+def flapping(situation: Situation) -> Answer:
+    """Hold while the check comes back by itself again and again: acting would change nothing for the better."""
+    if not situation.state.flapping or situation.dead:
+        return None
+    return Hold(detail="the check flaps: it turns bad and comes back by itself")
+
+
+def on_hold(situation: Situation) -> Answer:
+    """Hold while the look still shows the copy that was already replaced.
 
     Kubernetes' prober holds until the container id changes. Here the hold also ends after ``recovery_timeout``, so
     that a replacement which never takes place uses up its attempts and reaches a person.
@@ -67,20 +90,42 @@ def on_hold(situation: Situation) -> Refusal | None:
         left -= (situation.now - finished).total_seconds()
     if left <= 0:
         return None
-    return refuse(situation, RefusalReason.ON_HOLD, "acted already; waiting for the new copy to be seen", after=left)
+    return after(situation, left, "acted already; waiting for the new copy to be seen")
 
 
-def already_healing(situation: Situation) -> Refusal | None:
-    """Refuse when a recovery holds one of the targets: single flight is per target, not per check."""
+def rival_healer(situation: Situation) -> Answer:
+    """Hold while somebody else restarts the same target: two healers make an outage of a fault."""
+    return situation.rival
+
+
+def already_healing(situation: Situation) -> Answer:
+    """Hold while a recovery has one of the targets: single flight is per target, not per check."""
     taken = situation.targets & situation.busy
-    if not taken:
-        return None
-    return refuse(situation, RefusalReason.ALREADY_HEALING, f"{', '.join(sorted(taken))} is being worked on")
+    return Hold(detail=f"{', '.join(sorted(taken))} is being worked on") if taken else None
 
 
-def dependency_failing(situation: Situation) -> Refusal | None:
-    """Refuse when something this check depends on is bad: heal the root, hold the leaves."""
-    if not situation.failing_dependencies:
+def dependency_failing(situation: Situation) -> Answer:
+    """Hold while something this check depends on is bad, and a moment longer: heal the root, hold the leaves."""
+    if situation.failing_dependencies:
+        return Hold(detail=f"{', '.join(situation.failing_dependencies)} must be well first")
+    if situation.eased_at is None:
         return None
-    names = ", ".join(situation.failing_dependencies)
-    return refuse(situation, RefusalReason.DEPENDENCY_FAILING, f"{names} must be well first")
+    left = situation.rule.dependency_grace - (situation.now - situation.eased_at).total_seconds()
+    if left <= 0:
+        return None
+    return after(situation, left, "what it depends on is well again; it may come back by itself")
+
+
+def shared_cause(situation: Situation) -> Answer:
+    """Hold while this check and others fail alike: what they share is the likelier culprit."""
+    return Hold(detail=situation.shared_cause) if situation.shared_cause and not situation.dead else None
+
+
+def observe_only(situation: Situation) -> Answer:
+    """Hold in the mode ``observe``, and say what would be done."""
+    if situation.mode is not Mode.OBSERVE:
+        return None
+    rule = situation.rule
+    rungs = ", ".join(rung.kind for rung in rule.ladders[situation.ladder])
+    attempt = situation.memory.attempts + 1
+    return Hold(detail=f"would run {rungs} (attempt {attempt}, within {format_duration(rule.recovery_timeout)})")

@@ -4,14 +4,19 @@ reserve ──> finish ──> (healthy for reset_after) ──> forgotten
    │           └─> give_up ──> half-open reserve ...
    ├─> refund     (the trouble was gone before anything was done)
    └─> interrupt  (Salus died in it: counted, cooling down)
+
+Beside the incident runs the longer memory of recurrence: recoveries that succeed and are needed again.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from salus.model import CheckState, Outcome, RecoveryRule, RuleState, Status
+
+_MOST_RECOVERIES = 64
 
 
 def reserve(memory: RuleState, now: datetime, *, half_open: bool = False) -> RuleState:
@@ -24,6 +29,7 @@ def reserve(memory: RuleState, now: datetime, *, half_open: bool = False) -> Rul
         last_finished=None,
         last_outcome=None,
         healthy_since=None,
+        approval=None,
     )
 
 
@@ -32,23 +38,61 @@ def refund(memory: RuleState, before: RuleState) -> RuleState:
     return replace(before, healthy_since=memory.healthy_since)
 
 
-def finish(memory: RuleState, outcome: Outcome, now: datetime, *, acted_on: str | None = None) -> RuleState:
+def finish(
+    memory: RuleState, rule: RecoveryRule, outcome: Outcome, now: datetime, *, acted_on: str | None = None
+) -> RuleState:
     """Book how an attempt ended.
 
     Args:
         memory: with the attempt reserved.
+        rule: whose attempt it was.
         outcome: how it ended.
         now: when.
         acted_on: the incarnation that was replaced, if one was.
     """
-    healthy_since = now if outcome is Outcome.RECOVERED else None
-    return replace(
+    recovered = outcome is Outcome.RECOVERED
+    ended = replace(
         memory,
         last_finished=now,
         last_outcome=outcome,
         acted_on=acted_on or memory.acted_on,
-        healthy_since=healthy_since,
+        healthy_since=now if recovered else None,
     )
+    return _recurring(ended, rule, now) if recovered and rule.recurrence_threshold else ended
+
+
+def _recurring(memory: RuleState, rule: RecoveryRule, now: datetime) -> RuleState:
+    """Count one more success; every ``recurrence_threshold`` of them within the window is no cure, and escalates."""
+    recent = (*_within(memory, rule, now), now)[-_MOST_RECOVERIES:]
+    if len(recent) < rule.recurrence_threshold * (memory.escalations + 1):
+        return replace(memory, recoveries=recent)
+    return replace(
+        memory,
+        recoveries=recent,
+        recurring_since=memory.recurring_since or now,
+        escalations=memory.escalations + 1,
+    )
+
+
+def _within(memory: RuleState, rule: RecoveryRule, now: datetime) -> tuple[datetime, ...]:
+    begin = now - timedelta(seconds=rule.recurrence_window)
+    return tuple(at for at in memory.recoveries if at > begin)
+
+
+def cooldown(rule: RecoveryRule, memory: RuleState) -> float:
+    """Return how long to wait after the last attempt, in seconds.
+
+    ``cooldown_period * cooldown_multiplier ** (attempts - 1)``, at most ``cooldown_max``; then longer by up to
+    ``cooldown_jitter`` of it. The jitter comes from the rule's name and the attempt, so that the same history always
+    waits equally long, and rules that fail together do not act in step (gRPC, "Connection Backoff Protocol").
+    """
+    # 2**63 seconds is far beyond any maximum; the bound only keeps the float finite.
+    growth = rule.cooldown_multiplier ** min(max(memory.attempts - 1, 0), 63)
+    longest = max(rule.cooldown_max, rule.cooldown_period)
+    wait = min(rule.cooldown_period * growth, longest)
+    ended = memory.last_finished or memory.last_started
+    seed = f"{rule.name}:{memory.attempts}:{ended.timestamp() if ended else 0:.6f}"
+    return wait * (1.0 + rule.cooldown_jitter * zlib.crc32(seed.encode()) / 2**32)
 
 
 def interrupt(memory: RuleState, now: datetime) -> RuleState:
@@ -77,12 +121,32 @@ def half_open_due(rule: RecoveryRule, memory: RuleState) -> datetime | None:
 
 
 def spent(memory: RuleState) -> bool:
-    """Tell whether there is anything to forget."""
+    """Tell whether there is an incident to forget."""
     return bool(memory.attempts or memory.half_open_tries or memory.exhausted_since or memory.acted_on)
+
+
+def forgotten(memory: RuleState) -> RuleState:
+    """Return what outlives an incident: the memory of recurrence."""
+    return RuleState(
+        rule=memory.rule,
+        recoveries=memory.recoveries,
+        recurring_since=memory.recurring_since,
+        escalations=memory.escalations,
+    )
+
+
+def steadied(memory: RuleState, rule: RecoveryRule, now: datetime) -> RuleState:
+    """Forget the recurrence once no recovery was needed for a whole window."""
+    if not memory.recoveries or _within(memory, rule, now):
+        return memory
+    return replace(memory, recoveries=(), recurring_since=None, escalations=0)
 
 
 def observe(memory: RuleState, rule: RecoveryRule, state: CheckState, now: datetime) -> RuleState:
     """Follow the check's health between attempts; forget the incident after ``reset_after`` of it."""
+    memory = steadied(memory, rule, now)
+    if state.status is Status.HEALTHY and memory.approval is not None:
+        memory = replace(memory, approval=None)
     if not spent(memory):
         return memory
     if state.status is not Status.HEALTHY or (state.last and state.last.status.bad):
@@ -90,5 +154,5 @@ def observe(memory: RuleState, rule: RecoveryRule, state: CheckState, now: datet
     if memory.healthy_since is None:
         return replace(memory, healthy_since=now)
     if now - memory.healthy_since >= timedelta(seconds=rule.reset_after):
-        return RuleState(rule=memory.rule)
+        return forgotten(memory)
     return memory

@@ -1,0 +1,150 @@
+"""The storm brake: too many targets that turned bad together are not healed one by one.
+
+off ──(share of newly bad targets)──> on ──(hold passed)──> half-open: one recovery goes through
+ ^                                    ^  └──(the trouble eased)──> off
+ └────────────(it helped)─────────────┴──────────(it did not help: hold doubles)
+
+``Tally`` counts; ``engage``, ``blocked``, ``probed`` and ``eased`` are the steps. Targets are counted, not checks: five
+checks of one service that dies are one trouble. What is explained by a failing dependency, and what is known to have
+ended, is not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from salus.model import Brake, Limits
+from salus.rules.situation import Hold
+
+EVERYTHING = "all"
+_NAMES = 5
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What is bad within one scope: each target with the checks that say so."""
+
+    size: int = 0
+    bad: dict[str, set[str]] = field(default_factory=dict)
+    recent: deque[tuple[datetime, str]] = field(default_factory=deque)
+
+
+class Tally:
+    """Counts, per scope, the targets that are bad, and those that turned bad within the window."""
+
+    def __init__(self) -> None:
+        """Count nothing yet."""
+        self._scopes: dict[str, _Scope] = {}
+        self._where: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def resize(self, checks: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+        """Take a new set of checks: name -> (target, scopes besides ``all``). What left is no longer bad."""
+        for check in [check for check in self._where if checks.get(check) != self._where[check]]:
+            self.well(check)
+        members: dict[str, set[str]] = {EVERYTHING: set()}
+        for target, scopes in checks.values():
+            members[EVERYTHING].add(target)
+            for scope in scopes:
+                members.setdefault(scope, set()).add(target)
+        self._where = dict(checks)
+        self._scopes = {name: self._scopes.get(name, _Scope()) for name in members}
+        for name, kept in self._scopes.items():
+            kept.size = len(members[name])
+
+    def scopes(self, check: str) -> tuple[str, ...]:
+        """Return the scopes that a check is counted in."""
+        return (EVERYTHING, *self._where[check][1]) if check in self._where else ()
+
+    def turned_bad(self, check: str, at: datetime) -> None:
+        """Count a check that was well and is bad."""
+        if check not in self._where:
+            return
+        target = self._where[check][0]
+        for name in self.scopes(check):
+            scope = self._scopes[name]
+            if target not in scope.bad:
+                scope.recent.append((at, target))
+            scope.bad.setdefault(target, set()).add(check)
+
+    def well(self, check: str) -> bool:
+        """Count a check no longer: it is well, or its trouble is explained. Tells whether it was counted."""
+        if check not in self._where:
+            return False
+        target, counted = self._where[check][0], False
+        for name in self.scopes(check):
+            bad = self._scopes[name].bad
+            if check in bad.get(target, ()):
+                counted = True
+                bad[target].discard(check)
+                if not bad[target]:
+                    del bad[target]
+        return counted
+
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        for scope in self._scopes.values():
+            scope.recent = deque((at + by, target) for at, target in scope.recent)
+
+    def newly_bad(self, name: str, limits: Limits, now: datetime) -> list[str]:
+        """Return the targets of a scope that turned bad within the window and still are."""
+        scope = self._scopes.get(name)
+        if scope is None:
+            return []
+        begin = now - timedelta(seconds=limits.storm_window)
+        while scope.recent and scope.recent[0][0] <= begin:
+            scope.recent.popleft()
+        if len(scope.recent) < limits.storm_min_checks:
+            return []
+        return list(dict.fromkeys(target for _, target in scope.recent if target in scope.bad))
+
+    def storm(self, name: str, limits: Limits, now: datetime) -> list[str]:
+        """Return the targets that make a storm within a scope; nothing when there is none."""
+        newly = self.newly_bad(name, limits, now)
+        return newly if len(newly) >= self._needed(name, limits) else []
+
+    def calm(self, name: str, limits: Limits) -> bool:
+        """Tell whether so few targets of a scope are bad, new or old, that there is no storm any more."""
+        scope = self._scopes.get(name)
+        return scope is None or len(scope.bad) < math.ceil(self._needed(name, limits) / 2)
+
+    def _needed(self, name: str, limits: Limits) -> int:
+        return max(limits.storm_min_checks, math.ceil(limits.storm_brake * self._scopes[name].size))
+
+
+def engage(scope: str, names: Iterable[str], limits: Limits, now: datetime) -> Brake:
+    """Put the brake on."""
+    probe_at = now + timedelta(seconds=limits.storm_hold)
+    return Brake(scope=scope, since=now, probe_at=probe_at, names=tuple(names)[:_NAMES])
+
+
+def blocked(brake: Brake, now: datetime) -> Hold | None:
+    """Return what the brake says to one more recovery; None lets it through as the probe."""
+    where = "all targets" if brake.scope == EVERYTHING else f"the targets with {brake.scope.replace(':', ' ')}"
+    if brake.probing is not None:
+        return Hold(detail=f"too many of {where} turned bad together; waiting whether recovery {brake.probing} helps")
+    if now >= brake.probe_at:
+        return None
+    return Hold(detail=f"too many of {where} turned bad together: {', '.join(brake.names)}, ...", until=brake.probe_at)
+
+
+def probing(brake: Brake, recovery: str) -> Brake:
+    """Let one recovery through."""
+    return replace(brake, probing=recovery)
+
+
+def probed(brake: Brake, limits: Limits, now: datetime, *, helped: bool) -> Brake | None:
+    """Return the brake after its probe: off when healing helped, else on for twice as long."""
+    if helped:
+        return None
+    probes = brake.probes + 1
+    hold = min(limits.storm_hold * 2.0 ** min(probes, 63), max(limits.storm_hold, limits.storm_hold_max))
+    return replace(brake, probing=None, probes=probes, probe_at=now + timedelta(seconds=hold))
+
+
+def shifted(brake: Brake, by: timedelta) -> Brake:
+    """Follow a jump of the wall clock."""
+    return replace(brake, since=brake.since + by, probe_at=brake.probe_at + by)
