@@ -1,7 +1,7 @@
 """The only file that reads time or sleeps.
 
 Everything that decides takes ``now`` as an argument; everything that waits asks the running event loop. So a loop that
-jumps (``salus.testing.VirtualLoop``) makes hours of test run in milliseconds.
+jumps (``salus.virtual.VirtualLoop``) makes hours of test run in milliseconds.
 """
 
 from __future__ import annotations

@@ -6,12 +6,8 @@ with virtual_time() as runner:
 
 from __future__ import annotations
 
-import asyncio
-import selectors
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from salus.errors import ActionError
@@ -28,79 +24,23 @@ from salus.model import (
     Status,
 )
 from salus.ports import ActionResult, Heartbeat, Look, Scene, Service, Site
+from salus.virtual import EPOCH, VirtualClock, VirtualLoop, virtual_time
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: when nothing is ready it moves virtual time on to the next timer."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if timeout is None:
-            # Only a thread or a signal can wake the loop now: give it a moment of real time.
-            return super().select(0.05)
-        self.now += timeout
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still while anything can run, and jumps when nothing can."""
-
-    def __init__(self) -> None:
-        """Begin at zero."""
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        """Return virtual seconds."""
-        return self._jumping.now
-
-
-class VirtualClock:
-    """The clock of a ``VirtualLoop``, with hands that a test may move."""
-
-    def __init__(self, loop: VirtualLoop, start: datetime = EPOCH) -> None:
-        """Show ``start`` when the loop shows zero."""
-        self._loop = loop
-        self._start = start
-        self._slept = 0.0
-
-    def now(self) -> datetime:
-        """Return the wall clock."""
-        return self._start + timedelta(seconds=self._loop.time() + self._slept)
-
-    def monotonic(self) -> float:
-        """Return the loop's seconds."""
-        return self._loop.time()
-
-    def boottime(self) -> float:
-        """Return the loop's seconds and those that the machine was suspended."""
-        return self._loop.time() + self._slept
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait virtual seconds."""
-        await asyncio.sleep(seconds)
-
-    def set_wall(self, by: timedelta) -> None:
-        """Let the wall clock jump."""
-        self._start += by
-
-    def suspend(self, seconds: float) -> None:
-        """Suspend the machine: wall clock and boot time go on, the monotonic clock stands still."""
-        self._slept += seconds
-
-
-@contextmanager
-def virtual_time() -> Iterator[tuple[asyncio.Runner, VirtualClock]]:
-    """Give a runner on a virtual loop, and its clock."""
-    loop = VirtualLoop()
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        yield runner, VirtualClock(loop)
+__all__ = [
+    "EPOCH",
+    "EventLog",
+    "FakeService",
+    "NoHeartbeats",
+    "RecordingAction",
+    "ScriptedCheck",
+    "VirtualClock",
+    "VirtualLoop",
+    "following",
+    "make_site",
+    "run_until",
+    "statuses",
+    "virtual_time",
+]
 
 
 async def run_until(condition: Callable[[], bool], clock: VirtualClock, *, within: float = 3600.0) -> None:
