@@ -24,10 +24,19 @@ class Answer:
         return json.loads(self.body)
 
 
-async def ask(app: App, target: str, *, method: str = "GET", accept: str | None = None, body: bytes = b"") -> Answer:
+async def ask(
+    app: App,
+    target: str,
+    *,
+    method: str = "GET",
+    accept: str | None = None,
+    body: bytes = b"",
+    state: dict[str, Any] | None = None,
+) -> Answer:
     path, _, query = target.partition("?")
     headers = [(b"accept", accept.encode())] if accept is not None else []
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
+    scope["state"] = state or {}
     sent: list[Message] = []
 
     async def receive() -> Message:

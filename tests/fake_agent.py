@@ -8,24 +8,32 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from salus.errors import NotFoundError
+from salus.errors import ConflictError, NotFoundError
 from salus.model import (
     ActionSpec,
     AgentInfo,
+    Answer,
+    Approval,
     CheckReport,
     CheckSpec,
     CheckState,
     Event,
+    Finding,
+    Maintenance,
     Metric,
     Observation,
     Outcome,
     Overall,
+    Pause,
+    PolicyReport,
     RecoveryRecord,
     RecoveryRule,
     Refusal,
     RefusalReason,
+    RuleExplanation,
     RuleReport,
     RuleState,
+    Selector,
     ServiceState,
     ServiceStatus,
     Status,
@@ -93,6 +101,8 @@ class FakeView:
     service_list: list[ServiceStatus] = field(default_factory=list)
     rule_list: list[RuleReport] = field(default_factory=list)
     running: list[RecoveryRecord] = field(default_factory=list)
+    report: PolicyReport = field(default_factory=PolicyReport)
+    explained: list[RuleExplanation] = field(default_factory=list)
     info: AgentInfo = field(
         default_factory=lambda: AgentInfo(
             version="0.1.0",
@@ -138,6 +148,12 @@ class FakeView:
 
     def recoveries(self) -> Sequence[RecoveryRecord]:
         return self.running
+
+    def policy(self) -> PolicyReport:
+        return self.report
+
+    def explain(self, check: str) -> Sequence[RuleExplanation]:
+        return self.explained
 
 
 WEB_SERVICE = ServiceStatus(
@@ -202,12 +218,31 @@ WEB_RULE = RuleReport(
     ),
 )
 
+WAITING = Approval(id="ab12", asked_at=NOW - timedelta(minutes=3), expires_at=NOW + timedelta(minutes=12))
+
+
+def explanation(*refusals: Refusal, report: RuleReport = WEB_RULE, running: bool = False) -> RuleExplanation:
+    """Explain a rule: these stages refuse, all others pass."""
+    held = {refusal.reason: refusal for refusal in refusals}
+    findings = tuple(
+        Finding(reason=reason, question=f"Is it not {reason}?", refusal=held.get(reason)) for reason in RefusalReason
+    )
+    record = replace(RECOVERY, outcome=None, steps=RECOVERY.steps[:1]) if running else None
+    return RuleExplanation(rule=report.rule, state=report.state, findings=findings, running=record)
+
+
+def refusal(reason: RefusalReason, detail: str = "", until: float | None = None) -> Refusal:
+    ends = None if until is None else NOW + timedelta(seconds=until)
+    return Refusal(rule="web", check="web", reason=reason, detail=detail, until=ends)
+
 
 @dataclass
 class FakeControl:
     """Writes down what was asked; ``error`` is what every call raises."""
 
     asked: list[tuple[str, str]] = field(default_factory=list)
+    said: dict[str, Any] = field(default_factory=dict)
+    paused: bool = True
     beats: list[Heartbeat] = field(default_factory=list)
     slugs: frozenset[str] = frozenset({"backup"})
     error: Exception | None = None
@@ -230,6 +265,40 @@ class FakeControl:
 
     async def reset(self, rule: str) -> None:
         self._take("reset", rule)
+
+    async def pause(self, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
+        self._take("pause", "")
+        self.said = {"seconds": seconds, "reason": reason, "by": by}
+        return Pause(since=NOW, until=NOW + timedelta(seconds=seconds) if seconds else None, reason=reason, by=by)
+
+    async def resume(self, *, by: str = "") -> None:
+        self._take("resume", "")
+        self.said = {"by": by}
+        if not self.paused:
+            message = "nothing is paused"
+            raise ConflictError(message, remedy="`salus status` shows what holds healing")
+
+    async def start_maintenance(
+        self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
+    ) -> Maintenance:
+        self._take("start_maintenance", name, known=name)
+        self.said = {"members": members, "seconds": seconds, "reason": reason, "by": by}
+        until = NOW + timedelta(seconds=seconds)
+        return Maintenance(id=name or "m1", since=NOW, until=until, members=members, reason=reason, by=by)
+
+    async def end_maintenance(self, name: str, *, by: str = "") -> None:
+        self._take("end_maintenance", name)
+        self.said = {"by": by}
+
+    async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
+        self._take("enable_rule" if enabled else "disable_rule", rule)
+        self.said = {"by": by}
+
+    async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
+        self._take("approve" if approve else "reject", approval)
+        self.said = {"by": by, "note": note}
+        given = Answer.APPROVED if approve else Answer.REJECTED
+        return replace(WAITING, answer=given, answered_at=NOW, by=by, note=note)
 
     async def start_service(self, name: str) -> ServiceStatus:
         self._take("start_service", name)

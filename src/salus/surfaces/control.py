@@ -2,19 +2,29 @@
 
     GET  /v1/status                            everything at one glance
     GET  /v1/events/stream                     events as they happen, one JSON object a line
+    GET  /v1/policy                            what holds healing now, beyond single rules
+    GET  /v1/checks/<name>/explain             why its rules act, or do not, stage by stage
     POST /v1/checks/<name>/run                 look afresh, answers with the look
     POST /v1/rules/<name>/heal                 run a rule now, answers with the recovery when it has ended
     POST /v1/rules/<name>/reset                forget attempts and giving up
+    POST /v1/rules/<name>/enable|disable       switch a rule on or off
     POST /v1/services/<name>/start|stop|restart
+    POST /v1/pause                             {"seconds": 3600, "reason": "..."}: stop all automatic recovery
+    POST /v1/resume                            end the pause
+    GET  /v1/maintenance                       the windows that are open, and those to come
+    POST /v1/maintenance                       {"services": ["web"], "seconds": 1800}: open one
+    POST /v1/maintenance/<name>/end            close one
+    POST /v1/approvals/<id or rule>/approve|reject   {"note": "..."}: answer a rule that waits for a person
     POST /v1/reload                            read the config again
 
-and everything of the health endpoints, with full details. Who may open the socket (its owner) may do all of it.
+and everything of the health endpoints, with full details. Who may open the socket (its owner) may do all of it; who
+it was is taken from the socket and stands in the ledger.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from salus.clock import SystemClock
@@ -22,14 +32,29 @@ from salus.errors import SalusError
 from salus.model import Json
 from salus.ports import Clock, Control, View
 from salus.surfaces import wire
+from salus.surfaces.bodies import LARGEST
 from salus.surfaces.health import HealthApp
-from salus.surfaces.http import PROBLEM, Receive, Refused, Response, Scope, Send, json_response, not_allowed
+from salus.surfaces.http import (
+    PROBLEM,
+    Receive,
+    Refused,
+    Response,
+    Scope,
+    Send,
+    json_response,
+    not_allowed,
+    whole_body,
+)
+from salus.surfaces.peer import user_of
+from salus.surfaces.policy import Asked, Handler, PolicyRequests
 from salus.surfaces.stream import EventStreams, Subscribe
 
 _LOG = logging.getLogger(__name__)
 _ROOT = "/v1/"
+_STREAM = "events/stream"
 
-_Command: TypeAlias = Callable[[str], Awaitable[Json]]
+# What one path answers, by method.
+_Methods: TypeAlias = Mapping[str, Handler]
 
 
 class ControlApp:
@@ -49,13 +74,29 @@ class ControlApp:
         self._clock = clock or SystemClock()
         self._streams = EventStreams(subscribe)
         self._health = HealthApp(view, control, details=True, clock=self._clock)
-        self._commands: dict[tuple[str, str], _Command] = {
-            ("checks", "run"): self._run_check,
-            ("rules", "heal"): self._heal,
-            ("rules", "reset"): self._reset,
-            ("services", "start"): self._start_service,
-            ("services", "stop"): self._stop_service,
-            ("services", "restart"): self._restart_service,
+        policy = PolicyRequests(view, control, self._clock)
+        self._single: dict[str, _Methods] = {
+            "status": {"GET": self._status},
+            "policy": {"GET": policy.policy},
+            "pause": {"POST": policy.pause},
+            "resume": {"POST": policy.resume},
+            "maintenance": {"GET": policy.list_maintenance, "POST": policy.start_maintenance},
+            "reload": {"POST": self._reload},
+        }
+        # By the room a name is in and what is done with it.
+        self._named: dict[tuple[str, str], _Methods] = {
+            ("checks", "run"): {"POST": self._run_check},
+            ("checks", "explain"): {"GET": policy.explain},
+            ("rules", "heal"): {"POST": self._heal},
+            ("rules", "reset"): {"POST": self._reset},
+            ("rules", "enable"): {"POST": policy.enable},
+            ("rules", "disable"): {"POST": policy.disable},
+            ("services", "start"): {"POST": self._start_service},
+            ("services", "stop"): {"POST": self._stop_service},
+            ("services", "restart"): {"POST": self._restart_service},
+            ("maintenance", "end"): {"POST": policy.end_maintenance},
+            ("approvals", "approve"): {"POST": policy.approve},
+            ("approvals", "reject"): {"POST": policy.reject},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,19 +106,24 @@ class ControlApp:
         path, method = scope["path"], scope["method"]
         if not path.startswith(_ROOT):
             await self._health(scope, receive, send)
-        elif path == "/v1/events/stream" and method == "GET":
+        elif path == _ROOT + _STREAM and method == "GET":
             await self._streams.serve(receive, send, self._clock.now())
         else:
-            response = await self._answer(path.removeprefix(_ROOT), method)
+            response = await self._answer(scope, receive)
             await response.send(send, self._clock.now(), head=method == "HEAD")
 
     def close(self) -> None:
         """End the streams, so that a stopping server waits for nobody."""
         self._streams.close()
 
-    async def _answer(self, path: str, method: str) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        path, method = scope["path"].removeprefix(_ROOT), scope["method"]
         try:
-            return json_response(await self._do(path, method))
+            name, handler = self._find(path, method)
+            asked = Asked(name=name)
+            if method == "POST":
+                asked = Asked(name=name, body=await whole_body(receive, LARGEST), user=await user_of(scope))
+            return json_response(await handler(asked))
         except Refused as refused:
             return refused.response()
         except SalusError as error:
@@ -87,42 +133,41 @@ class ControlApp:
             told = wire.problem(500, "that went wrong inside Salus", "the log of the agent has the details")
         return Response(int(str(told["status"])), PROBLEM, wire.encode(told) + b"\n")
 
-    async def _do(self, path: str, method: str) -> Json:
-        if path in ("status", "events/stream"):
-            if method not in ("GET", "HEAD"):
-                raise not_allowed(method, _ROOT + path, "GET, HEAD")
-            return wire.status(self._view, self._clock.now())
-        if path == "reload":
-            _must_be_post(method, path)
-            return {"message": await self._control.reload()}
+    def _find(self, path: str, method: str) -> tuple[str, Handler]:
         room, _, rest = path.partition("/")
         name, _, verb = rest.rpartition("/")
-        command = self._commands.get((room, verb)) if name else None
-        if command is None:
+        methods = self._single.get(path) or (self._named.get((room, verb)) if name else None)
+        if path == _STREAM:
+            raise not_allowed(method, _ROOT + path, "GET")
+        if methods is None:
             raise Refused(404, f"there is nothing at {_ROOT}{path[:200]}", "salus --help lists what can be asked")
-        _must_be_post(method, path)
-        return await command(name)
+        handler = methods.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = ", ".join(f"{one}, HEAD" if one == "GET" else one for one in methods)
+            raise not_allowed(method, _ROOT + path[:200], allowed)
+        return name, handler
 
-    async def _run_check(self, name: str) -> Json:
-        return wire.observation(await self._control.check_now(name))
+    async def _status(self, asked: Asked) -> Json:
+        return wire.status(self._view, self._clock.now())
 
-    async def _heal(self, name: str) -> Json:
-        return wire.recovery(await self._control.heal(name))
+    async def _reload(self, asked: Asked) -> Json:
+        return {"message": await self._control.reload()}
 
-    async def _reset(self, name: str) -> Json:
-        await self._control.reset(name)
-        return {"message": f"rule {name!r} starts again with all its attempts"}
+    async def _run_check(self, asked: Asked) -> Json:
+        return wire.observation(await self._control.check_now(asked.name))
 
-    async def _start_service(self, name: str) -> Json:
-        return wire.service(await self._control.start_service(name))
+    async def _heal(self, asked: Asked) -> Json:
+        return wire.recovery(await self._control.heal(asked.name))
 
-    async def _stop_service(self, name: str) -> Json:
-        return wire.service(await self._control.stop_service(name))
+    async def _reset(self, asked: Asked) -> Json:
+        await self._control.reset(asked.name)
+        return {"message": f"rule {asked.name!r} starts again with all its attempts"}
 
-    async def _restart_service(self, name: str) -> Json:
-        return wire.service(await self._control.restart_service(name))
+    async def _start_service(self, asked: Asked) -> Json:
+        return wire.service(await self._control.start_service(asked.name))
 
+    async def _stop_service(self, asked: Asked) -> Json:
+        return wire.service(await self._control.stop_service(asked.name))
 
-def _must_be_post(method: str, path: str) -> None:
-    if method != "POST":
-        raise not_allowed(method, _ROOT + path[:200], "POST")
+    async def _restart_service(self, asked: Asked) -> Json:
+        return wire.service(await self._control.restart_service(asked.name))

@@ -152,3 +152,21 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         body = (body + part)[:limit]
         if not message.get("more_body") or len(body) >= limit:
             return body
+
+
+async def whole_body(receive: Receive, limit: int) -> bytes:
+    """Read a body that is to be understood: all of it or none.
+
+    Raises:
+        Refused: 413, it is larger than ``limit`` bytes; 400, the sender went away in the middle of it.
+    """
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refused(400, "the body did not arrive as a whole", "send it again")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Refused(413, f"the body is larger than {limit // 1024} KiB", "say it shorter")
+        if not message.get("more_body"):
+            return body

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from salus.surfaces.http import App
 from salus.surfaces.listeners import BACKLOG, bind_tcp, bind_unix, remove_unix
+from salus.surfaces.peer import PEER, peer_of
 
 CONNECTIONS = 128
 IDLE = 15.0
@@ -41,6 +42,8 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
         super().connection_made(transport)
+        # Of this connection alone: every protocol has a state of its own, and uvicorn copies it into each scope.
+        self.app_state[PEER] = peer_of(transport)
         if len(self.connections) > CONNECTIONS:
             self._end(_TOO_MANY)
         else:

@@ -16,18 +16,29 @@ from salus.bounds import bounded
 from salus.errors import ConfigError, ConflictError, NotFoundError, Problem, SalusError
 from salus.model import (
     AgentInfo,
+    Approval,
+    Brake,
     CheckReport,
+    Circuit,
     Event,
     Json,
+    Maintenance,
     Metric,
     Observation,
     Overall,
+    Pause,
+    PolicyReport,
     RecoveryRecord,
+    RecoveryRule,
+    Refusal,
     RuleReport,
+    RuleState,
+    Selector,
     ServiceStatus,
     StepRecord,
 )
 from salus.ports import View
+from salus.rules.memory import cooldown, half_open_due
 
 _LARGEST_ODD = 1 << 20
 
@@ -59,6 +70,7 @@ def status(view: View, now: datetime) -> dict[str, Json]:
     return {
         "agent": agent(view.agent(), now),
         "overall": overall(view.overall()),
+        "policy": policy(view.policy()),
         "checks": [check(report) for report in view.checks()],
         "services": [service(one) for one in view.services()],
         "rules": [rule(report) for report in view.rules()],
@@ -154,28 +166,143 @@ def service(one: ServiceStatus) -> dict[str, Json]:
 
 def rule(report: RuleReport) -> dict[str, Json]:
     """Write a rule: its bounds, what is spent of them, and why it last did not act."""
-    rule_, state, refusal = report.rule, report.state, report.refusal
-    cooling = state.last_finished + timedelta(seconds=rule_.cooldown_period) if state.last_finished else None
+    rule_, state = report.rule, report.state
     return {
         "name": rule_.name,
         "check": rule_.check,
         "enabled": rule_.enabled,
-        "trigger_on": rule_.trigger_on,
-        "min_failure_count": rule_.min_failure_count,
+        "mode": rule_.mode,
+        **_trigger(rule_),
         "ladders": [[action.kind for action in ladder] for ladder in rule_.ladders],
+        "next_ladder": min(state.attempts + state.escalations, len(rule_.ladders) - 1) + 1,
         "on_exhausted": [action.kind for action in rule_.on_exhausted],
         "attempts": state.attempts,
         "max_recovery_attempts": rule_.max_recovery_attempts,
         "cooldown_period": rule_.cooldown_period,
-        "cooldown_until": instant(cooling),
+        "cooldown_multiplier": rule_.cooldown_multiplier,
+        "cooldown_max": rule_.cooldown_max,
+        "cooldown_until": instant(_cools_until(rule_, state)),
         "exhausted_since": instant(state.exhausted_since),
         "half_open_tries": state.half_open_tries,
+        "half_open_at": instant(half_open_due(rule_, state)),
         "last_started": instant(state.last_started),
         "last_finished": instant(state.last_finished),
         "last_outcome": state.last_outcome,
-        "last_refusal": {"reason": refusal.reason, "detail": refusal.detail, "until": instant(refusal.until)}
-        if refusal
-        else None,
+        "recurrence": _recurrence(rule_, state),
+        "approval": approval(state.approval) if state.approval else None,
+        "last_refusal": refusal(report.refusal) if report.refusal else None,
+    }
+
+
+def _trigger(rule_: RecoveryRule) -> dict[str, Json]:
+    return {
+        "trigger_on": None if rule_.when else rule_.trigger_on,
+        "when": rule_.when,
+        "min_failure_count": rule_.min_failure_count,
+        "failure_window": rule_.failure_window,
+    }
+
+
+def _cools_until(rule_: RecoveryRule, state: RuleState) -> datetime | None:
+    if state.last_finished is None:
+        return None
+    return state.last_finished + timedelta(seconds=cooldown(rule_, state))
+
+
+def _recurrence(rule_: RecoveryRule, state: RuleState) -> dict[str, Json]:
+    return {
+        "threshold": rule_.recurrence_threshold,
+        "window": rule_.recurrence_window,
+        "recoveries": len(state.recoveries),
+        "since": instant(state.recurring_since),
+        "escalations": state.escalations,
+    }
+
+
+def refusal(held: Refusal) -> dict[str, Json]:
+    """Write why a rule does not act."""
+    return {"reason": held.reason, "detail": held.detail, "until": instant(held.until)}
+
+
+# ── What holds healing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def policy(report: PolicyReport) -> dict[str, Json]:
+    """Write what holds healing now, beyond single rules."""
+    return {
+        "mode": report.mode,
+        "pause": pause(report.pause) if report.pause else None,
+        "maintenance": [maintenance(one) for one in report.maintenance],
+        "brakes": [brake(one) for one in report.brakes],
+        "circuits": [circuit(one) for one in report.circuits],
+        "causes": list(report.causes),
+        "overload": report.overload,
+        "rivals": list(report.rivals),
+        "disabled": list(report.disabled),
+        "refusals": dict(report.refusals),
+    }
+
+
+def pause(one: Pause) -> dict[str, Json]:
+    """Write a pause of all recovery."""
+    return {"since": instant(one.since), "until": instant(one.until), "reason": one.reason, "by": one.by}
+
+
+def maintenance(window: Maintenance) -> dict[str, Json]:
+    """Write a maintenance window."""
+    return {
+        "name": window.id,
+        "since": instant(window.since),
+        "until": instant(window.until),
+        "members": selector(window.members),
+        "reason": window.reason,
+        "by": window.by,
+    }
+
+
+def selector(meant: Selector) -> dict[str, Json]:
+    """Write which checks are meant."""
+    return {
+        "checks": list(meant.checks),
+        "tags": list(meant.tags),
+        "services": list(meant.services),
+        "everything": meant.everything,
+    }
+
+
+def brake(one: Brake) -> dict[str, Json]:
+    """Write a storm brake that is on."""
+    return {
+        "scope": one.scope,
+        "since": instant(one.since),
+        "probe_at": instant(one.probe_at),
+        "probes": one.probes,
+        "probing": one.probing,
+        "names": list(one.names),
+    }
+
+
+def circuit(one: Circuit) -> dict[str, Json]:
+    """Write the circuit breaker around an action."""
+    return {
+        "action": one.action,
+        "failures": one.failures,
+        "opened_at": instant(one.opened_at),
+        "retry_at": instant(one.retry_at),
+        "trials": one.trials,
+    }
+
+
+def approval(asked: Approval) -> dict[str, Json]:
+    """Write what a rule asks of a person, and what they said."""
+    return {
+        "id": asked.id,
+        "answer": asked.answer,
+        "asked_at": instant(asked.asked_at),
+        "expires_at": instant(asked.expires_at),
+        "answered_at": instant(asked.answered_at),
+        "by": asked.by,
+        "note": asked.note,
     }
 
 
@@ -213,8 +340,11 @@ def recovery(record: RecoveryRecord) -> dict[str, Json]:
         "message": record.message,
         "initiation": record.initiation,
         "duration": record.duration,
+        "ladder": record.ladder + 1,
         "half_open": record.half_open,
         "manual": record.manual,
+        "approved_by": record.approved_by,
+        "needless": record.needless,
         "steps": [step(one) for one in record.steps],
         "evidence": dict(record.evidence),
     }

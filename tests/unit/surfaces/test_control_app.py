@@ -23,7 +23,7 @@ def app(control: FakeControl | None = None, bus: Bus | None = None, view: FakeVi
 async def test_status_tells_everything_at_one_glance() -> None:
     view = FakeView(service_list=[WEB_SERVICE], rule_list=[WEB_RULE], running=[RECOVERY])
     status = (await ask(app(view=view), "/v1/status")).json
-    assert list(status) == ["agent", "overall", "checks", "services", "rules", "recoveries"]
+    assert list(status) == ["agent", "overall", "policy", "checks", "services", "rules", "recoveries"]
     assert status["agent"]["uptime"] == 11520
     assert status["overall"]["culprits"] == ["api", "web"]
     assert [check["name"] for check in status["checks"]] == ["api", "disk", "web"]

@@ -1,0 +1,99 @@
+"""What may stand in the body of a request, and what is answered when something else does."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, TypeAlias, TypeVar
+
+import msgspec
+
+from salus.surfaces.http import Refused
+
+LARGEST = 64 * 1024
+_LONGEST_WAIT = 366 * 86400.0  # longer than that nobody means, and far enough from what a date can hold
+_MOST_NAMES = 1000
+
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_WAIT)]
+Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
+Names: TypeAlias = Annotated[tuple[Name, ...], msgspec.Meta(max_length=_MOST_NAMES)]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every request may say.
+
+    Attributes:
+        by: who asks, where the socket does not tell.
+    """
+
+    example: ClassVar[str] = "{}"
+
+    by: Name = ""
+
+
+class PauseBody(Body, frozen=True, kw_only=True):
+    """Stop all automatic recovery.
+
+    Attributes:
+        seconds: for how long; None until it is resumed.
+        reason: one line for people.
+    """
+
+    example: ClassVar[str] = '{"seconds": 3600, "reason": "moving house"}'
+
+    seconds: Seconds | None = None
+    reason: Text = ""
+
+
+class MaintenanceBody(Body, frozen=True, kw_only=True):
+    """Open a maintenance window.
+
+    Attributes:
+        seconds: how long it lasts.
+        checks, tags, services: what is being worked on.
+        everything: all of it; must be spelled out.
+        name: to end it by; one is made where it is empty.
+        reason: one line for people.
+    """
+
+    example: ClassVar[str] = '{"services": ["web"], "seconds": 1800, "reason": "deploy 42"}'
+
+    seconds: Seconds
+    checks: Names = ()
+    tags: Names = ()
+    services: Names = ()
+    everything: bool = False
+    name: Name = ""
+    reason: Text = ""
+
+
+class AnswerBody(Body, frozen=True, kw_only=True):
+    """Answer a rule that waits for a person.
+
+    Attributes:
+        note: one line for people.
+    """
+
+    example: ClassVar[str] = '{"note": "looks right"}'
+
+    note: Text = ""
+
+
+_Body = TypeVar("_Body", bound=Body)
+
+
+def parse(body: bytes, kind: type[_Body]) -> _Body:
+    """Read a body; an empty one says nothing in particular.
+
+    Raises:
+        Refused: 422, it is not JSON, or not what is asked for.
+    """
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        what = str(error)
+        raise Refused(422, f"the body is not understood: {what[:300]}", f"send JSON such as {kind.example}") from None
+
+
+def line(text: str) -> str:
+    """Return text as one line without control characters: it is going to stand in logs and on terminals."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
