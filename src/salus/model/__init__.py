@@ -5,6 +5,7 @@ Durations are seconds as ``float``; instants are aware UTC ``datetime``.
 
 from __future__ import annotations
 
+from salus.model.causes import Cause, cause_of
 from salus.model.checks import NO_METRICS, NOTHING, CheckSpec, CheckState, Json, Metric, Observation, Status
 from salus.model.events import Event, EventKind
 from salus.model.policy import (
@@ -43,6 +44,7 @@ __all__ = [
     "Answer",
     "Approval",
     "Brake",
+    "Cause",
     "CheckReport",
     "CheckSpec",
     "CheckState",
@@ -81,4 +83,5 @@ __all__ = [
     "Status",
     "StepRecord",
     "StepResult",
+    "cause_of",
 ]
