@@ -1,0 +1,361 @@
+"""What must hold at every event of every engine, under any fault: small judges over the stream of events.
+
+``Judges(engine)`` is a subscriber of the bus. Each judge looks at one promise and says in words how it was broken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from salus.engine.units import CheckUnit
+from salus.model import (
+    CheckState,
+    Effect,
+    Event,
+    EventKind,
+    Limits,
+    Outcome,
+    RecoveryRecord,
+    RecoveryRule,
+    RefusalReason,
+    Status,
+)
+
+_ACTING = (Effect.CHANGES, Effect.REPLACES)
+_HOUR = timedelta(hours=1)
+
+
+class Observed(Protocol):
+    """What a judge may look up."""
+
+    limits: Limits
+    units: dict[str, CheckUnit]
+
+    def record(self, recovery: str) -> RecoveryRecord | None:
+        """Return a recovery under way."""
+        ...
+
+
+class Judge(Protocol):
+    """One promise."""
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Take an event; say how the promise was broken, or nothing."""
+        ...
+
+
+def rule_of(event: Event, seen: Observed) -> RecoveryRule | None:
+    """Return the rule that an event is about."""
+    unit = seen.units.get(event.check or "")
+    return next((one.rule for one in unit.rules if one.rule.name == event.rule), None) if unit else None
+
+
+def state_of(event: Event, seen: Observed) -> CheckState | None:
+    """Return the state of the check that an event is about."""
+    unit = seen.units.get(event.check or "")
+    return unit.state if unit else None
+
+
+class AttemptsBounded:
+    """Never more attempts in one incident than ``max_recovery_attempts``; beyond them only half-open ones."""
+
+    def __init__(self) -> None:
+        """Begin with no attempts."""
+        self._spent: dict[str, int] = {}
+        self._open: dict[str, str] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Count attempts from reset to reset; one that was called off is given back."""
+        rule, name = rule_of(event, seen), event.rule or ""
+        if event.kind is EventKind.RULE_RESET:
+            self._spent.pop(name, None)
+        elif event.kind is EventKind.RECOVERY_FINISHED:
+            if self._open.pop(event.recovery or "", "") and event.reason == Outcome.CANCELLED:
+                self._spent[name] -= 1
+        elif event.kind is EventKind.RECOVERY_STARTED and rule is not None:
+            record = seen.record(event.recovery or "")
+            if record is None or record.half_open or record.manual or record.ladder < 0:
+                return ""
+            self._open[event.recovery or ""] = name
+            self._spent[name] = self._spent.get(name, 0) + 1
+            if self._spent[name] > rule.max_recovery_attempts:
+                return f"attempt {self._spent[name]} of at most {rule.max_recovery_attempts}"
+        return ""
+
+
+class CooldownKept:
+    """Never sooner than ``cooldown_period`` after the end of the attempt before."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to cool down."""
+        self._ended: dict[str, datetime] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Compare every start with the end before."""
+        name = event.rule or ""
+        if event.kind is EventKind.RULE_RESET:
+            self._ended.pop(name, None)
+        elif event.kind is EventKind.RECOVERY_FINISHED and event.reason != Outcome.CANCELLED:
+            self._ended[name] = event.at
+        elif event.kind is EventKind.RECOVERY_STARTED and (rule := rule_of(event, seen)):
+            record, ended = seen.record(event.recovery or ""), self._ended.get(name)
+            if record is None or record.manual or record.ladder < 0 or ended is None:
+                return ""
+            waited = (record.decided_at - ended).total_seconds()
+            if waited < rule.cooldown_period - 1e-6:
+                return f"only {waited:.3f} s after the last attempt, and the cooldown is {rule.cooldown_period:g} s"
+        return ""
+
+
+class SingleFlight:
+    """Never two recoveries on one target."""
+
+    def __init__(self) -> None:
+        """Begin with no recovery under way."""
+        self._held: dict[str, tuple[str, ...]] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Follow who holds what."""
+        recovery = event.recovery or ""
+        if event.kind is EventKind.RECOVERY_FINISHED:
+            self._held.pop(recovery, None)
+        elif event.kind is EventKind.RECOVERY_STARTED and (record := seen.record(recovery)):
+            taken = {target: held for held, targets in self._held.items() for target in targets}
+            self._held[recovery] = record.targets
+            if both := sorted(set(record.targets) & set(taken)):
+                return f"{', '.join(both)} is being healed by {taken[both[0]]} already"
+        return ""
+
+
+class BudgetsKept:
+    """Never more recoveries at once, nor in any hour, than the limits allow."""
+
+    def __init__(self) -> None:
+        """Begin with nothing spent."""
+        self._running: dict[str, datetime] = {}
+        self._starts: deque[datetime] = deque()
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Count; what was called off before it acted was not spent."""
+        recovery = event.recovery or ""
+        if event.kind is EventKind.RECOVERY_FINISHED:
+            started = self._running.pop(recovery, None)
+            if started is not None and event.reason == Outcome.CANCELLED and started in self._starts:
+                self._starts.remove(started)
+        elif event.kind is EventKind.RECOVERY_STARTED and (record := seen.record(recovery)):
+            if record.ladder < 0:
+                return ""
+            return self._started(record, seen.limits)
+        return ""
+
+    def _started(self, record: RecoveryRecord, limits: Limits) -> str:
+        self._running[record.id] = record.decided_at
+        self._starts.append(record.decided_at)
+        while self._starts and self._starts[0] <= record.decided_at - _HOUR:
+            self._starts.popleft()
+        if record.manual:
+            return ""
+        if len(self._running) > limits.recoveries_at_once:
+            return f"{len(self._running)} recoveries run, allowed are {limits.recoveries_at_once}"
+        if len(self._starts) > limits.recoveries_per_hour:
+            return f"{len(self._starts)} recoveries within an hour, allowed are {limits.recoveries_per_hour}"
+        return ""
+
+
+class UnknownNeverHeals:
+    """Never a recovery of a check that could not tell."""
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Look at the verdict and the newest look when a recovery begins."""
+        if event.kind is not EventKind.RECOVERY_STARTED or (state := state_of(event, seen)) is None:
+            return ""
+        record = seen.record(event.recovery or "")
+        if record is None or record.manual:
+            return ""
+        if state.last is None or state.last.status is Status.UNKNOWN:
+            return "the newest look could not tell"
+        return ""
+
+
+class NothingHealthyActedOn:
+    """Never a first step that changes anything while the newest look passes or cannot tell."""
+
+    def __init__(self) -> None:
+        """Begin with no step taken."""
+        self._acted: set[str] = set()
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Look at the newest look when the first step begins that changes something."""
+        recovery = event.recovery or ""
+        if event.kind is EventKind.RECOVERY_FINISHED:
+            self._acted.discard(recovery)
+        if event.kind is not EventKind.ACTION_STARTED or recovery in self._acted:
+            return ""
+        record, rule, state = seen.record(recovery), rule_of(event, seen), state_of(event, seen)
+        if record is None or rule is None or state is None or not _acting(event, record, seen):
+            return ""
+        self._acted.add(recovery)
+        if record.manual or rule.when or record.ladder < 0:
+            return ""
+        if state.last is None or not state.last.status.at_least(rule.trigger_on):
+            said = state.last.status.value if state.last else "nothing"
+            return f"{event.action} acts, and the newest look says {said}"
+        return ""
+
+
+def _acting(event: Event, record: RecoveryRecord, seen: Observed) -> bool:
+    """Tell whether the step that begins changes anything: by its place in the ladder of its rule."""
+    unit = seen.units[event.check or ""]
+    ladder = next(one.ladder(record.ladder) for one in unit.rules if one.rule.name == event.rule)
+    place = len(record.steps)
+    return place < len(ladder) and ladder[place][1].effect in _ACTING
+
+
+class RecoveredIsProven:
+    """Never ``recovered`` without a passing look that began after the last action had ended."""
+
+    def __init__(self) -> None:
+        """Begin with no action ended."""
+        self._ended: dict[str, datetime] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Compare the newest look with the end of the last action."""
+        recovery = event.recovery or ""
+        if event.kind is EventKind.ACTION_FINISHED:
+            self._ended[recovery] = event.at
+        if event.kind is not EventKind.RECOVERY_FINISHED:
+            return ""
+        ended = self._ended.pop(recovery, None)
+        rule, state = rule_of(event, seen), state_of(event, seen)
+        if event.reason != Outcome.RECOVERED or rule is None or state is None:
+            return ""
+        last = state.last
+        if ended is None or last is None or last.at < ended:
+            return "recovered, and no look has begun since the last action"
+        if not rule.when and (last.status is Status.UNKNOWN or last.status.at_least(rule.trigger_on)):
+            return f"recovered, and the newest look says {last.status.value}"
+        return ""
+
+
+class BrakeReleases:
+    """Never a storm brake that stays on while everything it stopped is well again."""
+
+    def __init__(self) -> None:
+        """Begin with no brake on."""
+        self._on: dict[str, datetime] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """At every event, look how long a brake is on with nothing bad."""
+        if event.kind is EventKind.STORM_STARTED:
+            self._on[_scope(event)] = event.at
+        elif event.kind is EventKind.STORM_ENDED:
+            self._on.pop(_scope(event), None)
+        if not self._on:
+            return ""
+        if any(unit.state.status.bad for unit in seen.units.values()):
+            self._on = dict.fromkeys(self._on, event.at)
+            return ""
+        most = timedelta(seconds=2 * seen.limits.storm_hold_max + seen.limits.storm_window)
+        stuck = [scope for scope, since in self._on.items() if event.at - since > most]
+        return f"the brake on {stuck[0]} is on, and nothing has been bad for {most}" if stuck else ""
+
+
+def _scope(event: Event) -> str:
+    scope = event.data.get("scope")
+    return scope if isinstance(scope, str) else event.reason or ""
+
+
+class RefusalsHaveReasons:
+    """Never a refusal without exactly one reason, out of the enum."""
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Look at the reason."""
+        if event.kind is not EventKind.RECOVERY_REFUSED:
+            return ""
+        known = {reason.value for reason in RefusalReason}
+        return "" if event.reason in known else f"refused for {event.reason!r}, which is no reason"
+
+
+INVARIANTS: tuple[Callable[[], Judge], ...] = (
+    AttemptsBounded,
+    CooldownKept,
+    SingleFlight,
+    BudgetsKept,
+    UnknownNeverHeals,
+    NothingHealthyActedOn,
+    RecoveredIsProven,
+    BrakeReleases,
+    RefusalsHaveReasons,
+)
+
+Story: TypeAlias = tuple[Event, ...]
+
+
+class Violation:
+    """A promise that was broken: which, how, at which event, and what led there."""
+
+    def __init__(self, invariant: str, how: str, event: Event, story: Story) -> None:
+        """Keep it."""
+        self.invariant = invariant
+        self.how = how
+        self.event = event
+        self.story = story
+
+    def __str__(self) -> str:
+        """Tell it in one line."""
+        about = self.event.rule or self.event.check or "-"
+        return f"{self.invariant}: {about} at {self.event.at:%Y-%m-%d %H:%M:%S.%f}: {self.how}"
+
+
+class Judges:
+    """Hands every event to every judge, and keeps the first violation; give it to ``Bus.subscribe``."""
+
+    STORY = 40
+
+    def __init__(
+        self,
+        seen: Observed,
+        broken: Callable[[Violation], None],
+        invariants: Iterable[Callable[[], Judge]] = INVARIANTS,
+    ) -> None:
+        """Call ``broken`` once, with the first violation."""
+        self._seen = seen
+        self._broken = broken
+        self._judges = [make() for make in invariants]
+        self._recent: deque[Event] = deque(maxlen=self.STORY)
+        self.violation: Violation | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if self.violation is not None:
+            return
+        self._recent.append(event)
+        for judge in self._judges:
+            if how := judge.judge(event, self._seen):
+                self.violation = Violation(type(judge).__name__, how, event, tuple(self._recent))
+                self._broken(self.violation)
+                return
+
+
+class EngineSeen:
+    """Lets judges look into an engine."""
+
+    def __init__(self, units: Mapping[str, CheckUnit], running: Mapping[str, RunningRecovery], limits: Limits) -> None:
+        """Look at these; they are read anew at every event."""
+        self.units = dict(units)
+        self.limits = limits
+        self._running = running
+
+    def record(self, recovery: str) -> RecoveryRecord | None:
+        """Return a recovery under way."""
+        found = self._running.get(recovery)
+        return found.record if found else None
+
+
+class RunningRecovery(Protocol):
+    """A recovery under way, as the healer keeps it."""
+
+    record: RecoveryRecord
