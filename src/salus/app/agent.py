@@ -32,7 +32,7 @@ from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
-from salus.errors import ConfigError, SalusError, ServiceError
+from salus.errors import ConfigError, SalusError, ServiceError, StoreUnreadableError
 from salus.model import CheckState, EventKind, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, kill_family, look_for
@@ -82,6 +82,7 @@ class Agent:
         self._services: dict[str, Service] = {}
         self._heartbeats = HeartbeatBox()
         self._tasks = Nursery(self._crashed)
+        self._adopted: dict[str, asyncio.Event] = {}
         self._notifier = Notifier()
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
@@ -159,6 +160,11 @@ class Agent:
         self._store = ledger.store
         self.engine = Engine(site, bus, recorder, Threads(THREADS))
         self.engine.limits = self.settings.limits
+        self.engine.service_roots = self._resolved.service_roots()
+        try:
+            self.engine.policy.load(ledger.snapshot.memos)
+        except StoreUnreadableError as error:  # an unreadable budget is a spent budget
+            self.engine.healing_off = self.engine.healing_off or str(error)
         self.engine.observe_every = agent.observe_every
         self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         self.engine.healer.remember(ledger.snapshot.recent_starts)
@@ -232,17 +238,22 @@ class Agent:
 
     def _adopt_services(self, snapshot: Snapshot) -> None:
         """Take over what runs and start what should; until then no recovery touches it."""
+        self._adopted = {name: asyncio.Event() for name in self._services}
         for name, service in self._services.items():
             self.engine.rest(name)
             self._tasks.start(f"start {name}", self._adopt(name, service, snapshot.services.get(name)))
 
     async def _adopt(self, name: str, service: Service, record: ServiceRecord | None) -> None:
+        """Adopt or start one service, after those that it depends on (which may have failed to start)."""
         try:
+            before = [self._adopted[root] for root in self.engine.service_roots.get(name, ()) if root in self._adopted]
+            await asyncio.gather(*(event.wait() for event in before))
             with self.engine.healer.holding(f"service:{name}"):
                 await service.adopt(record, start=True)
         except ServiceError as error:
             _log.error("%s did not start: %s", name, error)
         finally:
+            self._adopted[name].set()
             self.engine.awake(name)
 
     def _start_loops(self, ledger: Ledger) -> None:

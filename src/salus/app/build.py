@@ -36,6 +36,11 @@ class Resolved:
     services: Mapping[str, ServiceOptions]
     rules: tuple[ResolvedRule, ...]
 
+    def service_roots(self) -> dict[str, tuple[str, ...]]:
+        """Return which services each service depends on, directly."""
+        specs = self.settings.services
+        return {name: spec.depends_on for name, spec in specs.items() if spec.depends_on}
+
     def listeners(self) -> dict[str, tuple[str, ...]]:
         """Return which checks listen to which heartbeat."""
         found: dict[str, tuple[str, ...]] = {}

@@ -49,6 +49,7 @@ class Reload:
         checks = self._change_checks(set(services.changed))
         engine = self._engine
         engine.limits = self._new.settings.limits
+        engine.service_roots = self._new.service_roots()
         engine.observe_every = self._new.settings.agent.observe_every
         gone = engine.replace_units(checks)
         await self._finish([unit.check.aclose() for unit in gone])

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from salus.engine.engine import Engine
 from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import ConflictError, NotFoundError
-from salus.model import Observation, RecoveryRecord, ServiceStatus
+from salus.model import (
+    Answer,
+    Approval,
+    Maintenance,
+    Observation,
+    Pause,
+    RecoveryRecord,
+    Selector,
+    ServiceStatus,
+)
 from salus.ports import Heartbeat, Service
 
 
@@ -39,6 +49,72 @@ class EngineControl:
         self._engine.healer.reset(found, "a person asked")
         await self._engine.commit()
         self._engine.nudge(unit)
+
+    async def pause(self, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
+        """Stop all automatic recovery, for that long or until ``resume``."""
+        pause = self._engine.policy.holds.start_pause(seconds, self._now(), reason=reason, by=by)
+        await self._changed()
+        return pause
+
+    async def resume(self, *, by: str = "") -> None:
+        """End the pause, and look at what is bad."""
+        self._engine.policy.holds.end_pause(f"resumed{f' by {by}' if by else ''}")
+        await self._changed()
+        self._engine.reconsider()
+
+    async def start_maintenance(
+        self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
+    ) -> Maintenance:
+        """Open a window in which nothing of ``members`` is healed."""
+        self._known(members)
+        holds, now = self._engine.policy.holds, self._now()
+        called = name or f"adhoc-{now:%Y%m%d-%H%M%S}"
+        window = holds.start_maintenance(members, seconds, now, name=called, reason=reason, by=by)
+        await self._changed()
+        return window
+
+    async def end_maintenance(self, name: str, *, by: str = "") -> None:
+        """Close a window before its time."""
+        self._engine.policy.holds.end_maintenance(name, self._now())
+        await self._changed()
+        self._engine.reconsider()
+
+    async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
+        """Switch a rule on or off."""
+        unit, _ = self._rule(rule)
+        self._engine.policy.holds.switch(rule, self._now(), enabled=enabled, by=by)
+        await self._changed()
+        self._engine.nudge(unit)
+
+    async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
+        """Answer a rule that asks for approval."""
+        answer = Answer.APPROVED if approve else Answer.REJECTED
+        unit, answered = self._engine.healer.answer(approval, answer, self._now(), by=by, note=note)
+        await self._changed()
+        self._engine.nudge(unit)
+        return answered
+
+    def _known(self, members: Selector) -> None:
+        units = self._engine.units
+        tags = {tag for unit in units.values() for tag in unit.spec.tags}
+        rooms = (
+            ("check", members.checks, set(units)),
+            ("tag", members.tags, tags),
+            ("service", members.services, set(self._engine.site.services)),
+        )
+        for noun, names, known in rooms:
+            for name in names:
+                if name not in known:
+                    raise NotFoundError(f"there is no {noun} {name!r}", remedy="`salus status` lists them")
+        if not members:
+            raise ConflictError("nothing is meant", remedy="name checks, tags or services, or say everything")
+
+    def _now(self) -> datetime:
+        return self._engine.site.clock.now()
+
+    async def _changed(self) -> None:
+        self._engine.tend()
+        await self._engine.commit()
 
     async def start_service(self, name: str) -> ServiceStatus:
         """Start a service."""

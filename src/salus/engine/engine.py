@@ -8,20 +8,35 @@ Everything here is synchronous between two awaits, so a decision never sees half
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from salus.engine.bus import Bus
+from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
+from salus.engine.kin import Kin
+from salus.engine.policy import Policy
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
-from salus.engine.units import CheckUnit
+from salus.engine.storms import kind_scope
+from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import NotFoundError
-from salus.model import CheckState, EventKind, Limits, Observation, RecoveryRecord, RuleState, Status
+from salus.model import (
+    ActionSpec,
+    CheckState,
+    EventKind,
+    Limits,
+    Observation,
+    RecoveryRecord,
+    RuleState,
+    Status,
+    StepResult,
+)
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import fold, undecided
+from salus.state import change_share, fold, undecided
 from salus.threads import Threads
 
 OBSERVE_EVERY = 60.0
@@ -36,7 +51,14 @@ class Engine:
         self.site = site
         self.bus = bus
         self.threads = threads
-        self.limits = Limits()
+        self.policy = Policy(bus.tell, recorder.memo)
+        self.graph = Dependencies({}, {})
+        self.service_roots: Mapping[str, tuple[str, ...]] = {}
+        self.ids: Callable[[], str] = _random_id
+        self.causes_of: Callable[[str], str] = _no_cause
+        self.causes: Callable[[], tuple[str, ...]] = tuple
+        self.overload: Callable[[], str] = str
+        self.observed: Callable[[CheckUnit, Observation], None] = _ignore
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
         self.units: dict[str, CheckUnit] = {}
@@ -47,12 +69,23 @@ class Engine:
         self._schedule: Schedule[CheckUnit] = Schedule()
         self._wake_at: dict[CheckUnit, float] = {}
         self._watchers: dict[str, list[CheckUnit]] = {}
-        self._bad_since: dict[str, datetime] = {}
+        self._rules: dict[str, tuple[CheckUnit, RuleUnit]] = {}
+        self._policy_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = float("inf")
         self._running = False
         self.prober = Prober(site, self._seen, ended=self._ended)
+        self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the blast radius of all recoveries together."""
+        return self.policy.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self.policy.limits = limits
 
     # ── what is looked at ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -60,11 +93,14 @@ class Engine:
         """Take a new set of checks; those that are the same object keep running. Returns those that left."""
         gone = [unit for name, unit in self.units.items() if units.get(name) is not unit]
         for unit in gone:
-            self._bad_since.pop(unit.spec.name, None)
             self._wake_at.pop(unit, None)
             if unit.entry:
                 self._schedule.remove(unit.entry)
         self.units = dict(units)
+        self.graph = Dependencies(self.units, self.service_roots)
+        self.policy.storms.resize(self.units)
+        self._kin.resize(self.units)
+        self._replace_rules()
         children: dict[str, list[str]] = {}
         for unit in self.units.values():
             for root in unit.spec.depends_on:
@@ -79,16 +115,27 @@ class Engine:
         self.version += 1
         return gone
 
+    def _replace_rules(self) -> None:
+        """Take the rules of the new checks; a recovery under way goes on holding its rule and its check."""
+        before = self._rules
+        self._rules = {rule.rule.name: (unit, rule) for unit in self.units.values() for rule in unit.rules}
+        for name, (unit, rule) in self._rules.items():
+            old = before.get(name)
+            if old and old[1] is not rule and old[1].record is not None:
+                rule.record, rule.memory, unit.healing = old[1].record, old[1].memory, True
+
     def start(self) -> None:
         """Begin to look."""
         self._running = True
         self._enter_all()
+        self._tend()
 
     async def stop(self, grace: float) -> list[str]:
         """Begin nothing new, let recoveries end within ``grace`` seconds, end every look."""
         self._running = False
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._policy_timer):
+            if timer:
+                timer.cancel()
         left = await self.healer.stop(grace)
         await self.prober.stop()
         return left
@@ -147,7 +194,7 @@ class Engine:
     def shift_wall_clock(self, by: timedelta) -> None:
         """Follow a jump of the wall clock, so that every wait lasts as long as it should."""
         self.healer.shift(by)
-        self._bad_since = {name: since + by for name, since in self._bad_since.items()}
+        self.policy.shift(by)
         for unit in self.units.values():
             state = unit.state
             unit.state = replace(
@@ -156,6 +203,7 @@ class Engine:
                 started=state.started + by if state.started else None,
                 failing_since=state.failing_since + by if state.failing_since else None,
             )
+            unit.eased_at = unit.eased_at + by if unit.eased_at else None
             for rule in unit.rules:
                 rule.memory = rule.memory.shifted(by)
                 self._recorder.rule_state(rule.memory)
@@ -167,20 +215,39 @@ class Engine:
         return await self.prober.fresh(unit, within=within)
 
     def dependencies(self, unit: CheckUnit) -> Sequence[CheckUnit]:
-        """Return the checks it depends on, directly or not, each once.
+        """Return the checks it depends on, directly or not, each once, without those of its own service."""
+        return self.graph.roots(unit)
 
-        Those of its own service are left out: healing it is healing them, and single flight guards the rest.
-        """
-        if not unit.spec.depends_on:
-            return ()
-        own = unit.spec.service
-        return [root for root in self._ancestors(unit, set()) if own is None or root.spec.service != own]
+    def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
+        """Return a rule as it is now, with its check."""
+        return self._rules.get(rule)
 
-    def storm(self, window: float) -> tuple[int, int, datetime | None]:
-        """Return how many checks are newly bad, how many have been looked at, and when the first turned bad."""
-        since = self._clock.now() - timedelta(seconds=window)
-        recent = [at for at in self._bad_since.values() if at > since]
-        return len(recent), len(self.units), min(recent, default=None)
+    def reconsider(self) -> None:
+        """Look at every check again that a rule was held back for."""
+        for unit in self.units.values():
+            if any(rule.refusal for rule in unit.rules):
+                self.nudge(unit)
+
+    def shared_cause(self, unit: CheckUnit) -> str:
+        """Return what a check and others that failed with it share, or an empty string."""
+        return self.causes_of(unit.spec.name)
+
+    def circuit(self, unit: CheckUnit, spec: ActionSpec) -> datetime | None:
+        """Return until when an action must be skipped, or None."""
+        return self.policy.circuits.blocked(unit, spec, self._clock.now())
+
+    def ran(self, unit: CheckUnit, spec: ActionSpec, result: StepResult) -> None:
+        """Hear how an acting rung ended by itself."""
+        self.policy.circuits.ran(unit, spec, result, self.limits, self._clock.now())
+
+    async def look_around(self, unit: CheckUnit, recovery: str, enough: asyncio.Task[list[Observation]]) -> str:
+        """Look at checks of the same kind on other targets before acting; says why to leave it, or nothing."""
+        storms, now = self.policy.storms, self._clock.now
+        alike = await self._kin.bad_together(unit, self.limits, enough)
+        if alike and kind_scope(unit) not in storms.brakes:
+            storms.engage(kind_scope(unit), alike, self.limits, now())
+        brake = next((held for held in storms.over(unit) if held.probing != recovery), None)
+        return f"{', '.join(brake.names)} turned bad together: the storm brake is on" if brake else ""
 
     def keep(self, record: RecoveryRecord) -> None:
         """Take a recovery as it stands into the next batch of rows."""
@@ -257,18 +324,64 @@ class Engine:
         if self.units.get(unit.spec.name) is not unit:
             return
         now = self._clock.now()
-        was_well = unit.state.status is Status.HEALTHY and unit.state.failing_since is None
-        unit.state, transition = fold(unit.state, seen, unit.spec, now)
+        before = unit.state
+        unit.state, transition = fold(before, seen, unit.spec, now)
         self.version += 1
-        if unit.state.failing_since is None:
-            self._bad_since.pop(unit.spec.name, None)
-        elif was_well:  # what has been bad all along did not turn bad together with anything
-            self._bad_since[unit.spec.name] = now
+        self.observed(unit, seen)
+        if seen.incarnation and seen.incarnation != unit.incarnation:
+            self._replaced(unit, seen.incarnation, before, now)
+        if before.failing_since is not unit.state.failing_since:
+            self._turned(unit, before, now)
+        if before.flapping != unit.state.flapping:
+            self._flaps(unit)
         if transition:
             self._changed(unit, transition.old, transition.new)
         self._record(unit, seen, changed=transition is not None)
         if unit.rules and self._running:
             self.healer.consider(unit, now)
+
+    def _turned(self, unit: CheckUnit, before: CheckState, now: datetime) -> None:
+        """Count a turn to bad or to well towards the storm brakes, unless something explains it."""
+        name, storms = unit.spec.name, self.policy.storms
+        if unit.state.failing_since is None:
+            if storms.well(name, self.limits):
+                self.reconsider()
+            return
+        if before.failing_since is not None or unit.dead or self.graph.failing(unit, self.site.services):
+            return
+        storms.turned_bad(name, self.limits, now, newly=before.status is Status.HEALTHY)
+        for leaf in self.graph.leaves(unit):  # what hangs on it is explained by it
+            storms.well(leaf.spec.name, self.limits)
+
+    def _replaced(self, unit: CheckUnit, incarnation: str, before: CheckState, now: datetime) -> None:
+        """Notice a new copy of the target that Salus did not make, put there while it was bad."""
+        starts = unit.service.status.starts if unit.service else 0
+        by_salus = starts != unit.starts or unit.healing or _acted_lately(unit, now)
+        known, unit.incarnation, unit.starts = unit.incarnation, incarnation, starts
+        was_bad = before.last is not None and before.last.status.bad
+        if known is not None and was_bad and (not by_salus or (unit.healing and starts == 0 and not _acting(unit))):
+            self.policy.replaced_by_others(unit, incarnation, now)
+
+    def _flaps(self, unit: CheckUnit) -> None:
+        kind = EventKind.FLAPPING_STARTED if unit.state.flapping else EventKind.FLAPPING_ENDED
+        share = f"{change_share(unit.state.recent):.0%} of the last looks were changes"
+        self.bus.tell(kind, check=unit.spec.name, service=unit.spec.service, message=share)
+
+    def _tend(self) -> None:
+        """Let pauses and windows begin and end, and brakes release; again when the next of them is due."""
+        all_seen = all(unit.state.started for unit in self.units.values()) if self.policy.storms.brakes else True
+        over, wait = self.policy.tick(self._clock.now(), all_seen=all_seen)
+        if over:
+            self.reconsider()
+        if self._policy_timer:
+            self._policy_timer.cancel()
+        self._policy_timer = asyncio.get_running_loop().call_later(max(wait, TIMER_SLACK), self._tend)
+
+    def tend(self) -> None:
+        """Do now what a person changed: a pause, a window, a switch."""
+        self.version += 1
+        if self._running:
+            self._tend()
 
     def _ended(self, unit: CheckUnit) -> None:
         entry = unit.entry
@@ -297,6 +410,9 @@ class Engine:
             message=seen.message if seen else "",
         )
         if new is Status.HEALTHY:
+            if old is not Status.UNKNOWN:
+                for leaf in self.graph.leaves(unit):
+                    leaf.eased_at = self._clock.now()
             self._nudge_dependents(unit)
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
@@ -306,18 +422,35 @@ class Engine:
             self._recorder.observation(unit.spec.name, seen)
 
     def _nudge_dependents(self, unit: CheckUnit) -> None:
-        for name in unit.dependents:
-            child = self.units.get(name)
-            if child and child.state.last and child.state.last.status.bad:
-                self.nudge(child)
+        for leaf in self.graph.leaves(unit):
+            if leaf.state.last and leaf.state.last.status.bad:
+                self.nudge(leaf)
 
-    def _ancestors(self, unit: CheckUnit, visited: set[str]) -> Iterator[CheckUnit]:
-        for name in unit.spec.depends_on:
-            root = self.units.get(name)
-            if root is not None and name not in visited:
-                visited.add(name)
-                yield root
-                yield from self._ancestors(root, visited)
+
+def _random_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _no_cause(_: str) -> str:
+    return ""
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+def _acting(unit: CheckUnit) -> bool:
+    """Tell whether a recovery of this check has done something already."""
+    return any(rule.record is not None and rule.record.initiation is not None for rule in unit.rules)
+
+
+def _acted_lately(unit: CheckUnit, now: datetime) -> bool:
+    """Tell whether a recovery may have replaced a target that has no service to count its starts."""
+    if unit.service is not None:
+        return False
+    ends = [rule.memory.last_finished or rule.memory.last_started for rule in unit.rules]
+    grace = timedelta(seconds=2 * unit.spec.interval + unit.spec.timeout)
+    return any(ended is not None and now - ended < grace for ended in ends)
 
 
 def fresh_states(names: Iterable[str], remembered: Mapping[str, CheckState]) -> dict[str, CheckState]:

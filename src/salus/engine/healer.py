@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from salus.engine.assess import Assessor, Surroundings
 from salus.engine.recovery import Ground, Recovery
 from salus.engine.units import CheckUnit, RuleUnit
-from salus.errors import ConflictError
+from salus.errors import ConflictError, NotFoundError
 from salus.model import (
+    Answer,
+    Approval,
     CheckSpec,
     EventKind,
-    Limits,
+    Finding,
     Outcome,
     Plan,
     RecoveryRecord,
@@ -31,24 +33,30 @@ from salus.model import (
     RuleState,
     Status,
 )
+from salus.rules import approvals
 from salus.rules import memory as ledger
-from salus.rules.decide import decide
+from salus.rules.decide import decide, explain
 from salus.rules.situation import Situation
+from salus.state import forgiven
 from salus.tasks import Nursery
+from salus.units import format_duration
 
 _log = logging.getLogger("salus.healer")
 
 _SILENT = frozenset({RefusalReason.BELOW_THRESHOLD, RefusalReason.UNKNOWN, RefusalReason.DISABLED})
 
 
-class Surroundings(Ground, Protocol):
+class World(Ground, Surroundings, Protocol):
     """What the healer needs from the engine."""
 
-    limits: Limits
-    healing_off: str
+    ids: Callable[[], str]
 
-    def storm(self, window: float) -> tuple[int, int, datetime | None]:
-        """Return how many checks are newly bad, how many there are, and when the first turned bad."""
+    def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
+        """Return a rule as it is now, which may be another object after a reload; None when it left."""
+        ...
+
+    def reconsider(self) -> None:
+        """Look at every bad check again: something that held rules back is over."""
         ...
 
     def keep_rule(self, state: RuleState) -> None:
@@ -71,9 +79,10 @@ class Surroundings(Ground, Protocol):
 class Healer:
     """Turns verdicts into recoveries."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: World) -> None:
         """Heal within ``around``."""
         self._around = around
+        self._assessor = Assessor(around)
         self._tasks = Nursery(self._crashed)
         self._busy: set[str] = set()
         self._starts: deque[datetime] = deque(maxlen=4096)
@@ -109,48 +118,58 @@ class Healer:
         for rule in unit.rules:
             self._follow(unit, rule, now)
             last = unit.state.last
-            if last is None or last.status is Status.HEALTHY or rule.record is not None:
+            idle = last is None or (last.status is Status.HEALTHY and rule.judge is None)
+            if idle or rule.record is not None:
                 rule.refusal = None
                 continue
-            verdict = decide(self.situation(unit, rule, now), _recovery_id())
+            verdict = decide(self.situation(unit, rule, now, count=True), self._around.ids())
             if isinstance(verdict, Plan):
                 self._begin(unit, rule, verdict)
             else:
                 self._refused(unit, rule, verdict, now)
 
-    def situation(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> Situation:
+    def situation(self, unit: CheckUnit, rule: RuleUnit, now: datetime, *, count: bool = False) -> Situation:
         """Gather everything a decision may look at."""
-        around = self._around
-        newly_bad, checks, oldest = around.storm(around.limits.storm_window)
-        stopped = [
-            name
-            for target in rule.targets
-            if (service := around.site.services.get(name := target.partition(":")[2]))
-            and target.startswith("service:")
-            and not service.status.wanted
-        ]
-        failing = tuple(
-            root.spec.name for root in around.dependencies(unit) if root.state.last and root.state.last.status.bad
-        )
-        return Situation(
-            now=now,
-            rule=rule.rule,
-            spec=unit.spec,
-            state=unit.state,
-            memory=rule.memory,
-            targets=rule.targets,
+        begin = now - timedelta(hours=1)
+        while self._starts and self._starts[0] <= begin:
+            self._starts.popleft()
+        return self._assessor.situation(
+            unit,
+            rule,
+            now,
             busy=frozenset(self._busy),
-            healing_off=around.healing_off,
-            stopped=tuple(sorted(stopped)),
-            incarnation=unit.service.status.incarnation if unit.service else None,
-            failing_dependencies=failing,
             running=len(self.running),
             recent_starts=tuple(self._starts),
-            newly_bad=newly_bad,
-            oldest_newly_bad=oldest,
-            checks=checks,
-            limits=around.limits,
+            count=count,
         )
+
+    def explain(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> tuple[Finding, ...]:
+        """Say what every stage answers now."""
+        return explain(self.situation(unit, rule, now))
+
+    def answer(self, question: str, answer: Answer, now: datetime, *, by: str, note: str) -> tuple[CheckUnit, Approval]:
+        """Take a person's answer to a rule that asks.
+
+        Raises:
+            NotFoundError: no rule asks that.
+            ConflictError: it was answered already, or it lapsed.
+        """
+        for unit, rule in self._rules():
+            asked = rule.memory.approval
+            if asked is None or question not in (asked.id, rule.rule.name):
+                continue
+            if asked.answer is not Answer.WAITING:
+                raise ConflictError(f"that was {asked.answer} already", remedy="`salus reset` begins anew")
+            if approvals.lapsed(asked, now):
+                raise ConflictError("that question lapsed", remedy="it is asked anew while the check is bad")
+            rule.memory = approvals.answered(rule.memory, answer, now, by=by, note=note)
+            self._around.keep_rule(rule.memory)
+            self._tell(unit, rule, EventKind.APPROVAL_ANSWERED, f"{answer}{f' by {by}' if by else ''}", answer.value)
+            return unit, rule.memory.approval or asked
+        raise NotFoundError(f"no rule asks {question!r}", remedy="`salus status` lists what waits for approval")
+
+    def _rules(self) -> Iterator[tuple[CheckUnit, RuleUnit]]:
+        return ((unit, rule) for unit in self._around.units.values() for rule in unit.rules)
 
     async def heal_now(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> RecoveryRecord:
         """Run a rule because a person asks: no thresholds, no budgets; single flight and verification hold.
@@ -163,7 +182,7 @@ class Healer:
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
         attempt = rule.memory.attempts + 1
         plan = Plan(
-            id=_recovery_id(),
+            id=self._around.ids(),
             rule=rule.rule,
             check=unit.spec.name,
             targets=rule.targets,
@@ -200,6 +219,7 @@ class Healer:
         self._busy |= plan.targets
         self._starts.append(plan.decided_at)
         recovery = Recovery(self._around, unit, rule, plan)
+        self._around.policy.storms.begins(unit, plan.id)
         rule.record, rule.refusal = recovery.record, None
         self.running[plan.id] = recovery
         unit.healing = True
@@ -207,36 +227,72 @@ class Healer:
         return recovery, self._tasks.start(f"recovery {plan.id}", self._run(recovery, unit, rule, before))
 
     async def _run(self, recovery: Recovery, unit: CheckUnit, rule: RuleUnit, before: RuleState) -> None:
-        plan_id = recovery.record.id
+        plan = recovery.plan
         try:
             await recovery.run()
         finally:
-            self.running.pop(plan_id, None)
-            self._busy -= set(recovery.record.targets)
-            rule.record = None
-            unit.healing = False
-            self._book(recovery, rule, before)
-            self._around.settled(unit)
+            self.running.pop(plan.id, None)
+            self._busy -= plan.targets
+            unit.healing, rule.record = False, None
+            # A reload may have put another rule of that name in this one's place: what was spent is spent.
+            unit, rule = self._around.current(plan.rule.name) or (unit, rule)
+            unit.healing, rule.record = False, None
+            gave_up = self._book(recovery, rule, before)
+            self._ended(recovery, unit)
+            last_words = gave_up and bool(rule.last_words) and not self._stopping
+            if last_words:
+                self._begin(unit, rule, replace(plan, id=self._around.ids(), ladder=-1, decided_at=self._now()))
+            else:
+                self._around.settled(unit)
         await self._around.commit()
 
-    def _book(self, recovery: Recovery, rule: RuleUnit, before: RuleState) -> None:
-        record, now = recovery.record, self._around.site.clock.now()
+    def _ended(self, recovery: Recovery, unit: CheckUnit) -> None:
+        """Let what holds others back hear how it went."""
+        record, around = recovery.record, self._around
+        if recovery.acted:
+            unit.state = forgiven(unit.state)
+        helped = None if recovery.needless or not recovery.acted else record.outcome is Outcome.RECOVERED
+        if around.policy.storms.ends(record.id, around.limits, self._now(), helped=helped):
+            around.reconsider()
+
+    def _book(self, recovery: Recovery, rule: RuleUnit, before: RuleState) -> bool:
+        """Book how an attempt ended; true when the rule gave up with it."""
+        record, now, plan = recovery.record, self._now(), recovery.plan
         outcome = record.outcome or Outcome.FAILED
-        if recovery.needless:
-            rule.memory = ledger.refund(rule.memory, before)
+        gave_up = False
+        if plan.ladder < 0:
+            if outcome is Outcome.RECOVERED:
+                rule.memory = replace(rule.memory, last_outcome=outcome, last_finished=now, healthy_since=now)
+        elif recovery.needless:
+            rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before)
             if record.decided_at in self._starts:
                 self._starts.remove(record.decided_at)
-        elif record.manual and outcome is not Outcome.RECOVERED:
-            rule.memory = replace(rule.memory, last_finished=now, last_outcome=outcome)
+        elif record.manual:
+            acted_on = recovery.replaced or rule.memory.acted_on
+            rule.memory = replace(rule.memory, last_finished=now, last_outcome=outcome, acted_on=acted_on)
         else:
-            rule.memory = ledger.finish(rule.memory, outcome, now, acted_on=recovery.replaced)
+            was_recurring = rule.memory.escalations
+            rule.memory = ledger.finish(rule.memory, plan.rule, outcome, now, acted_on=recovery.replaced)
+            if rule.memory.escalations > was_recurring:
+                self._tell_recurring(rule)
             if outcome is not Outcome.RECOVERED and rule.memory.attempts >= rule.rule.max_recovery_attempts:
-                self._give_up(rule, now)
+                gave_up = self._give_up(rule, now)
         self._around.keep_rule(rule.memory)
+        return gave_up
 
-    def _give_up(self, rule: RuleUnit, now: datetime) -> None:
+    def _tell_recurring(self, rule: RuleUnit) -> None:
+        recent = len(rule.memory.recoveries)
+        window = format_duration(rule.rule.recurrence_window)
+        self._around.site.tell(
+            EventKind.RULE_RECURRING,
+            rule=rule.rule.name,
+            check=rule.rule.check,
+            message=f"healed {recent} times within {window}, and it came back each time: this is no cure",
+        )
+
+    def _give_up(self, rule: RuleUnit, now: datetime) -> bool:
         if rule.memory.exhausted_since is not None:
-            return
+            return False
         rule.memory = ledger.give_up(rule.memory, now)
         self._around.keep_rule(rule.memory)
         due = ledger.half_open_due(rule.rule, rule.memory)
@@ -248,47 +304,76 @@ class Healer:
             if due
             else "gave up",
         )
+        return True
+
+    def _now(self) -> datetime:
+        return self._around.site.clock.now()
 
     # ── between attempts ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> None:
         if rule.record is not None:
             return
-        after = ledger.observe(rule.memory, rule.rule, unit.state, now)
+        before, after = rule.memory, ledger.observe(rule.memory, rule.rule, unit.state, now)
         if after.healthy_since is not None:  # look when health will be proven, however long the interval
             left = rule.rule.reset_after - (now - after.healthy_since).total_seconds()
             self._around.wake(unit, max(0.0, left))
-        if after is rule.memory:
+        if after is before:
             return
-        forgotten = ledger.spent(rule.memory) and not ledger.spent(after)
         rule.memory = after
-        if forgotten:
-            self.reset(rule, f"well for {rule.rule.reset_after:g} s")
-        else:
-            self._around.keep_rule(after)
+        self._around.keep_rule(after)
+        if before.recurring_since and not after.recurring_since:
+            self._tell(unit, rule, EventKind.RULE_STEADY, "it has not come back: no recovery was needed for a while")
+        if before.approval and not after.approval:
+            self._tell(unit, rule, EventKind.APPROVAL_EXPIRED, "the check is well again; nothing is asked any more")
+        if ledger.spent(before) and not ledger.spent(after):
+            rule.refusal = None
+            said = f"attempts forgotten: well for {rule.rule.reset_after:g} s"
+            self._tell(unit, rule, EventKind.RULE_RESET, said)
 
     def _refused(self, unit: CheckUnit, rule: RuleUnit, refusal: Refusal, now: datetime) -> None:
         before = rule.refused_with()
         rule.refusal = refusal
         if refusal.reason is RefusalReason.EXHAUSTED:
             self._give_up(rule, now)
+        if refusal.reason is RefusalReason.AWAITING_APPROVAL:
+            self._ask(unit, rule, now)
         if refusal.reason is not before and refusal.reason not in _SILENT:
-            self._around.site.tell(
-                EventKind.RECOVERY_REFUSED,
-                check=unit.spec.name,
-                rule=rule.rule.name,
-                reason=refusal.reason.value,
-                message=refusal.detail,
-            )
+            self._around.policy.refusals[refusal.reason.value] += 1
+            self._tell(unit, rule, EventKind.RECOVERY_REFUSED, refusal.detail, refusal.reason.value)
         if refusal.until is not None:
             self._around.wake(unit, max(0.0, (refusal.until - now).total_seconds()))
 
+    def _ask(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> None:
+        """Ask a person, once; anew when the question has lapsed."""
+        asked = rule.memory.approval
+        if asked is not None and not approvals.lapsed(asked, now):
+            return
+        if asked is not None:
+            self._tell(unit, rule, EventKind.APPROVAL_EXPIRED, f"nobody answered {asked.id} in time")
+        rule.memory = approvals.ask(rule.memory, rule.rule, self._around.ids()[:8], now)
+        self._around.keep_rule(rule.memory)
+        question = rule.memory.approval
+        if question is None:
+            return
+        rungs = ", ".join(spec.kind for spec, _ in rule.ladder(self.situation(unit, rule, now).ladder))
+        said = f"may {rungs} run? salus approve {question.id}, or salus reject {question.id}"
+        self._tell(unit, rule, EventKind.APPROVAL_WANTED, said, question.id)
+        rule.refusal = replace(rule.refusal, until=question.expires_at) if rule.refusal else None
+        self._around.wake(unit, rule.rule.approval_timeout)
+
+    def _tell(self, unit: CheckUnit, rule: RuleUnit, kind: EventKind, message: str, reason: str | None = None) -> None:
+        self._around.site.tell(
+            kind,
+            check=unit.spec.name,
+            rule=rule.rule.name,
+            service=unit.spec.service,
+            reason=reason,
+            message=message,
+        )
+
     def _crashed(self, name: str, error: BaseException) -> None:
         _log.error("%s failed in Salus itself", name, exc_info=error)
-
-
-def _recovery_id() -> str:
-    return secrets.token_hex(8)
 
 
 def targets_of(spec: CheckSpec, touched: Iterable[str]) -> frozenset[str]:

@@ -121,6 +121,18 @@ class Prober:
             self._answer(probe, self._stuck_observation(probe))
         return await answer
 
+    def join(self, unit: CheckUnit) -> asyncio.Future[Observation]:
+        """Begin a look, or join the one under way; its answer comes in the future. Cancels and supersedes nothing."""
+        answer: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
+        probe = unit.probe or self.start(unit)
+        if probe.result is not None:
+            answer.set_result(probe.result)
+        elif probe.answered:
+            answer.set_result(self._stuck_observation(probe))
+        else:
+            probe.waiters.append(answer)
+        return answer
+
     async def stop(self) -> None:
         """Cancel every look and wait for them, bounded."""
         self._stopped = True

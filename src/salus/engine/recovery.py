@@ -16,8 +16,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
+from salus.engine.assess import condition_now
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import ActionError, MissingExtraError, ServiceError
 from salus.evidence import bounded, process_snapshot
@@ -60,12 +62,27 @@ class Ground(Protocol):
         """Return the checks it depends on, directly or not."""
         ...
 
+    def circuit(self, unit: CheckUnit, spec: ActionSpec) -> datetime | None:
+        """Return until when an action must be skipped, or None."""
+        ...
+
+    def ran(self, unit: CheckUnit, spec: ActionSpec, result: StepResult) -> None:
+        """Hear how an acting rung ended by itself."""
+        ...
+
     def keep(self, record: RecoveryRecord) -> None:
         """Take the record as it stands into the next batch of rows."""
         ...
 
     async def reserve(self) -> bool:
         """Make durable what must be known of an act before it."""
+        ...
+
+    async def look_around(self, unit: CheckUnit, recovery: str, enough: asyncio.Task[list[Observation]]) -> str:
+        """Look at checks of the same kind on other targets; returns why nothing must be done, or an empty string.
+
+        Waits for them not much longer than ``enough`` takes.
+        """
         ...
 
 
@@ -76,6 +93,7 @@ class Recovery:
         """Take the plan as it is now: later edits of the rule have no effect on it."""
         self._ground = ground
         self._unit = unit
+        self._rule = ladder
         self._ladder = ladder.ladder(plan.ladder)
         self._plan = plan
         self._clock = ground.site.clock
@@ -94,9 +112,21 @@ class Recovery:
             failing_since=unit.state.failing_since,
             decided_at=plan.decided_at,
             started_at=plan.decided_at,
+            ladder=plan.ladder,
             half_open=plan.half_open,
             manual=plan.manual,
+            approved_by=plan.approved_by,
         )
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan as it was made."""
+        return self._plan
+
+    @property
+    def acted(self) -> bool:
+        """Tell whether anything was done that can change the world."""
+        return self._acted
 
     @property
     def _left(self) -> float:
@@ -117,6 +147,7 @@ class Recovery:
                 await self._reserving
             if refusal:
                 self.needless = True
+                self.record = replace(self.record, needless=True)
                 return self._finish(Outcome.CANCELLED, refusal)
             return self._finish(*await self._climb())
         except asyncio.CancelledError:
@@ -128,22 +159,45 @@ class Recovery:
 
     async def _confirm(self) -> str:
         """Return why nothing must be done, or an empty string."""
+        if self._plan.ladder < 0:
+            return ""
         roots = self._ground.dependencies(self._unit)
-        others: list[Observation] = []
-        if roots:
-            seen, *others = await asyncio.gather(*(self._ground.look(unit) for unit in (self._unit, *roots)))
-        else:
-            seen = await self._ground.look(self._unit)
+        looks = begin(self._look_at((self._unit, *roots)))
+        try:
+            around = ""
+            if not (self._plan.dead or self._plan.manual):
+                around = await self._ground.look_around(self._unit, self._plan.id, looks)
+            seen, *others = await looks
+        finally:
+            looks.cancel()
         if self._plan.manual:
             return ""
-        if not seen.status.at_least(self._plan.rule.trigger_on):
+        if not self._still_wanted(seen):
             return f"a fresh look says {seen.status}: {seen.message}"
         before = self._plan.trigger.incarnation if self._plan.trigger else None
         if before and seen.incarnation and before != seen.incarnation:
             return "the target was replaced in the meantime"
         if failing := [root.spec.name for root, look in zip(roots, others, strict=True) if look.status.bad]:
             return f"{', '.join(failing)} must be well first"
-        return ""
+        return around
+
+    async def _look_at(self, units: Sequence[CheckUnit]) -> list[Observation]:
+        if len(units) == 1:
+            return [await self._ground.look(units[0])]
+        return await asyncio.gather(*(self._ground.look(unit) for unit in units))
+
+    def _still_wanted(self, seen: Observation) -> bool:
+        """Tell whether a fresh look shows what the rule acts on."""
+        if condition := condition_now(self._unit, self._rule):
+            return condition.holds is True
+        return seen.status.at_least(self._plan.rule.trigger_on)
+
+    def _passes(self, seen: Observation) -> bool:
+        """Tell whether a fresh look shows that the trouble is over. A condition over a trend cannot tell at once."""
+        if seen.status is Status.UNKNOWN or seen.status.at_least(self._plan.rule.trigger_on):
+            return False
+        condition = condition_now(self._unit, self._rule)
+        return condition is None or condition.holds is not True
 
     async def _climb(self) -> tuple[Outcome, str]:
         failures: list[str] = []
@@ -156,7 +210,9 @@ class Recovery:
             if step.verified:
                 return Outcome.RECOVERED, f"{step.action} healed it"
         if not self._acted:
-            return Outcome.NOT_RECOVERED, "no action of this rule can change anything"
+            skipped = any(step.result is StepResult.SKIPPED for step in self.record.steps)
+            why = "; ".join(failures) if skipped else "no action of this rule can change anything"
+            return Outcome.NOT_RECOVERED, why
         if self._left <= 0:
             return Outcome.TIMED_OUT, f"not done within {format_duration(self._plan.rule.recovery_timeout)}"
         if failures:
@@ -165,6 +221,9 @@ class Recovery:
         return Outcome.NOT_RECOVERED, f"the check still fails: {last.message if last else ''}"
 
     async def _step(self, position: int, spec: ActionSpec, action: Action) -> StepRecord:
+        acting = action.effect in _ACTING
+        if acting and not self._plan.manual and (until := self._ground.circuit(self._unit, spec)):
+            return self._skip(position, spec, until)
         if action.effect in _ACTING:
             await self._capture()
         if self.record.initiation is None:
@@ -175,8 +234,9 @@ class Recovery:
         before = self._incarnation()
         result, message, evidence = await self._act(position, spec, action)
         duration = self._clock.monotonic() - started
-        if action.effect in _ACTING:
+        if acting:
             self._acted = True
+            self._ground.ran(self._unit, spec, result)
         if action.effect is Effect.REPLACES and result is StepResult.OK:
             self.replaced = before
         step = StepRecord(
@@ -196,6 +256,20 @@ class Recovery:
         )
         if self._acted and action.effect is not Effect.RECORDS:
             step = replace(step, verified=await self._verify(patient=result is StepResult.OK and self._may_be_up()))
+        self.record = replace(self.record, steps=(*self.record.steps, step))
+        self._ground.keep(self.record)
+        return step
+
+    def _skip(self, position: int, spec: ActionSpec, until: datetime) -> StepRecord:
+        message = f"its circuit is open until {until:%H:%M:%S} UTC"
+        step = StepRecord(
+            position=position,
+            action=spec.kind,
+            result=StepResult.SKIPPED,
+            message=message,
+            started_at=self._clock.now(),
+        )
+        self._tell(EventKind.ACTION_FINISHED, f"{spec.kind}: skipped, {message}", action=spec.kind, reason="skipped")
         self.record = replace(self.record, steps=(*self.record.steps, step))
         self._ground.keep(self.record)
         return step
@@ -233,7 +307,7 @@ class Recovery:
         while (left := until - self._clock.monotonic()) > 0 or not looks:
             seen = await self._ground.look(self._unit, within=max(left, FIRST_PAUSE))
             looks += 1
-            passed = seen.status is not Status.UNKNOWN and not seen.status.at_least(rule.trigger_on)
+            passed = self._passes(seen)
             passes = passes + 1 if passed else 0
             if passes >= spec.success_threshold:
                 self._tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from salus.engine.prober import Probe
 
 Ladder: TypeAlias = Sequence[tuple[ActionSpec, Action]]
+
+Judge: TypeAlias = "Callable[[CheckUnit], tuple[bool | None, str]]"
 
 NO_RULES: tuple[RuleUnit, ...] = ()
 
@@ -103,7 +105,8 @@ class RuleUnit:
         last_words: its actions for the moment of giving up.
         targets: what a recovery holds exclusively (``service:web`` or ``check:disk``).
         memory: what it has spent.
-        condition: its ``when``, compiled, or None.
+        judge: says whether its ``when`` holds (None: cannot tell) and why; None for a rule without.
+        reads: other checks that ``when`` reads.
         truths: the last evaluations of it, one bit each, the newest lowest.
         refusal: why it last did not act, while the check is bad.
         record: the recovery under way, or None.
@@ -114,7 +117,8 @@ class RuleUnit:
     last_words: Ladder
     targets: frozenset[str]
     memory: RuleState
-    condition: Condition | None = None
+    judge: Judge | None = None
+    reads: tuple[str, ...] = ()
     truths: int = 0
     refusal: Refusal | None = None
     record: RecoveryRecord | None = None

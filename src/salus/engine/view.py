@@ -9,7 +9,17 @@ from datetime import datetime
 
 import salus
 from salus.engine.engine import Engine
-from salus.model import AgentInfo, CheckReport, Overall, RecoveryRecord, RuleReport, ServiceStatus
+from salus.engine.units import RuleUnit
+from salus.model import (
+    AgentInfo,
+    CheckReport,
+    Overall,
+    PolicyReport,
+    RecoveryRecord,
+    RuleExplanation,
+    RuleReport,
+    ServiceStatus,
+)
 from salus.state import overall
 
 
@@ -76,6 +86,43 @@ class EngineView:
     def recoveries(self) -> Sequence[RecoveryRecord]:
         """Return the recoveries that run now."""
         return [recovery.record for recovery in self._engine.healer.running.values()]
+
+    def policy(self) -> PolicyReport:
+        """Return what holds healing now, beyond single rules."""
+        engine, policy = self._engine, self._engine.policy
+        now = engine.site.clock.now()
+        return PolicyReport(
+            mode=engine.limits.mode,
+            pause=policy.holds.pause,
+            maintenance=policy.holds.report(now),
+            brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
+            circuits=policy.circuits.open,
+            causes=engine.causes(),
+            overload=engine.overload(),
+            rivals=policy.rivals_in_words(now),
+            disabled=policy.holds.off,
+            refusals=dict(policy.refusals),
+        )
+
+    def explain(self, check: str) -> Sequence[RuleExplanation]:
+        """Say for every rule of a check why it acts or does not, stage by stage."""
+        engine = self._engine
+        unit, now = engine.unit(check), engine.site.clock.now()
+        return [
+            RuleExplanation(
+                rule=rule.rule,
+                state=rule.memory,
+                findings=engine.healer.explain(unit, rule, now),
+                running=self._running(rule),
+            )
+            for rule in unit.rules
+        ]
+
+    def _running(self, rule: RuleUnit) -> RecoveryRecord | None:
+        if rule.record is None:
+            return None
+        found = self._engine.healer.running.get(rule.record.id)
+        return found.record if found else rule.record
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]

@@ -59,14 +59,14 @@ class Tally:
         """Return the scopes that a check is counted in."""
         return (EVERYTHING, *self._where[check][1]) if check in self._where else ()
 
-    def turned_bad(self, check: str, at: datetime) -> None:
-        """Count a check that was well and is bad."""
+    def turned_bad(self, check: str, at: datetime, *, newly: bool = True) -> None:
+        """Count a check that is bad; ``newly`` when it was well before, so that it counts towards a storm."""
         if check not in self._where:
             return
         target = self._where[check][0]
         for name in self.scopes(check):
             scope = self._scopes[name]
-            if target not in scope.bad:
+            if newly and target not in scope.bad:
                 scope.recent.append((at, target))
             scope.bad.setdefault(target, set()).add(check)
 

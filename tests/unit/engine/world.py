@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from salus.engine.bus import Bus
@@ -87,6 +88,9 @@ class World:
         added = RuleUnit(made, tuple(named), last, targets_of(unit.spec, touched), RuleState(rule=made.name))
         unit.rules = (*unit.rules, added)
         return added
+
+    def limits(self, **limits: Any) -> None:
+        self.engine.limits = replace(self.engine.limits, **limits)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:

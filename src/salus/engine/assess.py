@@ -1,0 +1,133 @@
+"""Gathers, for one rule at one moment, everything that a decision may look at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from salus.engine.dependencies import Dependencies
+from salus.engine.policy import Policy
+from salus.engine.units import CheckUnit, RuleUnit
+from salus.model import GroupSpec, Limits, Outcome
+from salus.ports import Site
+from salus.rules.situation import Condition, GroupUse, Situation
+
+_TRUTHS_KEPT = (1 << 64) - 1
+
+
+class Surroundings(Protocol):
+    """What an assessment needs from the engine."""
+
+    site: Site
+    limits: Limits
+    healing_off: str
+    policy: Policy
+    units: dict[str, CheckUnit]
+
+    @property
+    def graph(self) -> Dependencies:
+        """Return what hangs on what."""
+        ...
+
+    def shared_cause(self, unit: CheckUnit) -> str:
+        """Return what a check and others that failed with it share, or an empty string."""
+        ...
+
+
+class Assessor:
+    """Builds situations. Changes nothing, except for the memory of a rule's condition when told so."""
+
+    def __init__(self, around: Surroundings) -> None:
+        """Assess within ``around``."""
+        self._around = around
+
+    def situation(
+        self,
+        unit: CheckUnit,
+        rule: RuleUnit,
+        now: datetime,
+        *,
+        busy: frozenset[str],
+        running: int,
+        recent_starts: tuple[datetime, ...],
+        count: bool = False,
+    ) -> Situation:
+        """Describe one rule now; ``count`` remembers what its condition said, as one more look."""
+        around = self._around
+        policy, limits = around.policy, around.limits
+        holds = policy.holds
+        condition = condition_now(unit, rule, count=count)
+        place = min(rule.memory.attempts + rule.memory.escalations, len(rule.ladders) - 1)
+        hangs = bool(unit.spec.depends_on or unit.spec.service)
+        return Situation(
+            now=now,
+            rule=rule.rule,
+            spec=unit.spec,
+            state=unit.state,
+            memory=rule.memory,
+            targets=rule.targets,
+            mode=rule.rule.mode.most_careful(limits.mode),
+            condition=condition,
+            switched_off=holds.switched_off(rule.rule.name),
+            healing_off=around.healing_off,
+            pause=holds.pause_hold(now),
+            maintenance=holds.maintenance_hold(unit, now),
+            dead=unit.dead,
+            stopped=self._stopped(rule),
+            busy=busy,
+            rival=policy.rival_hold(unit, now),
+            failing_dependencies=around.graph.failing(unit, around.site.services) if hangs else (),
+            eased_at=unit.eased_at,
+            shared_cause=around.shared_cause(unit),
+            circuit=policy.circuits.hold(unit, rule.ladder(place), now),
+            brake=policy.storms.hold(unit, now),
+            groups=self._groups(rule, limits.groups, busy) if limits.groups else (),
+            running=running,
+            recent_starts=recent_starts,
+            limits=limits,
+        )
+
+    def _stopped(self, rule: RuleUnit) -> tuple[str, ...]:
+        services = self._around.site.services
+        names = [target.partition(":")[2] for target in rule.targets if target.startswith("service:")]
+        return tuple(sorted(name for name in names if (found := services.get(name)) and not found.status.wanted))
+
+    def _groups(self, rule: RuleUnit, groups: tuple[GroupSpec, ...], busy: frozenset[str]) -> tuple[GroupUse, ...]:
+        uses: list[GroupUse] = []
+        for group in groups:
+            members = {key(unit): unit for unit in self._around.units.values() if belongs(unit, group)}
+            if not rule.targets & members.keys():
+                continue
+            out = {member for member in members if member in busy}
+            out |= {key(unit) for unit in self._around.units.values() if belongs(unit, group) and _left_down(unit)}
+            names = sorted(name.partition(":")[2] for name in out - rule.targets)
+            uses.append(GroupUse(name=group.name, allowed=group.allowed(len(members)), out=tuple(names)))
+        return tuple(uses)
+
+
+def condition_now(unit: CheckUnit, rule: RuleUnit, *, count: bool = False) -> Condition | None:
+    """Evaluate a rule's ``when``; None for a rule without."""
+    if rule.judge is None:
+        return None
+    holds, detail = rule.judge(unit)
+    truths = (rule.truths << 1 | (holds is True)) & _TRUTHS_KEPT if holds is not None else rule.truths
+    if count:
+        rule.truths = truths
+    return Condition(holds=holds, detail=detail, truths=rule.truths if count else truths)
+
+
+def key(unit: CheckUnit) -> str:
+    """Return the target of a check as recoveries hold it."""
+    return f"service:{unit.spec.service}" if unit.spec.service else f"check:{unit.spec.name}"
+
+
+def belongs(unit: CheckUnit, group: GroupSpec) -> bool:
+    """Tell whether a check is of a group."""
+    return group.members.takes(unit.spec.name, unit.spec.tags, (unit.spec.service,) if unit.spec.service else ())
+
+
+def _left_down(unit: CheckUnit) -> bool:
+    """Tell whether a recovery of Salus' acted on a check and did not bring it back."""
+    bad = bool(unit.state.last and unit.state.last.status.bad)
+    failed = (Outcome.NOT_RECOVERED, Outcome.TIMED_OUT, Outcome.FAILED, Outcome.INTERRUPTED)
+    return bad and any(rule.memory.last_outcome in failed for rule in unit.rules)

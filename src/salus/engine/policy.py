@@ -1,0 +1,98 @@
+"""What holds healing beyond single rules: people, storms, circuits, rivals. One object per Salus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from salus.engine.circuits import Circuits
+from salus.engine.holds import Holds, Keep
+from salus.engine.memos import memo, recall
+from salus.engine.storms import Storms
+from salus.engine.units import CheckUnit
+from salus.model import EventKind, Json, Limits
+from salus.ports import Tell
+from salus.rules import rivals
+from salus.rules.situation import Hold
+
+MOST_WAIT = 60.0
+
+
+class Policy:
+    """Everything that may hold a rule back and is not the rule's own."""
+
+    def __init__(self, tell: Tell, keep: Keep) -> None:
+        """Say what happens through ``tell``, remember it through ``keep``."""
+        self.limits = Limits()
+        self.holds = Holds(tell, keep)
+        self.storms = Storms(tell, keep)
+        self.circuits = Circuits(tell, keep)
+        self.refusals: Counter[str] = Counter()
+        self._tell = tell
+        self._keep = keep
+        self._rivals: dict[str, tuple[datetime, ...]] = {}
+        self._rival_copies: dict[str, str] = {}
+
+    def load(self, memos: Mapping[str, Mapping[str, Json]]) -> None:
+        """Take up what an earlier Salus knew.
+
+        Raises:
+            StoreUnreadableError: a row cannot be understood.
+        """
+        self.holds.load(memos)
+        self.storms.load(memos)
+        self.circuits.load(memos)
+        self._rivals = {name: tuple(found.instants) for name, found in recall(memos, "rival", _Rival).items()}
+
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock, so that every wait lasts as long as it should."""
+        self.holds.shift(by)
+        self.storms.shift(by)
+        self.circuits.shift(by)
+        self._rivals = {target: tuple(at + by for at in instants) for target, instants in self._rivals.items()}
+
+    def tick(self, now: datetime, *, all_seen: bool) -> tuple[bool, float]:
+        """Do what is due; returns whether something that held rules back is over, and seconds until the next time."""
+        ended, change = self.holds.tick(now)
+        released = all_seen and self.storms.ease(self.limits)
+        wait = MOST_WAIT if change is None else min(MOST_WAIT, max(0.0, (change - now).total_seconds()))
+        return ended or released, wait
+
+    # ── rivals ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def replaced_by_others(self, unit: CheckUnit, incarnation: str, now: datetime) -> None:
+        """Hear that a target was replaced while it was bad, and not by Salus."""
+        target = unit.target
+        if self._rival_copies.get(target) == incarnation:  # several checks see the same copy
+            return
+        self._rival_copies[target] = incarnation
+        before = self._rivals.get(target, ())
+        instants = rivals.seen(before, now)
+        self._rivals[target] = instants
+        self._keep(memo(f"rival:{target}", _Rival(instants=list(instants))))
+        if rivals.is_rival(instants, self.limits, now) and not rivals.is_rival(before, self.limits, now):
+            self._tell(
+                EventKind.RIVAL_DETECTED,
+                check=unit.spec.name,
+                service=unit.spec.service,
+                message=f"{rivals.describe(target, instants)}: is there a second supervisor?",
+            )
+
+    def rival_hold(self, unit: CheckUnit, now: datetime) -> Hold | None:
+        """Return why a target is left to somebody else, or None."""
+        instants = self._rivals.get(unit.target)
+        return rivals.hold(unit.target, instants, self.limits, now) if instants else None
+
+    def rivals_in_words(self, now: datetime) -> tuple[str, ...]:
+        """Return a line for each target that somebody else heals too."""
+        holds = ((target, rivals.hold(target, instants, self.limits, now)) for target, instants in self._rivals.items())
+        return tuple(hold.detail for _, hold in sorted(holds, key=lambda pair: pair[0]) if hold)
+
+
+class _Rival(msgspec.Struct):
+    """Instants at which somebody else replaced a target."""
+
+    instants: list[datetime]
