@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ BUDGET_WINDOW = timedelta(hours=1)  # starts of recoveries count this long
 KEEP_STARTS = timedelta(days=1)
 _UNFINISHED = "FROM recoveries WHERE outcome IS NULL ORDER BY started_at, id"
 _PAGE_MAX = 10_000  # whatever is asked for: a page is bounded
+_SCAN_PAGE, _NO_LIMIT = 500, -1
 _ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
 
 
@@ -47,6 +48,18 @@ def _decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], 
 def _fetch(path: Path, db: sqlite3.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
     try:
         return db.execute(sql, values).fetchall()
+    except sqlite3.Error as error:
+        raise reading(path, error) from error
+
+
+def _scan(
+    path: Path, db: sqlite3.Connection, sql: str, values: Sequence[Any], *, table: str, make: Callable[[Row], T]
+) -> Iterator[T]:
+    """Go through rows as of one moment, a page in memory at a time."""
+    try:
+        cursor = db.execute(sql, [*values, _NO_LIMIT])
+        while page := cursor.fetchmany(_SCAN_PAGE):
+            yield from _decode(path, table, page, make)
     except sqlite3.Error as error:
         raise reading(path, error) from error
 
@@ -90,6 +103,19 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
 
 def events(path: Path, db: sqlite3.Connection, query: EventQuery) -> list[Event]:
     """Return events, newest first."""
+    where, values = _which_events(query)
+    found = _fetch(path, db, _select(rows.EVENT, "events", where, "id DESC"), [*values, _limit(query.limit)])
+    return _decode(path, "events", found, rows.event)
+
+
+def scan_events(path: Path, db: sqlite3.Connection, query: EventQuery) -> Iterator[Event]:
+    """Go through all events that a query means, whatever its limit, oldest first."""
+    where, values = _which_events(query)
+    sql = _select(rows.EVENT, "events", where, "id")
+    return _scan(path, db, sql, values, table="events", make=rows.event)
+
+
+def _which_events(query: EventQuery) -> tuple[list[str], list[Any]]:
     terms: list[tuple[str, Any]] = [
         ("check_name = ?", query.check),
         ("rule_name = ?", query.rule),
@@ -104,12 +130,24 @@ def events(path: Path, db: sqlite3.Connection, query: EventQuery) -> list[Event]
     if query.kinds:
         where.append(f"kind IN ({', '.join('?' * len(query.kinds))})")
         values += [kind.value for kind in query.kinds]
-    found = _fetch(path, db, _select(rows.EVENT, "events", where, "id DESC"), [*values, _limit(query.limit)])
-    return _decode(path, "events", found, rows.event)
+    return where, values
 
 
 def recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> list[RecoveryRecord]:
     """Return recoveries, newest first."""
+    where, values = _which_recoveries(query)
+    sql = _select(rows.RECOVERY, "recoveries", where, "started_at DESC, id DESC")
+    return _decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
+
+
+def scan_recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> Iterator[RecoveryRecord]:
+    """Go through all recoveries that a query means, whatever its limit, oldest first, without what was captured."""
+    where, values = _which_recoveries(query)
+    sql = _select(rows.RECOVERY_IN_SHORT, "recoveries", where, "started_at, id")
+    return _scan(path, db, sql, values, table="recoveries", make=rows.recovery)
+
+
+def _which_recoveries(query: RecoveryQuery) -> tuple[list[str], list[Any]]:
     terms: list[tuple[str, Any]] = [
         ("id = ?", query.id),
         ("check_name = ?", query.check),
@@ -117,9 +155,7 @@ def recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> list
         ("started_at >= ?", query.since and to_micros(query.since)),
         ("started_at < ?", query.before and to_micros(query.before)),
     ]
-    where, values = _where(terms)
-    sql = _select(rows.RECOVERY, "recoveries", where, "started_at DESC, id DESC")
-    return _decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
+    return _where(terms)
 
 
 def observations(path: Path, db: sqlite3.Connection, check: str, since: datetime, limit: int) -> list[Observation]:

@@ -34,6 +34,8 @@ RECOVERY = (
     "outcome, message, initiation, duration, half_open, manual, steps, evidence, ladder, approved_by, needless"
 )
 
+RECOVERY_IN_SHORT = RECOVERY.replace("evidence", "NULL")
+
 
 def _upsert(table: str, columns: str, key: str) -> str:
     names = columns.split(", ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,16 @@ from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
 from salus.store.writer import Writer
 
-__all__ = ["SqliteStore", "read_events", "read_observations", "read_recoveries", "read_snapshot", "set_aside"]
+__all__ = [
+    "SqliteStore",
+    "read_events",
+    "read_observations",
+    "read_recoveries",
+    "read_snapshot",
+    "scan_events",
+    "scan_recoveries",
+    "set_aside",
+]
 
 T = TypeVar("T")
 
@@ -205,6 +214,24 @@ def read_observations(path: Path, check: str, *, since: datetime, limit: int = 1
     return _read_now(path, lambda db: queries.observations(path, db, check, since, limit))
 
 
+def scan_events(path: Path, query: EventQuery) -> Iterator[Event]:
+    """Go through all events that a query means, whatever its limit, oldest first; a page is in memory at a time.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _scan_now(path, lambda db: queries.scan_events(path, db, query))
+
+
+def scan_recoveries(path: Path, query: RecoveryQuery) -> Iterator[RecoveryRecord]:
+    """Go through recoveries likewise. What was captured before they acted, the bulk of a row, is left out.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _scan_now(path, lambda db: queries.scan_recoveries(path, db, query))
+
+
 def read_snapshot(path: Path, now: datetime) -> Snapshot:
     """Return states, unfinished recoveries and budgets from a ledger.
 
@@ -215,19 +242,31 @@ def read_snapshot(path: Path, now: datetime) -> Snapshot:
 
 
 def _read_now(path: Path, query: Callable[[sqlite3.Connection], T]) -> T:
-    found = inspect(path, SCHEMA, check_seconds=0)
-    if found is None:
-        remedy = "Has Salus run with this state folder? Start it with 'salus run', or say which folder it uses"
-        raise unreadable(path, "does not exist", remedy)
-    if found != SCHEMA.head:
-        raise unreadable(path, "was written by an older Salus", "The next 'salus run' upgrades it")
-    db = connect_reader(path)
+    db = _open_now(path)
     try:
         return query(db)
     except sqlite3.Error as error:
         raise reading(path, error) from error
     finally:
         db.close()
+
+
+def _scan_now(path: Path, query: Callable[[sqlite3.Connection], Iterator[T]]) -> Iterator[T]:
+    db = _open_now(path)
+    try:
+        yield from query(db)
+    finally:
+        db.close()
+
+
+def _open_now(path: Path) -> sqlite3.Connection:
+    found = inspect(path, SCHEMA, check_seconds=0)
+    if found is None:
+        remedy = "Has Salus run with this state folder? Start it with 'salus run', or say which folder it uses"
+        raise unreadable(path, "does not exist", remedy)
+    if found != SCHEMA.head:
+        raise unreadable(path, "was written by an older Salus", "The next 'salus run' upgrades it")
+    return connect_reader(path)
 
 
 # ── Upgrades ──────────────────────────────────────────────────────────────────────────────────────────────────────────
