@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from salus.model import (
     ActionSpec,
+    Answer,
+    Approval,
     CheckSpec,
     CheckState,
-    Limits,
+    Mode,
     Observation,
     Plan,
     RecoveryRule,
@@ -23,9 +25,9 @@ from salus.model import (
     RuleState,
     Status,
 )
-from salus.rules.decide import STAGES, decide
+from salus.rules.decide import STAGES, decide, explain
 from salus.rules.memory import half_open_due
-from salus.rules.situation import Situation
+from salus.rules.situation import Condition, GroupUse, Hold, Situation
 from salus.testing import EPOCH
 
 RULE = RecoveryRule(name="web", check="web", ladders=((ActionSpec(kind="restart_service"),),), min_failure_count=2)
@@ -52,7 +54,6 @@ def situation(**changes: Any) -> Situation:
         state=failing(),
         memory=RuleState(rule="web"),
         targets=frozenset({"service:web"}),
-        checks=10,
     )
     return replace(base, **changes)
 
@@ -61,22 +62,42 @@ def ago(seconds: float) -> Any:
     return EPOCH + timedelta(hours=1) - timedelta(seconds=seconds)
 
 
+def asked(answer: Answer, *, lapses_in: float = 60) -> RuleState:
+    question = Approval(id="q1", asked_at=ago(10), expires_at=ago(-lapses_in), answer=answer, by="ann")
+    return RuleState(rule="web", approval=question)
+
+
 CASES: dict[RefusalReason, dict[str, Any]] = {
     RefusalReason.DISABLED: {"rule": replace(RULE, enabled=False)},
     RefusalReason.HEALING_OFF: {"healing_off": "the ledger cannot be read"},
+    RefusalReason.PAUSED: {"pause": Hold(detail="paused by ann")},
+    RefusalReason.MAINTENANCE: {"maintenance": Hold(detail="maintenance nightly")},
+    RefusalReason.OVERLOADED: {
+        "state": replace(
+            failing(), last=Observation(status=Status.UNKNOWN, at=EPOCH, cause="overloaded", message="timed out")
+        )
+    },
     RefusalReason.UNKNOWN: {"state": replace(failing(), last=Observation(status=Status.UNKNOWN, at=EPOCH))},
     RefusalReason.BELOW_THRESHOLD: {"state": failing(looks=1)},
     RefusalReason.STOPPED_BY_PERSON: {"stopped": ("web",)},
+    RefusalReason.FLAPPING: {"state": replace(failing(), flapping=True)},
     RefusalReason.ON_HOLD: {
         "memory": RuleState(rule="web", attempts=1, acted_on="b", last_started=ago(5), last_finished=ago(4))
     },
+    RefusalReason.RIVAL_HEALER: {"rival": Hold(detail="somebody else replaced web 2 times")},
     RefusalReason.ALREADY_HEALING: {"busy": frozenset({"service:web"})},
     RefusalReason.DEPENDENCY_FAILING: {"failing_dependencies": ("db",)},
+    RefusalReason.SHARED_CAUSE: {"shared_cause": "20 command checks fail alike"},
     RefusalReason.COOLING_DOWN: {"memory": RuleState(rule="web", attempts=1, last_finished=ago(59))},
     RefusalReason.EXHAUSTED: {"memory": RuleState(rule="web", attempts=3, last_finished=ago(600))},
-    RefusalReason.TOO_MANY_AT_ONCE: {"running": 2},
+    RefusalReason.CIRCUIT_OPEN: {"circuit": Hold(detail="restart_service kept failing")},
+    RefusalReason.STORM_BRAKE: {"brake": Hold(detail="too many turned bad together")},
+    RefusalReason.GROUP_UNAVAILABLE: {"groups": (GroupUse(name="pool", allowed=1, out=("web-2",)),)},
     RefusalReason.HOURLY_BUDGET_SPENT: {"recent_starts": tuple(ago(60 + n) for n in range(20, 0, -1))},
-    RefusalReason.STORM_BRAKE: {"newly_bad": 5, "oldest_newly_bad": ago(10)},
+    RefusalReason.TOO_MANY_AT_ONCE: {"running": 2},
+    RefusalReason.OBSERVE_ONLY: {"mode": Mode.OBSERVE},
+    RefusalReason.REJECTED: {"mode": Mode.APPROVE, "memory": asked(Answer.REJECTED)},
+    RefusalReason.AWAITING_APPROVAL: {"mode": Mode.APPROVE, "memory": asked(Answer.WAITING)},
 }
 
 
@@ -169,11 +190,76 @@ def test_no_plan_ever_exceeds_the_attempts_before_the_half_open_retry(
         assert attempts == 0 or since >= cooldown
 
 
-@given(bad=st.integers(0, 50), checks=st.integers(1, 50), share=st.floats(0.01, 1), least=st.integers(1, 10))
-def test_the_brake_holds_exactly_when_enough_and_a_large_enough_share_turned_bad(
-    bad: int, checks: int, share: float, least: int
-) -> None:
-    limits = Limits(storm_brake=share, storm_min_checks=least)
-    verdict = decide(situation(newly_bad=bad, checks=checks, limits=limits), "id")
-    storm = bad >= least and bad / checks >= share
-    assert isinstance(verdict, Refusal) == storm
+def test_a_dead_service_is_healed_in_spite_of_flapping_a_storm_a_group_and_a_shared_cause() -> None:
+    held = (
+        RefusalReason.FLAPPING,
+        RefusalReason.STORM_BRAKE,
+        RefusalReason.GROUP_UNAVAILABLE,
+        RefusalReason.SHARED_CAUSE,
+    )
+    for reason in held:
+        assert isinstance(decide(situation(dead=True, **CASES[reason]), "id"), Plan)
+
+
+def test_an_approved_attempt_is_planned_and_names_who_allowed_it() -> None:
+    plan = decide(situation(mode=Mode.APPROVE, memory=asked(Answer.APPROVED)), "id")
+    assert isinstance(plan, Plan)
+    assert plan.approved_by == "ann"
+
+
+def test_a_permission_that_lapsed_is_none() -> None:
+    verdict = decide(situation(mode=Mode.APPROVE, memory=asked(Answer.APPROVED, lapses_in=-1)), "id")
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason is RefusalReason.AWAITING_APPROVAL
+
+
+def test_each_attempt_and_each_recurrence_moves_one_ladder_further_and_the_last_serves_the_rest() -> None:
+    rungs = [(ActionSpec(kind=kind),) for kind in ("restart_service", "restore", "page")]
+    rule = replace(RULE, ladders=tuple(rungs), max_recovery_attempts=9)
+    used = []
+    for attempts, escalations in ((0, 0), (1, 0), (0, 1), (1, 1), (5, 3)):
+        memory = RuleState(rule="web", attempts=attempts, escalations=escalations)
+        plan = decide(situation(rule=rule, memory=memory), "id")
+        assert isinstance(plan, Plan)
+        used.append(plan.ladder)
+    assert used == [0, 1, 1, 2, 2]
+
+
+def test_bad_looks_are_counted_within_the_window_of_a_rule() -> None:
+    scattered = replace(failing(looks=1), recent=0b11_01_11_01_11)
+    rule = replace(RULE, min_failure_count=3, failure_window=5)
+    assert isinstance(decide(situation(rule=rule, state=scattered), "id"), Plan)
+    narrow = replace(rule, failure_window=4)
+    assert isinstance(decide(situation(rule=narrow, state=scattered), "id"), Refusal)
+
+
+def test_a_condition_that_holds_triggers_whatever_the_verdict_and_one_that_cannot_tell_never_does() -> None:
+    well = CheckState(status=Status.HEALTHY, last=Observation(status=Status.HEALTHY, at=EPOCH))
+    rule = replace(RULE, when="metrics.rss_bytes > 1e9", min_failure_count=2)
+    holds = Condition(holds=True, detail="1.2e9", truths=0b11)
+    assert isinstance(decide(situation(rule=rule, state=well, condition=holds), "id"), Plan)
+    for condition, reason in (
+        (replace(holds, truths=0b01), RefusalReason.BELOW_THRESHOLD),
+        (replace(holds, holds=False), RefusalReason.BELOW_THRESHOLD),
+        (replace(holds, holds=None), RefusalReason.UNKNOWN),
+    ):
+        verdict = decide(situation(rule=rule, state=well, condition=condition), "id")
+        assert isinstance(verdict, Refusal)
+        assert verdict.reason is reason
+
+
+@given(chosen=st.sets(st.sampled_from(list(RefusalReason))))
+def test_every_decision_has_exactly_one_reason_and_an_explanation_names_the_same(chosen: set[RefusalReason]) -> None:
+    changes: dict[str, Any] = {}
+    for reason in chosen:
+        changes |= CASES[reason]
+    now = situation(**changes)
+    verdict = decide(now, "id")
+    findings = explain(now)
+    assert [finding.reason for finding in findings] == list(RefusalReason)
+    refusing = [finding.refusal for finding in findings if finding.refusal]
+    if isinstance(verdict, Refusal):
+        assert refusing[0] == verdict
+        assert all(found.reason is finding.reason for finding in findings if (found := finding.refusal))
+    else:
+        assert not refusing

@@ -38,19 +38,19 @@ def test_an_attempt_in_which_salus_died_counts_and_cools_down_from_the_restart()
 
 
 def test_attempts_are_forgotten_only_after_proven_health() -> None:
-    spent = ledger.finish(ledger.reserve(FRESH, at(0)), Outcome.RECOVERED, at(10))
+    spent = ledger.finish(ledger.reserve(FRESH, at(0)), RULE, Outcome.RECOVERED, at(10))
     early = ledger.observe(spent, RULE, check(Status.HEALTHY), at(609))
     assert early.attempts == 1
-    assert ledger.observe(early, RULE, check(Status.HEALTHY), at(610)) == FRESH
+    assert ledger.observe(early, RULE, check(Status.HEALTHY), at(610)) == ledger.forgotten(early)
 
 
 def test_one_bad_look_begins_the_proof_anew() -> None:
-    spent = ledger.finish(ledger.reserve(FRESH, at(0)), Outcome.RECOVERED, at(10))
+    spent = ledger.finish(ledger.reserve(FRESH, at(0)), RULE, Outcome.RECOVERED, at(10))
     bad = ledger.observe(spent, RULE, check(Status.UNHEALTHY), at(300))
     assert bad.healthy_since is None
     again = ledger.observe(bad, RULE, check(Status.HEALTHY), at(400))
     assert ledger.observe(again, RULE, check(Status.HEALTHY), at(999)).attempts == 1
-    assert ledger.observe(again, RULE, check(Status.HEALTHY), at(1000)) == FRESH
+    assert ledger.observe(again, RULE, check(Status.HEALTHY), at(1000)) == ledger.forgotten(again)
 
 
 def test_giving_up_happens_once() -> None:
@@ -64,7 +64,7 @@ def test_a_half_open_attempt_does_not_count_among_the_attempts() -> None:
 
 
 def test_when_the_wall_clock_jumps_every_wait_moves_with_it() -> None:
-    spent = ledger.finish(ledger.reserve(FRESH, at(0)), Outcome.FAILED, at(10))
+    spent = ledger.finish(ledger.reserve(FRESH, at(0)), RULE, Outcome.FAILED, at(10))
     moved = spent.shifted(timedelta(hours=-2))
     assert moved.last_finished == at(10) - timedelta(hours=2)
     assert moved.attempts == spent.attempts
@@ -72,7 +72,7 @@ def test_when_the_wall_clock_jumps_every_wait_moves_with_it() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY]), st.floats(0.1, 400))))
 def test_health_is_never_proven_by_less_than_reset_after_without_a_bad_look(looks: list[tuple[Status, float]]) -> None:
-    memory = ledger.finish(ledger.reserve(FRESH, at(0)), Outcome.NOT_RECOVERED, at(0))
+    memory = ledger.finish(ledger.reserve(FRESH, at(0)), RULE, Outcome.NOT_RECOVERED, at(0))
     now, well_since = 0.0, None
     for status, step in looks:
         now += step
