@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,8 +59,17 @@ class _UnixConnection(http.client.HTTPConnection):
 class SalusProcess:
     """``salus run`` on a config in a folder; ended by ``close`` whatever happened."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: str,
+        *,
+        command: Sequence[str] = (sys.executable, "-m", "salus.cli.main"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
+        self.command = tuple(command)
+        self.environment = environment
         self.config = folder / "salus.yaml"
         self.port = free_port()
         self.write(config)
@@ -81,8 +90,13 @@ class SalusProcess:
 
     def start(self) -> None:
         with (self.folder / "salus.log").open("ab") as log:
-            command = [sys.executable, "-m", "salus.cli.main", "run", "--config", str(self.config)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                [*self.command, "run", "--config", str(self.config)],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
 
     def ready(self) -> dict[str, Any]:
         """Wait until it answers; return its status."""

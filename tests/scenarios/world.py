@@ -1,0 +1,190 @@
+"""Everything that is real in a scenario: Salus, its services, and the processes around them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from salus.errors import StoreError
+from salus.model import Event, EventKind, RecoveryRecord
+from salus.ports import EventQuery, RecoveryQuery
+from salus.store.sqlite import read_events, read_recoveries
+from tests.acceptance.salus_process import SalusProcess, eventually, free_port
+from tests.scenarios.scenario import Program, Scenario
+
+PROGRAMS = Path(__file__).parent / "programs"
+CLOCK = "clock-offset"
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_MOST_ROWS = 100_000
+
+
+class World:
+    """One scenario on the stage. ``close`` ends every process, whatever happened."""
+
+    def __init__(self, folder: Path, scenario: Scenario) -> None:
+        self.folder = folder
+        self.scenario = scenario
+        self.variables = _variables(folder, scenario)
+        environment = {**os.environ, **self.variables}
+        command = [sys.executable, "-m", "salus.cli.main"]
+        if any(isinstance(step, dict) and "shift clock" in step for step in scenario.steps):
+            command = [sys.executable, str(PROGRAMS / "salus_with_shifted_clock.py"), str(folder / CLOCK)]
+        text = yaml.safe_dump(scenario.config, sort_keys=False, width=1000)
+        self.salus = SalusProcess(folder, text, command=command, environment=environment)
+        self.programs: dict[str, subprocess.Popen[bytes]] = {}
+        self.marked = 0
+        self._seen: list[Event] = []
+
+    # ── what is there ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Put files and programs in their places, and start Salus."""
+        for name, text in self.scenario.files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        for name, program in self.scenario.programs.items():
+            if program.start:
+                self.start_program(name)
+        self.salus.start()
+        self.salus.ready()
+
+    def start_program(self, name: str) -> None:
+        """Start a process beside Salus, in a group of its own."""
+        program = self.scenario.programs[name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.programs[name] = subprocess.Popen(
+                [self.filled(word) for word in program.run],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _be_nice(self.programs[name].pid, program)
+
+    def end_program(self, name: str) -> None:
+        """End a process beside Salus and all that it started."""
+        program = self.programs.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait(timeout=10)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program, or to the main process of a service."""
+        program = self.programs.get(name)
+        pid = program.pid if program else eventually(lambda: self.salus.service(name)["pid"], what=f"a pid of {name}")
+        os.kill(pid, number)
+
+    def command(self, words: str) -> subprocess.CompletedProcess[str]:
+        """Call the command line as a person would."""
+        return subprocess.run(
+            [sys.executable, "-m", "salus.cli.main", *shlex.split(words)],
+            cwd=self.folder,
+            env={**os.environ, **self.variables, "SALUS_CONFIG": str(self.salus.config), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def filled(self, text: str) -> str:
+        """Put the values of ``${NAME}`` into a text."""
+        return _VARIABLE.sub(lambda found: self.variables[found[1]], text)
+
+    # ── what has been said and done ───────────────────────────────────────────────────────────────────────────────────
+
+    def events(self) -> list[Event]:
+        """Return everything that Salus has told so far, oldest first."""
+        newest = self._seen[-1].id if self._seen else None
+        with contextlib.suppress(StoreError):  # the ledger is being made
+            query = EventQuery(after=newest, limit=_MOST_ROWS)
+            self._seen.extend(reversed(read_events(self.salus.state / "ledger.sqlite", query)))
+        return self._seen
+
+    def mark(self) -> None:
+        """Something is about to be done: what is told from now on may come of it."""
+        self.marked = len(self.events())
+
+    def since_mark(self) -> list[Event]:
+        """Return what was told since something was done."""
+        return self.events()[self.marked :]
+
+    def recoveries(self) -> list[RecoveryRecord]:
+        """Return all recoveries, oldest first."""
+        return list(reversed(read_recoveries(self.salus.state / "ledger.sqlite", RecoveryQuery(limit=_MOST_ROWS))))
+
+    def starts(self, name: str) -> int:
+        """Return how many copies of a program have begun, by its own book."""
+        return _lines(self.folder / f"{name}.starts")
+
+    def second_copies(self) -> list[str]:
+        """Return programs of which two copies ran at the same time."""
+        return [file.stem for file in self.folder.glob("*.second-copy")]
+
+    def story(self) -> str:
+        """Return what Salus told, for a person who asks why a scenario failed."""
+        return "\n".join(f"  {event.at:%H:%M:%S.%f} {_line(event)}" for event in self.events()[-120:])
+
+    def close(self) -> None:
+        """End everything."""
+        for name in list(self.programs):
+            self.end_program(name)
+        if self.salus.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.salus.process.pid, signal.SIGCONT)
+        self.salus.close()
+        for file in self.folder.glob("*.starts"):
+            for pid in (int(line.split()[0]) for line in file.read_text(encoding="ascii").splitlines()):
+                _kill_if_still(pid, file.stem)
+
+
+def _variables(folder: Path, scenario: Scenario) -> Mapping[str, str]:
+    """Give every variable that a file uses its value: places, and a free port for every ``${PORT_...}``."""
+    places = {"PYTHON": sys.executable, "PROGRAMS": str(PROGRAMS), "FOLDER": str(folder)}
+    programs = {name: program.run for name, program in scenario.programs.items()}
+    used = set(_VARIABLE.findall(yaml.safe_dump([scenario.config, programs], width=100_000)))
+    ports: dict[str, str] = {}
+    for name in sorted(used - places.keys()):
+        assert name.startswith("PORT_"), f"${{{name}}} is not known here: PYTHON, PROGRAMS, FOLDER or PORT_..."
+        while (port := str(free_port())) in ports.values():
+            continue
+        ports[name] = port
+    return places | ports
+
+
+def _be_nice(pid: int, program: Program) -> None:
+    if program.niceness:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, pid, program.niceness)
+
+
+def _lines(file: Path) -> int:
+    return len(file.read_text(encoding="ascii").splitlines()) if file.exists() else 0
+
+
+def _line(event: Event) -> str:
+    about = {"check": event.check, "rule": event.rule, "service": event.service, "reason": event.reason}
+    change = f" {event.old} -> {event.new}" if event.kind is EventKind.STATUS_CHANGED else ""
+    return f"{event.kind} {' '.join(f'{k}={v}' for k, v in about.items() if v)}{change}: {event.message}"
+
+
+def _kill_if_still(pid: int, name: str) -> None:
+    """End a copy of a server that outlived Salus; another process may have its number by now."""
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if name.encode() in command and str(PROGRAMS / "server.py").encode() in command:
+            os.kill(pid, signal.SIGKILL)
+
+
+def text_of(value: Any) -> str:
+    """Write a value of a file as text."""
+    return value if isinstance(value, str) else yaml.safe_dump(value).strip()
