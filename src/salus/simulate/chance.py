@@ -8,6 +8,7 @@ from random import Random
 from salus.simulate.faults import Spread
 
 _P95 = 1.6448536269514722  # standard deviations above the median of a normal distribution
+_NEVER = 2.0**62
 
 
 def stream(seed: int, name: str) -> Random:
@@ -29,4 +30,4 @@ def looks_until(rate: float, chance: Random) -> int:
         return 0
     if rate >= 1:
         return 1
-    return 1 + int(math.log(1.0 - chance.random()) / math.log1p(-rate))
+    return 1 + int(min(math.log(1.0 - chance.random()) / math.log1p(-rate), _NEVER))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
+from salus.engine.assess import belongs, key
 from salus.engine.units import CheckUnit
 from salus.model import (
     CheckState,
@@ -93,6 +94,10 @@ class CooldownKept:
         """Begin with nothing to cool down."""
         self._ended: dict[str, datetime] = {}
 
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        self._ended = {name: at + by for name, at in self._ended.items()}
+
     def judge(self, event: Event, seen: Observed) -> str:
         """Compare every start with the end before."""
         name = event.rule or ""
@@ -138,6 +143,11 @@ class BudgetsKept:
         self._running: dict[str, datetime] = {}
         self._starts: deque[datetime] = deque()
 
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        self._running = {name: at + by for name, at in self._running.items()}
+        self._starts = deque(at + by for at in self._starts)
+
     def judge(self, event: Event, seen: Observed) -> str:
         """Count; what was called off before it acted was not spent."""
         recovery = event.recovery or ""
@@ -162,6 +172,34 @@ class BudgetsKept:
             return f"{len(self._running)} recoveries run, allowed are {limits.recoveries_at_once}"
         if len(self._starts) > limits.recoveries_per_hour:
             return f"{len(self._starts)} recoveries within an hour, allowed are {limits.recoveries_per_hour}"
+        return ""
+
+
+class GroupsKept:
+    """Never more members of a group in recovery than may be out of service."""
+
+    def __init__(self) -> None:
+        """Begin with nothing under way."""
+        self._held: dict[str, frozenset[str]] = {}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Follow who holds what, and count members."""
+        recovery = event.recovery or ""
+        if event.kind is EventKind.RECOVERY_FINISHED:
+            self._held.pop(recovery, None)
+        elif event.kind is EventKind.RECOVERY_STARTED and (record := seen.record(recovery)):
+            self._held[recovery] = frozenset(record.targets)
+            if not record.manual:
+                return self._count(frozenset(record.targets), seen)
+        return ""
+
+    def _count(self, targets: frozenset[str], seen: Observed) -> str:
+        held = frozenset().union(*self._held.values())
+        for group in seen.limits.groups:
+            members = {key(unit) for unit in seen.units.values() if belongs(unit, group)}
+            out, allowed = len(members & held), group.allowed(len(members))
+            if members & targets and out > allowed:
+                return f"{out} members of {group.name} are being healed, allowed are {allowed}"
         return ""
 
 
@@ -221,6 +259,10 @@ class RecoveredIsProven:
         """Begin with no action ended."""
         self._ended: dict[str, datetime] = {}
 
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        self._ended = {name: at + by for name, at in self._ended.items()}
+
     def judge(self, event: Event, seen: Observed) -> str:
         """Compare the newest look with the end of the last action."""
         recovery = event.recovery or ""
@@ -247,12 +289,16 @@ class BrakeReleases:
         """Begin with no brake on."""
         self._on: dict[str, datetime] = {}
 
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        self._on = {name: at + by for name, at in self._on.items()}
+
     def judge(self, event: Event, seen: Observed) -> str:
         """At every event, look how long a brake is on with nothing bad."""
         if event.kind is EventKind.STORM_STARTED:
-            self._on[_scope(event)] = event.at
+            self._on[event.reason or ""] = event.at
         elif event.kind is EventKind.STORM_ENDED:
-            self._on.pop(_scope(event), None)
+            self._on.pop(event.reason or "", None)
         if not self._on:
             return ""
         if any(unit.state.status.bad for unit in seen.units.values()):
@@ -261,11 +307,6 @@ class BrakeReleases:
         most = timedelta(seconds=2 * seen.limits.storm_hold_max + seen.limits.storm_window)
         stuck = [scope for scope, since in self._on.items() if event.at - since > most]
         return f"the brake on {stuck[0]} is on, and nothing has been bad for {most}" if stuck else ""
-
-
-def _scope(event: Event) -> str:
-    scope = event.data.get("scope")
-    return scope if isinstance(scope, str) else event.reason or ""
 
 
 class RefusalsHaveReasons:
@@ -284,6 +325,7 @@ INVARIANTS: tuple[Callable[[], Judge], ...] = (
     CooldownKept,
     SingleFlight,
     BudgetsKept,
+    GroupsKept,
     UnknownNeverHeals,
     NothingHealthyActedOn,
     RecoveredIsProven,
@@ -327,6 +369,12 @@ class Judges:
         self._judges = [make() for make in invariants]
         self._recent: deque[Event] = deque(maxlen=self.STORY)
         self.violation: Violation | None = None
+
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock, as the engine does."""
+        for judge in self._judges:
+            if isinstance(judge, CooldownKept | BudgetsKept | RecoveredIsProven | BrakeReleases):
+                judge.shift(by)
 
     def __call__(self, event: Event) -> None:
         """Take an event."""

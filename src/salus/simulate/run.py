@@ -135,6 +135,7 @@ class Simulation:
         )
         engine = Engine(site, bus, recorder, Threads(1))
         engine.limits = self._order.settings.limits
+        engine.service_roots = self._resolved.service_roots()
         engine.observe_every = float("inf")  # looks that change nothing are not kept: there are millions of them
         chance = stream(self._order.seed, "ids")
         engine.ids = lambda: f"{chance.getrandbits(64):016x}"
