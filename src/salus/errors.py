@@ -4,6 +4,7 @@
     ├── ConfigError            the config cannot be used; carries every problem found
     ├── NotFoundError          no check, rule, service or recovery has that name
     ├── ConflictError          the request is right, the moment is wrong (a recovery is running)
+    ├── ConditionError         a condition (`when:`) cannot be understood
     ├── MissingExtraError      a kind needs an optional dependency that is not installed
     ├── CheckBrokenError       a check could not tell; the observation becomes ``unknown``
     ├── ActionError            one step of a recovery failed
@@ -80,6 +81,18 @@ class NotFoundError(SalusError):
 
 class ConflictError(SalusError):
     """That cannot be done at this moment."""
+
+
+class ConditionError(SalusError):
+    """The condition cannot be understood."""
+
+    permanent = True
+
+    def __init__(self, message: str, *, line: int = 1, column: int = 1, remedy: str | None = None) -> None:
+        """Point at a line and a column of the expression; both begin at 1."""
+        super().__init__(message, remedy=remedy)
+        self.line = line
+        self.column = column
 
 
 class MissingExtraError(SalusError):
