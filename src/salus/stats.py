@@ -196,6 +196,14 @@ def called_off(record: RecoveryRecord) -> bool:
     return record.needless or record.outcome is Outcome.CANCELLED
 
 
+def counts(record: RecoveryRecord) -> bool:
+    """Tell whether it is an attempt that speaks for or against its rule.
+
+    It is not while it runs, nor when it was called off, nor as a last resort, which follows the giving up.
+    """
+    return record.outcome is not None and not called_off(record) and record.ladder != LAST_RESORT
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """What only the rows before a row can tell about it: is it the first of its run, did the last one not hold?"""
@@ -244,7 +252,7 @@ class _Rule:
     recovered: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, record: RecoveryRecord, facts: _Facts) -> None:
-        counts, good = self.counts, record.outcome is Outcome.RECOVERED
+        counts, good = self.counts, record.outcome is Outcome.RECOVERED and not record.needless
         counts["recurrences"] += facts.recurred
         if facts.detected and record.failing_since:
             self.detected.append(_seconds(record.failing_since, record.decided_at))

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 _SEARCHED = 10_000
 
 
-class _Since(click.ParamType[datetime]):
+class Since(click.ParamType[datetime]):
+    """Not before when: how long ago (``2h``), or an instant."""
+
     name = "TIME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read it; an instant without a zone is in that of whoever asks."""
         if isinstance(value, datetime):
             return value
         try:
@@ -43,7 +46,7 @@ class _Since(click.ParamType[datetime]):
 @click.argument("recovery_id", metavar="[ID]", required=False)
 @click.option("--check", help="Only this check.")
 @click.option("--rule", help="Only this rule.")
-@click.option("--since", type=_Since(), help="Not before: how long ago (2h, 7d), or an instant.")
+@click.option("--since", type=Since(), help="Not before: how long ago (2h, 7d), or an instant.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
 @click.option("--events", is_flag=True, help="Every event, not only recoveries.")
 @config_option
@@ -95,7 +98,7 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
                 record.id[:8],
                 record.rule,
                 _attempt(record),
-                Word(record.outcome or "running"),
+                Word(_outcome(record)),
                 detected,
                 healed,
                 _actions(record),
@@ -111,21 +114,26 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
 def summary(records: Sequence[RecoveryRecord]) -> list[str]:
     """Write one line per rule: how many of its recoveries were verified, and how long those took."""
     from salus.cli.output import span
+    from salus.stats import counts
 
     lines = []
     for rule in sorted({record.rule for record in records}):
-        # What its confirming look called off was never tried: it counts neither for nor against the rule.
-        ended = [record for record in records if record.rule == rule and record.outcome not in (None, "cancelled")]
+        ended = [record for record in records if record.rule == rule and counts(record)]
         if not ended:
             continue
         good = [record for record in ended if record.outcome == "recovered"]
         others = Counter(str(record.outcome).replace("_", " ") for record in ended if record.outcome != "recovered")
         took = [record.duration for record in good if record.duration is not None]
-        line = f"{rule}: {len(good)} of {len(ended)} recovered and verified ({len(good) / len(ended):.0%})"
+        line = f"{rule}: {len(good)} of {len(ended)} recovered and verified ({percent(len(good) / len(ended))})"
         line += f", median {span(median(took))}" if took else ""
         line += "".join(f", {count} {outcome}" for outcome, count in sorted(others.items()))
         lines.append(line)
     return lines
+
+
+def percent(rate: float) -> str:
+    """Write a share for a person. Only all is 100%, and only none is 0%."""
+    return f"{rate:.0%}" if rate in (0, 1) else f"{min(max(rate, 0.01), 0.99):.0%}"
 
 
 def _times(record: RecoveryRecord) -> tuple[str, str]:
@@ -139,8 +147,21 @@ def _times(record: RecoveryRecord) -> tuple[str, str]:
 
 
 def _attempt(record: RecoveryRecord) -> str:
-    notes = [note for note in ("half_open", "manual") if getattr(record, note)]
-    return f"{record.attempt} ({', '.join(notes).replace('_', '-')})" if notes else str(record.attempt)
+    named = (
+        ("last resort", record.ladder < 0),
+        (f"ladder {record.ladder + 1}", record.ladder > 0),
+        ("half-open", record.half_open),
+        ("manual", record.manual),
+        (f"approved by {record.approved_by}", record.approved_by),
+    )
+    notes = ", ".join(note for note, said in named if said)
+    return f"{record.attempt} ({notes})" if notes else str(record.attempt)
+
+
+def _outcome(record: RecoveryRecord) -> str:
+    from salus.stats import called_off
+
+    return "called_off" if called_off(record) else record.outcome or "running"
 
 
 def _actions(record: RecoveryRecord) -> str:
@@ -175,7 +196,7 @@ def _show_one(path: Path, recovery_id: str, *, as_json: bool) -> None:
     for name, value in facts.items():
         click.echo(f"{name + ':':<15}{value or '-'}")
     click.echo()
-    show_recovery(told)
+    show_recovery({**told, "outcome": _outcome(record)})
     for where, evidence in [("before anything was touched", told["evidence"])] + [
         (f"by step {step['position']}, {step['action']}", step["evidence"]) for step in told["steps"]
     ]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "salus.cli.run:run",
     "status": "salus.cli.status:status",
     "history": "salus.cli.history:history",
+    "stats": "salus.cli.stats:stats",
     "check": "salus.cli.check:check",
     "health": "salus.cli.health_stub:health",
     "heal": "salus.cli.act:heal",
