@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from salus.app import registry
+from salus.app.conditions import Conditions
+from salus.conditions import Condition
 from salus.config import Settings, Sources, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
@@ -19,12 +21,13 @@ BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRule:
-    """A rule whose actions are objects."""
+    """A rule whose actions and condition are objects."""
 
     rule: RecoveryRule
     ladders: tuple[BuiltLadder, ...]
     last_words: BuiltLadder
     touches: frozenset[str]
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def resolve(settings: Settings) -> Resolved:
         rules=tuple(builder.rules()),
     )
     builder.references(resolved)
+    builder.problems += builder.conditions.problems
     if builder.problems:
         raise ConfigError(tuple(dict.fromkeys(builder.problems)))
     return resolved
@@ -76,6 +80,7 @@ class _Builder:
         self.settings = settings
         self.sources: Sources = settings.sources
         self.problems: list[Problem] = []
+        self.conditions = Conditions(settings.checks, self.sources)
 
     def checks(self) -> Iterator[tuple[str, tuple[CheckSpec, CheckOptions]]]:
         for name, spec in self.settings.checks.items():
@@ -100,7 +105,8 @@ class _Builder:
             last_words = self._ladder(rule.on_exhausted, own, ("rules", rule.name, "on_exhausted"))
             every = [action for ladder in (*ladders, last_words) for _, action in ladder]
             touches = {name for action in every for name in action.targets(own)}
-            yield ResolvedRule(rule, tuple(ladders), last_words, frozenset(touches))
+            condition = self.conditions.compile(rule)
+            yield ResolvedRule(rule, tuple(ladders), last_words, frozenset(touches), condition)
 
     def _ladder(self, rungs: Rungs, own: str | None, path: Keys) -> BuiltLadder:
         built: list[tuple[ActionSpec, Action]] = []

@@ -19,12 +19,17 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 @dataclass(slots=True)
 class Scalar:
-    """One text; ``plain`` when it stands without quotes and may be a number, a truth value or nothing."""
+    """One text; ``plain`` when it stands without quotes and may be a number, a truth value or nothing.
+
+    ``inset`` is how many characters after its place the text begins, where it then stands letter by letter on that
+    line; None where it is folded, escaped or a block.
+    """
 
     text: str
     plain: bool
     line: int
     column: int
+    inset: int | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +115,7 @@ class _Parser:
     def _content(self, event: Any, depth: int) -> Node:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, not event.style and event.tag is None, line, column)
+            return Scalar(event.value, not event.style and event.tag is None, line, column, _inset(event))
         if isinstance(event, yaml.SequenceStartEvent):
             sequence = Sequence(line, column)
             while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
@@ -124,6 +129,13 @@ class _Parser:
 
     def _refuse(self, event: Any, what: str, remedy: str) -> ConfigError:
         return _error(self._file, event.start_mark.line + 1, event.start_mark.column + 1, what, remedy)
+
+
+def _inset(event: Any) -> int | None:
+    inset = {None: 0, "": 0, "'": 1, '"': 1}.get(event.style)
+    start, end = event.start_mark, event.end_mark
+    verbatim = inset is not None and (start.line, start.column + len(event.value) + 2 * inset) == (end.line, end.column)
+    return inset if verbatim and event.tag is None and event.anchor is None else None
 
 
 def _error(file: str, line: int, column: int, what: str, remedy: str) -> ConfigError:

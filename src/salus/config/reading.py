@@ -94,7 +94,8 @@ class Reader:
     def _mapping(self, mapping: nodes.Mapping, path: Keys) -> Json:
         data: dict[str, Json] = {}
         for name, (key, node) in self._entries(mapping, path).items():
-            self._put((*path, name), Place(self._file, key.line, key.column, node.line, node.column))
+            inset = node.inset if isinstance(node, nodes.Scalar) else None
+            self._put((*path, name), Place(self._file, key.line, key.column, node.line, node.column, inset))
             data[name] = self._value(node, (*path, name))
         return data
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -17,13 +17,17 @@ MEMORY = "<memory>"
 
 
 class Place(NamedTuple):
-    """Where an entry stands: its file (as the user named it), its key and its value; lines and columns from 1."""
+    """Where an entry stands: its file (as the user named it), its key and its value; lines and columns from 1.
+
+    ``inset`` is where in the value its text begins, when that stands letter by letter on one line.
+    """
 
     file: str
     line: int
     column: int
     value_line: int
     value_column: int
+    inset: int | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +83,23 @@ class Sources:
             return Problem(file=self._only_file(), line=0, column=0, path=dotted, what=what, remedy=remedy)
         line, column = (place.line, place.column) if own and not value else (place.value_line, place.value_column)
         return Problem(file=place.file, line=line, column=column, path=dotted, what=what, remedy=remedy)
+
+    def problem_inside(self, path: Keys, what: str, remedy: str, *, line: int, column: int) -> Problem:
+        """Make a problem that points into the text of an entry.
+
+        Args:
+            path: the entry.
+            what: what is wrong, one sentence without a full stop.
+            remedy: what to do.
+            line: of the text, from 1.
+            column: of the text, from 1.
+        """
+        problem = self.problem(path, what, remedy, value=True)
+        place, own = self.place(path)
+        if own and place and place.inset is not None and line == 1:
+            return replace(problem, column=place.value_column + place.inset + column - 1)
+        inside = f"line {line}, column {column}" if line > 1 else f"column {column}"
+        return replace(problem, what=f"{problem.what}, in {inside} of the text")
 
     def folder(self, path: Keys) -> Path:
         """Return the folder from which a relative path at this entry starts."""

@@ -1,0 +1,65 @@
+"""The conditions of rules (``when:``): compiled, and seen to ask for what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from salus.conditions import Condition, compile_condition
+from salus.config import Sources, did_you_mean
+from salus.config.sources import Keys, known_words
+from salus.errors import ConditionError, MissingExtraError, Problem
+from salus.model import CheckSpec, RecoveryRule
+from salus.units import format_duration
+
+
+class Conditions:
+    """Compiles each condition once, however many checks its rule watches."""
+
+    def __init__(self, checks: Mapping[str, CheckSpec], sources: Sources) -> None:
+        """Take the checks that conditions may name, and the places of the config."""
+        self._checks = checks
+        self._sources = sources
+        self._compiled: dict[str, Condition] = {}
+        self.problems: list[Problem] = []
+
+    def compile(self, rule: RecoveryRule) -> Condition | None:
+        """Compile the condition of a rule; None when it has none, or one with problems."""
+        if not rule.when:
+            return None
+        path: Keys = ("rules", rule.name, "when")
+        try:
+            condition = self._compiled.get(rule.when) or compile_condition(rule.when)
+        except ConditionError as error:
+            inside = self._sources.problem_inside(
+                path, str(error), error.remedy or "", line=error.line, column=error.column
+            )
+            self.problems.append(inside)
+            return None
+        except MissingExtraError as error:
+            self.problems.append(self._sources.problem(path, str(error), error.remedy or "", value=True))
+            return None
+        self._compiled[rule.when] = condition
+        found = [*self._strangers(condition, path), *self._short_windows(condition, rule.check, path)]
+        self.problems += found
+        return None if found else condition
+
+    def _strangers(self, condition: Condition, path: Keys) -> Iterator[Problem]:
+        """See that the checks it names exist."""
+        for name in sorted(condition.checks - set(self._checks)):
+            line, column = condition.place_of(name)
+            remedy = did_you_mean(name, list(self._checks)) or known_words(self._checks) or "add it under checks"
+            what = f"there is no check {name!r}"
+            yield self._sources.problem_inside(path, what, remedy, line=line, column=column)
+
+    def _short_windows(self, condition: Condition, own: str, path: Keys) -> Iterator[Problem]:
+        """See that every window can hold the looks its function needs: one that cannot would never tell anything."""
+        for call in condition.calls:
+            spec = self._checks.get(call.check or own)
+            needed = call.fewest * spec.interval if spec else 0.0  # a look at the very edge may not count
+            if spec and call.seconds < needed:
+                what = (
+                    f"{call.function}() needs {call.fewest} looks, and {spec.name!r} has a look every "
+                    f"{format_duration(spec.interval)}: {format_duration(call.seconds)} never holds so many"
+                )
+                remedy = f"ask for {format_duration(needed)} or more, or look more often"
+                yield self._sources.problem_inside(path, what, remedy, line=call.line, column=call.column)
