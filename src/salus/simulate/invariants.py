@@ -32,8 +32,15 @@ _HOUR = timedelta(hours=1)
 class Observed(Protocol):
     """What a judge may look up."""
 
-    limits: Limits
-    units: dict[str, CheckUnit]
+    @property
+    def limits(self) -> Limits:
+        """Return the blast radius in force."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str, CheckUnit]:
+        """Return the checks by name."""
+        ...
 
     def record(self, recovery: str) -> RecoveryRecord | None:
         """Return a recovery under way."""
