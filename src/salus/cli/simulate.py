@@ -50,7 +50,7 @@ def simulate(
         _show_both(names, finished[0].result, finished[1].result)
     broken = [one for one in finished if one.violation is not None]
     for one in broken:
-        _tell_story(one)
+        tell_story(one)
     return 1 if broken else 0
 
 
@@ -127,10 +127,11 @@ def _show_both(names: list[str], one: Result, other: Result) -> None:
     from salus.simulate.report import LINES
 
     click.echo(_heading(one))
-    table = Table(["what", *names, "better"])
+    click.echo(f"A: {names[0]}\nB: {names[1]}")
+    table = Table(["what", "A", "B", "better"])
     for line in LINES:
         winner = line.winner(one, other)
-        table.rows.append([line.name, line.shown(one), line.shown(other), names[winner] if winner >= 0 else ""])
+        table.rows.append([line.name, line.shown(one), line.shown(other), "AB"[winner] if winner >= 0 else ""])
     table.show(after_blank=True)
 
 
@@ -139,7 +140,8 @@ def _heading(result: Result) -> str:
     return f"{result.days:g} days of {services} services, seed {result.seed}: {result.looks:,} looks"
 
 
-def _tell_story(finished: Finished) -> None:
+def tell_story(finished: Finished) -> None:
+    """Tell on standard error which promise was broken, and what led there."""
     violation = finished.violation
     if violation is None:
         return

@@ -17,7 +17,7 @@ from salus.engine.recorder import Recorder
 from salus.model import Event, EventKind
 from salus.ports import Service, Site, Snapshot, Store
 from salus.simulate.chance import stream
-from salus.simulate.invariants import EngineSeen, Judges, Violation
+from salus.simulate.invariants import INVARIANTS, EngineSeen, Judge, Judges, Violation
 from salus.simulate.ledger import SimulatedLedger
 from salus.simulate.scenario import Source, fit
 from salus.simulate.score import Result, Tally, score
@@ -45,6 +45,7 @@ class Order:
         seed: the same one gives the same again.
         ledger: write a ledger there; None keeps nothing.
         progress: hear the share that is done, a hundred times.
+        invariants: the promises that are judged at every event.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class Order:
     seed: int = 0
     ledger: Path | None = None
     progress: Progress | None = None
+    invariants: tuple[Callable[[], Judge], ...] = INVARIANTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class Simulation:
         if self._order.source.scenario.person is not None:
             bus.subscribe(self._call_person)
         seen = EngineSeen(self.engine.units, self.engine.healer.running, self.engine.limits)
-        judges = Judges(seen, self._broken)
+        judges = Judges(seen, self._broken, self._order.invariants)
         bus.subscribe(judges)
         writing = begin(recorder.run())
         self.world.begin()

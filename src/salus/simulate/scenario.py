@@ -231,7 +231,8 @@ class _Fitting:
     def _unknown(self, noun: str, name: str, known: Sequence[str], path: Keys) -> Iterator[Problem]:
         if name not in known:
             remedy = did_you_mean(name, known) or known_words(known) or f"the config has no {noun}"
-            yield self._sources.problem(path, f"there is no {noun} {name!r} in the config", remedy, value=True)
+            in_a_list = isinstance(path[-1], int)
+            yield self._sources.problem(path, f"there is no {noun} {name!r} in the config", remedy, value=in_a_list)
 
 
 def _needed(shared: SharedDependency, service: str) -> bool:

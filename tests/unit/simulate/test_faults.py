@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.unit.simulate.simulation import CHAIN, ONE, run
 
+WITHOUT_RULES = ONE.partition("rules:")[0]
+
 
 def test_a_crash_is_seen_at_once_and_healed_by_a_restart() -> None:
     result = run("services: {web: {starts_in: 2s, faults: [{crash: {at: [1h]}}]}}")
@@ -155,10 +157,11 @@ def test_looks_may_take_time() -> None:
 
 
 def test_faults_that_come_by_chance_come_about_as_often_as_they_should() -> None:
-    result = run("services: {web: {faults: [{crash: {every: 1h}}]}}", hours=400.0)
+    result = run("services: {web: {faults: [{crash: {every: 10m, lasts: 1s}}]}}", WITHOUT_RULES, hours=66.0)
     assert 340 <= result.incidents <= 460
 
 
 def test_half_of_what_is_due_comes_with_a_probability_of_a_half() -> None:
-    result = run("services: {web: {faults: [{crash: {every: 1h, probability: 50%}}]}}", hours=400.0)
+    crash = "services: {web: {faults: [{crash: {every: 10m, lasts: 1s, probability: 50%}}]}}"
+    result = run(crash, WITHOUT_RULES, hours=66.0)
     assert 160 <= result.incidents <= 240

@@ -29,11 +29,11 @@ def problems(text: str) -> list[str]:
         ),
         (
             "services: {wep: {faults: [{crash: {every: 1h}}]}}",
-            "s.yaml:1:17: services.wep: there is no service 'wep' in the config (did you mean 'web'?)",
+            "s.yaml:1:12: services.wep: there is no service 'wep' in the config (did you mean 'web'?)",
         ),
         (
             "checks: {ap: {faults: [{broken_check: {every: 1h}}]}}",
-            "s.yaml:1:14: checks.ap: there is no check 'ap' in the config (did you mean 'api'?)",
+            "s.yaml:1:10: checks.ap: there is no check 'ap' in the config (did you mean 'api'?)",
         ),
         (
             "services: {web: {faults: [{crash: {lasts: 1h}}]}}",
