@@ -29,6 +29,7 @@ COMMANDS = {
     "reset": "salus.cli.act:reset",
     "reload": "salus.cli.act:reload",
     "service": "salus.cli.service:service",
+    "simulate": "salus.cli.simulate:simulate",
     "ledger": "salus.cli.ledger:ledger",
     "kinds": "salus.cli.kinds:kinds",
     "schema": "salus.cli.schema:schema",
