@@ -25,10 +25,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from salus.model import CheckSpec, CheckState, Observation, Overall, Status
+from salus.model import LOOKS_KEPT, CheckSpec, CheckState, Observation, Overall, Status
 
 STALE_INTERVALS = 3
-LOOKS_KEPT = 31
 FLAP_LOOKS = 21
 
 _HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
@@ -138,32 +137,15 @@ def _verdict(state: CheckState, spec: CheckSpec, now: datetime) -> Status:
     if seen.status is Status.HEALTHY:
         well = state.consecutive_successes >= spec.success_threshold
         if well and spec.failure_window:
-            well = bad_looks(state, spec.failure_window) < spec.failure_threshold
+            well = state.bad_looks(spec.failure_window) < spec.failure_threshold
         return Status.HEALTHY if well else state.status
-    if in_start_period(state, spec, now) or bad_looks(state, spec.failure_window) < spec.failure_threshold:
+    if in_start_period(state, spec, now) or state.bad_looks(spec.failure_window) < spec.failure_threshold:
         return state.status
-    if bad_looks(state, spec.failure_window, Status.UNHEALTHY) >= spec.failure_threshold:
+    if state.bad_looks(spec.failure_window, Status.UNHEALTHY) >= spec.failure_threshold:
         return Status.UNHEALTHY
     if state.status is Status.UNHEALTHY and state.consecutive_better < spec.success_threshold:
         return Status.UNHEALTHY
     return Status.DEGRADED
-
-
-def bad_looks(state: CheckState, window: int, at_least: Status = Status.DEGRADED) -> int:
-    """Count the looks that were at least that bad: in a row, or among the last ``window`` ones.
-
-    Args:
-        state: the state.
-        window: how many of the newest looks count, at most ``LOOKS_KEPT``; 0 counts the newest run only.
-        at_least: degraded or unhealthy.
-    """
-    if not window:
-        return state.consecutive_unhealthy if at_least is Status.UNHEALTHY else state.consecutive_failures
-    among = state.recent & ((1 << 2 * window) - 1)
-    bad = among & _BAD_BITS
-    if at_least is Status.UNHEALTHY:
-        bad &= (among << 1) & _BAD_BITS
-    return bad.bit_count()
 
 
 def change_share(recent: int) -> float:
@@ -209,10 +191,10 @@ def undecided(state: CheckState, spec: CheckSpec, now: datetime, looks_to_act: i
     if seen.status is Status.UNKNOWN:
         return state.consecutive_unknown < spec.failure_threshold
     if seen.status is Status.HEALTHY:
-        if spec.failure_window and 0 < bad_looks(state, spec.failure_window) < spec.failure_threshold:
+        if spec.failure_window and 0 < state.bad_looks(spec.failure_window) < spec.failure_threshold:
             return True
         return state.status is not Status.HEALTHY and state.consecutive_successes < spec.success_threshold
-    worst_run = bad_looks(state, spec.failure_window, seen.status)
+    worst_run = state.bad_looks(spec.failure_window, seen.status)
     return in_start_period(state, spec, now) or worst_run < max(spec.failure_threshold, looks_to_act)
 
 

@@ -47,6 +47,7 @@ def make_rule(resolved: ResolvedRule, spec: CheckSpec, remembered: Mapping[str, 
         last_words=resolved.last_words,
         targets=targets_of(spec, resolved.touches),
         memory=remembered.get(name) or RuleState(rule=name),
+        condition=resolved.condition,
     )
 
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
+from salus.engine.judging import Judging
 from salus.engine.kin import Kin
 from salus.engine.policy import Policy
 from salus.engine.prober import Prober
@@ -49,6 +50,7 @@ class Engine:
     def __init__(self, site: Site, bus: Bus, recorder: Recorder, threads: Threads) -> None:
         """Stand at ``site``; nothing runs before ``start``."""
         self.site = site
+        self._clock = site.clock
         self.bus = bus
         self.threads = threads
         self.policy = Policy(bus.tell, recorder.memo)
@@ -58,14 +60,14 @@ class Engine:
         self.causes_of: Callable[[str], str] = _no_cause
         self.causes: Callable[[], tuple[str, ...]] = tuple
         self.overload: Callable[[], str] = str
-        self.observed: Callable[[CheckUnit, Observation], None] = _ignore
+        self._judging = Judging(self._clock, lambda: self.units)
+        self._remember: Callable[[CheckUnit, Observation], None] = _ignore
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
         self.units: dict[str, CheckUnit] = {}
         self.version = 0
         self.lateness_max = 0.0
         self._recorder = recorder
-        self._clock = site.clock
         self._schedule: Schedule[CheckUnit] = Schedule()
         self._wake_at: dict[CheckUnit, float] = {}
         self._watchers: dict[str, list[CheckUnit]] = {}
@@ -100,6 +102,7 @@ class Engine:
         self.graph = Dependencies(self.units, self.service_roots)
         self.policy.storms.resize(self.units)
         self._kin.resize(self.units)
+        self._remember = self._judging.observed if self._judging.replace(self.units) else _ignore
         self._replace_rules()
         children: dict[str, list[str]] = {}
         for unit in self.units.values():
@@ -218,6 +221,10 @@ class Engine:
         """Return the checks it depends on, directly or not, each once, without those of its own service."""
         return self.graph.roots(unit)
 
+    def named(self, names: Iterable[str]) -> list[CheckUnit]:
+        """Return the checks of these names, as far as they are there."""
+        return [self.units[name] for name in names if name in self.units]
+
     def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
         """Return a rule as it is now, with its check."""
         return self._rules.get(rule)
@@ -327,7 +334,7 @@ class Engine:
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
         self.version += 1
-        self.observed(unit, seen)
+        self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
             self._replaced(unit, seen.incarnation, before, now)
         if before.failing_since is not unit.state.failing_since:

@@ -62,6 +62,10 @@ class Ground(Protocol):
         """Return the checks it depends on, directly or not."""
         ...
 
+    def named(self, names: Sequence[str]) -> Sequence[CheckUnit]:
+        """Return the checks of these names, as far as they are there."""
+        ...
+
     def circuit(self, unit: CheckUnit, spec: ActionSpec) -> datetime | None:
         """Return until when an action must be skipped, or None."""
         ...
@@ -162,7 +166,8 @@ class Recovery:
         if self._plan.ladder < 0:
             return ""
         roots = self._ground.dependencies(self._unit)
-        looks = begin(self._look_at((self._unit, *roots)))
+        reads = self._ground.named(self._rule.reads)
+        looks = begin(self._look_at((self._unit, *roots, *reads)))
         try:
             around = ""
             if not (self._plan.dead or self._plan.manual):
@@ -177,7 +182,7 @@ class Recovery:
         before = self._plan.trigger.incarnation if self._plan.trigger else None
         if before and seen.incarnation and before != seen.incarnation:
             return "the target was replaced in the meantime"
-        if failing := [root.spec.name for root, look in zip(roots, others, strict=True) if look.status.bad]:
+        if failing := [root.spec.name for root, look in zip(roots, others, strict=False) if look.status.bad]:
             return f"{', '.join(failing)} must be well first"
         return around
 
@@ -307,6 +312,8 @@ class Recovery:
         while (left := until - self._clock.monotonic()) > 0 or not looks:
             seen = await self._ground.look(self._unit, within=max(left, FIRST_PAUSE))
             looks += 1
+            if self._rule.reads:
+                await self._look_at(self._ground.named(self._rule.reads))
             passed = self._passes(seen)
             passes = passes + 1 if passed else 0
             if passes >= spec.success_threshold:

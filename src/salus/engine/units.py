@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from salus.conditions import Condition
 from salus.model import (
     ActionSpec,
     CheckSpec,
@@ -105,6 +106,7 @@ class RuleUnit:
         last_words: its actions for the moment of giving up.
         targets: what a recovery holds exclusively (``service:web`` or ``check:disk``).
         memory: what it has spent.
+        condition: its ``when``, compiled; None for a rule without.
         judge: says whether its ``when`` holds (None: cannot tell) and why; None for a rule without.
         reads: other checks that ``when`` reads.
         truths: the last evaluations of it, one bit each, the newest lowest.
@@ -117,6 +119,7 @@ class RuleUnit:
     last_words: Ladder
     targets: frozenset[str]
     memory: RuleState
+    condition: Condition | None = None
     judge: Judge | None = None
     reads: tuple[str, ...] = ()
     truths: int = 0

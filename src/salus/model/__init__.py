@@ -37,6 +37,7 @@ from salus.model.rules import (
 from salus.model.services import ServiceRecord, ServiceSpec, ServiceState, ServiceStatus
 
 __all__ = [
+    "LOOKS_KEPT",
     "NOTHING",
     "NO_METRICS",
     "ActionSpec",

@@ -44,6 +44,11 @@ class Metric(NamedTuple):
 
 NO_METRICS: Mapping[str, Metric] = {}
 
+LOOKS_KEPT = 31
+"""How many of the newest looks ``CheckState.recent`` keeps."""
+
+_BAD_BITS = int("10" * LOOKS_KEPT, 2)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
@@ -149,3 +154,18 @@ class CheckState:
     recent: int = 0
     flapping: bool = False
     last: Observation | None = None
+
+    def bad_looks(self, window: int = 0, at_least: Status = Status.DEGRADED) -> int:
+        """Count the looks that were at least that bad: in a row, or among the last ``window`` ones.
+
+        Args:
+            window: how many of the newest looks count, at most ``LOOKS_KEPT``; 0 counts the newest run only.
+            at_least: degraded or unhealthy.
+        """
+        if not window:
+            return self.consecutive_unhealthy if at_least is Status.UNHEALTHY else self.consecutive_failures
+        among = self.recent & ((1 << 2 * window) - 1)
+        bad = among & _BAD_BITS
+        if at_least is Status.UNHEALTHY:
+            bad &= (among << 1) & _BAD_BITS
+        return bad.bit_count()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from salus.model import CheckSpec, CheckState, Limits, Mode, RecoveryRule, RuleState, Status
-from salus.state import bad_looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +115,7 @@ class Situation:
         """Return how many looks were as bad as the rule asks, in a row or within its window."""
         if self.condition:
             return self.condition.count(self.rule.failure_window)
-        return bad_looks(self.state, self.rule.failure_window, self.rule.trigger_on)
+        return self.state.bad_looks(self.rule.failure_window, self.rule.trigger_on)
 
     @property
     def ladder(self) -> int:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus.model import CheckSpec, CheckState, Observation, Status
-from salus.state import LOOKS_KEPT, bad_looks, change_share, fold, forgiven
+from salus.model import LOOKS_KEPT, CheckSpec, CheckState, Observation, Status
+from salus.state import change_share, fold, forgiven
 from salus.testing import EPOCH
 
 LOOKS = st.lists(st.sampled_from([Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY]), max_size=60)
@@ -39,8 +39,8 @@ def test_the_share_of_change_is_nagios_weighted_sum_over_the_last_21_looks(looks
 def test_bad_looks_within_a_window_are_counted_as_one_would_by_hand(looks: list[Status], window: int) -> None:
     state = after(looks, spec())
     newest = looks[-window:]
-    assert bad_looks(state, window) == sum(look.bad for look in newest)
-    assert bad_looks(state, window, Status.UNHEALTHY) == newest.count(Status.UNHEALTHY)
+    assert state.bad_looks(window) == sum(look.bad for look in newest)
+    assert state.bad_looks(window, Status.UNHEALTHY) == newest.count(Status.UNHEALTHY)
 
 
 def test_alternating_looks_flap_and_a_steady_verdict_ends_it() -> None:

@@ -83,6 +83,7 @@ class Salus(RuleBasedStateMachine):
         world.engine.healer.remember(snapshot.recent_starts)
         world.engine.replace_units(world.units)
         self.newest.world = self.world = world
+        world.bus.subscribe(self.judges)
         for record in snapshot.unfinished:
             ended = replace(record, outcome=Outcome.INTERRUPTED, finished_at=self.clock.now())
             world.recorder.recovery(ended)
@@ -98,7 +99,6 @@ class Salus(RuleBasedStateMachine):
                 one.memory = snapshot.rule_states.get(one.rule.name, one.memory)
                 if one.memory.last_started and one.memory.last_finished is None:
                     one.memory = budget.interrupt(one.memory, self.clock.now())
-        world.bus.subscribe(self.judges)
         world.engine.start()
         await self.clock.sleep(1.0)
 

@@ -1,0 +1,60 @@
+"""The conditions of rules at run time: what was observed of late, and what each ``when`` says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from salus.conditions import Condition, Facts, History
+from salus.engine.units import CheckUnit, Judge
+from salus.model import CheckState, Observation
+from salus.ports import Clock
+
+
+class Judging:
+    """Remembers what conditions ask for and evaluates them. Costs nothing where no rule has one."""
+
+    def __init__(self, clock: Clock, units: Callable[[], Mapping[str, CheckUnit]]) -> None:
+        """Judge the checks that ``units`` returns."""
+        self._clock = clock
+        self._units = units
+        self._history = History()
+        self._incarnations: dict[str, str] = {}
+
+    def replace(self, units: Mapping[str, CheckUnit]) -> bool:
+        """Take the rules of a new config; what is known stays known. Tells whether any rule has a condition."""
+        rules = [(name, rule) for name, unit in units.items() for rule in unit.rules if rule.condition]
+        for _, rule in rules:
+            if rule.condition:
+                rule.judge, rule.reads = self.judge(rule.condition), tuple(sorted(rule.condition.checks))
+        windows = {window for name, rule in rules if rule.condition for window in rule.condition.windows(name)}
+        before, self._history = self._history, History(sorted(windows))
+        self._history.adopt(before)
+        return bool(rules)
+
+    def observed(self, unit: CheckUnit, seen: Observation) -> None:
+        """Remember a look; a new copy of the target begins with a clean sheet."""
+        name = unit.spec.name
+        if seen.incarnation and self._incarnations.setdefault(name, seen.incarnation) != seen.incarnation:
+            self._history.clear(name)
+            self._incarnations[name] = seen.incarnation
+        self._history.add(name, seen, self._clock.monotonic())
+
+    def judge(self, condition: Condition) -> Judge:
+        """Return what a rule asks at every look."""
+
+        def judge(unit: CheckUnit) -> tuple[bool | None, str]:
+            facts = Facts(
+                check=unit.spec.name,
+                state=unit.state,
+                state_of=self._state_of,
+                samples=self._history.samples,
+                now=self._clock.monotonic(),
+            )
+            judgement = condition.evaluate(facts)
+            return judgement.holds, judgement.detail
+
+        return judge
+
+    def _state_of(self, name: str) -> CheckState | None:
+        unit = self._units().get(name)
+        return unit.state if unit else None
