@@ -9,7 +9,7 @@ import pytest
 
 import salus
 
-OPTIONAL = {"apprise", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
+OPTIONAL = {"apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
 HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
 
 
@@ -23,7 +23,7 @@ def test_importing_salus_imports_nothing_optional_and_nothing_heavy() -> None:
     assert not modules_after("import salus") & (OPTIONAL | HEAVY)
 
 
-@pytest.mark.parametrize("module", ["salus.model", "salus.ports", "salus.errors", "salus.units"])
+@pytest.mark.parametrize("module", ["salus.model", "salus.ports", "salus.errors", "salus.units", "salus.conditions"])
 def test_the_kernel_imports_nothing_optional(module: str) -> None:
     assert not modules_after(f"import {module}") & OPTIONAL
 

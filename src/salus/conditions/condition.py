@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from salus.model import CheckState
 MAX_TEXT = 2000
 _LONGEST_VALUE = 80
 _LONGEST_TEXT = 200
+_MOST_NAMES = 10
+# How the library begins and ends what it says of an error: a status code.
+_CODES = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 Samples: TypeAlias = "Callable[[Window], Sequence[tuple[float, float]]]"
 
@@ -164,18 +168,23 @@ class Condition:
     def evaluate(self, facts: Facts) -> Judgement:
         """Judge. Never raises; costs a few microseconds, and more where it looks back over a window."""
         trial = _Trial(facts, self._references.calls)
+        data: dict[str, object] = {}
         token = _trial.set(trial)
+        holds, problem = None, ""
         try:
             data = self._data(facts)
-            result = self._expression.eval(data=data).plain_value()
+            result = self._expression.eval(data=data)
+            value = result.value()
+            if isinstance(value, bool):
+                holds = value
+            else:
+                problem = _problem(result.type().name(), value)
         except Exception as error:  # noqa: BLE001 - whatever it is, a condition that cannot tell heals nothing
-            data, result = {}, error
+            problem = _problem("ERROR", error)
         finally:
             _trial.reset(token)
-        values = self._values(data, trial)
-        if isinstance(result, bool):
-            return Judgement(holds=result, text=self.text, values=values)
-        return Judgement(holds=None, text=self.text, values=values, why=self._why(result, data, trial))
+        why = self._why(problem, facts, data, trial) if holds is None else ""
+        return Judgement(holds=holds, text=self.text, values=self._values(data, trial), why=why)
 
     def _data(self, facts: Facts) -> dict[str, object]:
         wanted = self._references.variables
@@ -191,19 +200,19 @@ class Condition:
         asked = [(_written(key), value) for key, value in trial.answers.items() if isinstance(value, float)]
         return (*values, *asked, *trial.counts.items())
 
-    def _why(self, result: object, data: Mapping[str, object], trial: _Trial) -> str:
+    def _why(self, problem: str, facts: Facts, data: Mapping[str, object], trial: _Trial) -> str:
         for key, answer in trial.answers.items():
             if isinstance(answer, CannotTellError):
                 return f"{_written(key)}: {answer}"
-        if isinstance(result, Exception):
-            return f"it costs too much ({result})" if "budget" in str(result) else f"{result}"
-        for path in self._references.values if data else ():
+        for path in self._references.values if _NO_KEY in problem else ():
             if _look_up(data, path) is _MISSING:
-                return _missing(data, path)
-        return _shorten(f"{result}", _LONGEST_VALUE)
+                return _missing(path, facts, data)
+        return problem
 
 
 _MISSING = object()
+_NO_KEY = "Key not found in map"
+_BUDGET = "Iteration budget exceeded"
 
 _READERS: dict[str, Callable[[CheckState], object]] = {
     "status": lambda state: state.status.value,
@@ -229,15 +238,31 @@ def _look_up(data: Mapping[str, object], path: Path) -> object:
     return found
 
 
-def _missing(data: Mapping[str, object], path: Path) -> str:
+def _missing(path: Path, facts: Facts, data: Mapping[str, object]) -> str:
     """Say what is not there, and what is there instead."""
+    name = path[1] if path[0] == "checks" else facts.check
+    state = facts.state_of(name) if path[0] == "checks" else facts.state
+    if state is None:
+        return f"there is no check {name!r}"
+    if state.last is None:
+        return f"{name!r} has not been looked at yet"
     there = _look_up(data, path[:-1])
-    known = ", ".join(sorted(map(str, there))[:10]) if isinstance(there, Mapping) else ""
-    return f"{_name(path)} was not observed" + (f"; {path[-2]} has {known}" if known and len(path) > 1 else "")
+    known = ", ".join(sorted(map(str, there))[:_MOST_NAMES]) if isinstance(there, Mapping) else ""
+    return f"the last look at {name!r} saw no {_name(path)}" + (f", only {known}" if known else "")
+
+
+def _problem(kind: str, value: object) -> str:
+    """Say why the result is neither true nor false, in the library's words where it failed."""
+    if kind != "ERROR":
+        return f"it comes to {_show(value)}, which is neither true nor false"
+    text = _CODES.sub("", str(value))
+    if _BUDGET in text:
+        return "it goes through more elements than a condition may"
+    return _shorten(" ".join(text.split()), _LONGEST_TEXT)
 
 
 def _name(path: Path) -> str:
-    rest = path[1:] if path[0] in {"metrics", "metadata"} and len(path) > 1 else path
+    rest = path[1:] if path[0] == "metrics" and len(path) > 1 else path
     name = rest[0]
     for word in rest[1:]:
         name += f".{word}" if word.isidentifier() else f"[{word!r}]"

@@ -10,6 +10,7 @@ from salus.errors import ConditionError
 _COMPLAINT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_NO_PARTS = re.compile(r"expression of type '([^']*)' cannot be the operand of a select operation")
 _SYNTAX = re.compile(r"Syntax error: (.*)")
 _INPUT = re.compile(r"(?:input|token recognition error at:|missing .* at|alternative at input) '(.+?)'(?: |$|,)")
 # What people write who come from another language, and what CEL wants.
@@ -42,6 +43,10 @@ def explain(complaint: str, text: str) -> ConditionError:
         return _mismatch(match[1], match[2], line, column)
     if match := _SYNTAX.search(what):
         return _syntax(match[1], line, column)
+    if match := _NO_PARTS.search(what):
+        return ConditionError(
+            f"a {match[1]} has no parts", line=line, column=column, remedy="remove this dot and its word"
+        )
     return ConditionError(what[:1].lower() + what[1:], line=line, column=column)
 
 

@@ -10,7 +10,6 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import fmean, median
 from typing import TypeAlias
 
 Series: TypeAlias = "Sequence[tuple[float, float]]"
@@ -21,6 +20,11 @@ MOST_FOR_SLOPE = 120
 SIGNIFICANT = 4.0
 # With fewer samples the correction for noise that lasts cannot be estimated.
 FEWEST_FOR_TREND = 30
+
+
+def average(series: Series) -> float:
+    """Return the mean of all samples."""
+    return math.fsum(value for _, value in series) / len(series)
 
 
 def change(series: Series) -> float:
@@ -49,12 +53,14 @@ def slope(series: Series) -> float:
     """
     step = -(-len(series) // MOST_FOR_SLOPE)
     chosen = series[::-1][::step]  # newest first; the sign of both differences turns, their quotient does not
-    return median(
+    slopes = sorted(
         (value - other) / (at - then)
         for place, (at, value) in enumerate(chosen)
         for then, other in chosen[place + 1 :]
         if at != then
     )
+    middle = len(slopes) // 2
+    return slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
 
 
 def mann_kendall(series: Series) -> float:
@@ -94,7 +100,7 @@ def persistence(series: Series, per_second: float) -> float:
     """
     start = series[0][0]
     left = [value - per_second * (at - start) for at, value in series]
-    middle = fmean(left)
+    middle = math.fsum(left) / len(left)
     left = [value - middle for value in left]
     whole = math.fsum(value * value for value in left)
     if math.sqrt(whole / len(left)) <= 1e-9 * max(abs(value) for _, value in series):

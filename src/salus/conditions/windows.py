@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from salus.conditions import trends
 from salus.conditions.trends import Series
@@ -28,7 +27,7 @@ class Measure:
 
 
 MEASURES: Mapping[str, Measure] = {
-    "avg": Measure(lambda series: fmean(value for _, value in series), 1),
+    "avg": Measure(trends.average, 1),
     "lowest": Measure(lambda series: min(value for _, value in series), 1),
     "highest": Measure(lambda series: max(value for _, value in series), 1),
     "change": Measure(trends.change, 2),
