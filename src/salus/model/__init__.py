@@ -6,7 +6,7 @@ Durations are seconds as ``float``; instants are aware UTC ``datetime``.
 from __future__ import annotations
 
 from salus.model.causes import Cause, cause_of
-from salus.model.checks import NO_METRICS, NOTHING, CheckSpec, CheckState, Json, Metric, Observation, Status
+from salus.model.checks import LOOKS_KEPT, NO_METRICS, NOTHING, CheckSpec, CheckState, Json, Metric, Observation, Status
 from salus.model.events import Event, EventKind
 from salus.model.policy import (
     Answer,
