@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-
-import msgspec
 
 from salus.engine.holds import Keep
 from salus.engine.memos import memo, recall
@@ -17,7 +17,7 @@ from salus.rules import circuit
 from salus.rules.situation import Hold
 
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
-_KEY_LENGTH = 200
+_FINGERPRINT = 12
 
 
 class Circuits:
@@ -86,6 +86,12 @@ class Circuits:
 
 
 def circuit_key(unit: CheckUnit, spec: ActionSpec) -> str:
-    """Return what two rules share when their actions do the same to the same: kind, options, and own target."""
-    options = msgspec.json.encode(spec.options, order="deterministic").decode() if spec.options else unit.target
-    return f"{spec.kind} {options}"[:_KEY_LENGTH]
+    """Return what two rules share when their actions do the same to the same.
+
+    That is the kind and the service it acts on; where there are further options, a fingerprint of them all: the word is
+    kept in the ledger and shown, and a secret may stand in the options.
+    """
+    if spec.options.keys() <= {"service"}:
+        return f"{spec.kind} {spec.options.get('service', unit.target)}"
+    options = json.dumps(spec.options, sort_keys=True, default=repr)
+    return f"{spec.kind} {hashlib.sha256(options.encode()).hexdigest()[:_FINGERPRINT]}"
