@@ -116,13 +116,7 @@ def _shift_clock(world: World, by: str) -> None:
     """Set the wall clock of Salus that far forward or back, whatever it was set to before."""
     file = world.folder / CLOCK
     before = float(file.read_text(encoding="ascii")) if file.exists() else 0.0
-    fresh = file.with_suffix(".new")
-    fresh.write_text(f"{before + seconds(by)}", encoding="ascii")
-    fresh.replace(file)
-
-
-def _write(world: World, file: File) -> None:
-    (world.folder / file.file).write_text(file.text, encoding="utf-8")
+    world.write(CLOCK, str(before + seconds(by)))
 
 
 def _to_salus(number: signal.Signals) -> Callable[[World, None], None]:
@@ -157,7 +151,7 @@ VERBS: dict[str, Verb] = {
     "cont": Verb(lambda world, name: world.signal(name, signal.SIGCONT), str),
     "start": Verb(World.start_program, str),
     "end": Verb(World.end_program, str),
-    "write": Verb(_write, File),
+    "write": Verb(lambda world, file: world.write(file.file, file.text), File),
     "remove": Verb(lambda world, name: (world.folder / name).unlink(), str),
     # to Salus
     "salus": Verb(_salus, Command | str),

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -50,12 +49,19 @@ class World:
     def begin(self) -> None:
         """Put files and programs in their places, and start Salus."""
         for name, text in self.scenario.files.items():
-            (self.folder / name).write_text(text, encoding="utf-8")
+            self.write(name, text)
         for name, program in self.scenario.programs.items():
             if program.start:
                 self.start_program(name)
         self.salus.start()
         self.salus.ready()
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file into its place in one move; a script can be run."""
+        fresh = self.folder / f"{name}.new"
+        fresh.write_text(self.filled(text), encoding="utf-8")
+        fresh.chmod(0o755 if text.startswith("#!") else 0o644)
+        fresh.replace(self.folder / name)
 
     def start_program(self, name: str) -> None:
         """Start a process beside Salus, in a group of its own."""
@@ -79,9 +85,13 @@ class World:
         program.wait(timeout=10)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a program, or to the main process of a service."""
-        program = self.programs.get(name)
-        pid = program.pid if program else eventually(lambda: self.salus.service(name)["pid"], what=f"a pid of {name}")
+        """Send a signal to a program, or to the main process of a service, also while Salus cannot say which it is."""
+        if program := self.programs.get(name):
+            pid = program.pid
+        elif self.starts(name):
+            pid = int((self.folder / f"{name}.starts").read_text(encoding="ascii").splitlines()[-1].split()[0])
+        else:
+            pid = eventually(lambda: self.salus.service(name)["pid"], what=f"a pid of {name}")
         os.kill(pid, number)
 
     def command(self, words: str) -> subprocess.CompletedProcess[str]:
@@ -183,8 +193,3 @@ def _kill_if_still(pid: int, name: str) -> None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if name.encode() in command and str(PROGRAMS / "server.py").encode() in command:
             os.kill(pid, signal.SIGKILL)
-
-
-def text_of(value: Any) -> str:
-    """Write a value of a file as text."""
-    return value if isinstance(value, str) else yaml.safe_dump(value).strip()

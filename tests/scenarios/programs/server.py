@@ -4,7 +4,8 @@ It keeps a book of its own beside what Salus says: ``NAME.starts`` gets a line f
 ``NAME.second-copy`` one for every copy that begins while another still runs. Files that a scenario writes speak to it:
 
     NAME.broken    it answers 500
-    NAME.crash     it ends a moment after its start
+    NAME.crash     it ends, so many seconds after its start as stand in the file
+    NAME.leaks     it loses so many megabytes a second as stand in the file (read at its start)
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 PATIENCE = 0.3
+MOST_LOST = 100
 
 
 def book(name: str) -> None:
@@ -53,14 +55,26 @@ def work(milliseconds: float) -> None:
         hashlib.sha256(b"work" * 4096).digest()
 
 
-def leak(megabytes_per_second: float, most: int) -> None:
+def leak(megabytes_per_second: float) -> None:
     """Lose memory, up to a bound that hurts nobody."""
     lost: list[bytearray] = []
     pause = Event()
-    while len(lost) < most:
+    while len(lost) < MOST_LOST:
         lost.append(bytearray(b"\x01" * 2**20))
         pause.wait(1 / megabytes_per_second)
     pause.wait()
+
+
+def crash(seconds: float) -> None:
+    """End after a while."""
+    Event().wait(seconds)
+    os._exit(1)
+
+
+def told(name: str, word: str) -> float | None:
+    """Return the number in a file that a scenario wrote, or None."""
+    file = Path(f"{name}.{word}")
+    return float(file.read_text(encoding="ascii")) if file.exists() else None
 
 
 def answer(options: argparse.Namespace) -> bytes:
@@ -96,17 +110,14 @@ def main() -> None:
     parser.add_argument("--needs", type=int, nargs="*", default=[], help="ports that must answer, or it answers 503")
     parser.add_argument("--config", type=Path, help="a file that must begin with 'good', or it ends at its start")
     parser.add_argument("--work", type=float, default=0, help="milliseconds of processor time that an answer takes")
-    parser.add_argument("--leak", type=float, default=0, help="megabytes that it loses in a second")
-    parser.add_argument("--most", type=int, default=100, help="megabytes that it loses at most")
     options = parser.parse_args()
     book(options.name)
-    if Path(f"{options.name}.crash").exists():
-        Event().wait(0.1)
-        sys.exit(1)
     if options.config and not options.config.read_text(encoding="utf-8").startswith("good"):
         sys.exit(f"{options.config}: cannot be understood")
-    if options.leak:
-        Thread(target=leak, args=(options.leak, options.most), daemon=True).start()
+    if (speed := told(options.name, "leaks")) is not None:
+        Thread(target=leak, args=(speed,), daemon=True).start()
+    if (seconds := told(options.name, "crash")) is not None:
+        Thread(target=crash, args=(seconds,), daemon=True).start()
     serve(options)
 
 
