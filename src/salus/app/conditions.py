@@ -57,9 +57,10 @@ class Conditions:
             spec = self._checks.get(call.check or own)
             needed = call.fewest * spec.interval if spec else 0.0  # a look at the very edge may not count
             if spec and call.seconds < needed:
+                looks = "a look" if call.fewest == 1 else f"{call.fewest} looks"
                 what = (
-                    f"{call.function}() needs {call.fewest} looks, and {spec.name!r} has a look every "
-                    f"{format_duration(spec.interval)}: {format_duration(call.seconds)} never holds so many"
+                    f"{call.function}() needs {looks}, and {format_duration(call.seconds)} may hold fewer: "
+                    f"{spec.name!r} is looked at every {format_duration(spec.interval)}"
                 )
                 remedy = f"ask for {format_duration(needed)} or more, or look more often"
                 yield self._sources.problem_inside(path, what, remedy, line=call.line, column=call.column)
