@@ -161,6 +161,7 @@ class Agent:
         self.engine = Engine(site, bus, recorder, Threads(THREADS))
         self.engine.limits = self.settings.limits
         self.engine.service_roots = self._resolved.service_roots()
+        self.engine.policy.holds.windows = self.settings.maintenance
         try:
             self.engine.policy.load(ledger.snapshot.memos)
         except StoreUnreadableError as error:  # an unreadable budget is a spent budget

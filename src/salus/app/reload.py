@@ -50,6 +50,8 @@ class Reload:
         engine = self._engine
         engine.limits = self._new.settings.limits
         engine.service_roots = self._new.service_roots()
+        engine.policy.holds.windows = self._new.settings.maintenance
+        engine.tend()
         engine.observe_every = self._new.settings.agent.observe_every
         gone = engine.replace_units(checks)
         await self._finish([unit.check.aclose() for unit in gone])

@@ -20,7 +20,9 @@ from salus.config.shapes import (
     CheckShape,
     DefaultsShape,
     LimitsShape,
+    MaintenanceShape,
     RuleShape,
+    ServiceShape,
     Shape,
 )
 from salus.secret import Secret
@@ -79,12 +81,18 @@ class _Writer:
     def whole(self, kinds: Mapping[str, Mapping[str, type[msgspec.Struct]]]) -> Schema:
         for room, noun, shape in (
             ("checks", "check", CheckShape),
-            ("services", "service", None),
+            ("services", "service", ServiceShape),
             ("actions", "action", ActionShape),
         ):
             self._definitions[noun] = self._entry(room, kinds.get(room, {}), shape)
         rule = self._struct(RuleShape)
-        rule["properties"]["actions"] |= {"items": _ref("action"), "minItems": 1}
+        ladder = {"type": "array", "items": _ref("action"), "minItems": 1}
+        for key in ("actions", "on_exhausted"):
+            rule["properties"][key] = {**_described(rule["properties"][key]), **ladder}
+        ladders = {"type": "array", "items": ladder, "minItems": 1}
+        rule["properties"]["ladders"] = {**_described(rule["properties"]["ladders"]), **ladders}
+        rule["oneOf"] = [{"required": ["actions"]}, {"required": ["ladders"]}]
+        self._definitions["window"] = self._struct(MaintenanceShape)
         self._definitions["rule"] = rule
         sections = {
             "salus": self._struct(AgentShape),
@@ -93,6 +101,7 @@ class _Writer:
             "checks": self._named("check", "What is looked at, how often, and when it is believed."),
             "rules": self._named("rule", "When to act on a check, how, and how often."),
             "limits": self._struct(LimitsShape),
+            "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -248,3 +257,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Amount | Path) else value
+
+
+def _described(written: Schema) -> Schema:
+    return {"description": written["description"]} if "description" in written else {}

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
-
 from salus.config import references
 from salus.config.convert import SCALAR, Converter, Missing, fields_of
 from salus.config.leaves import Refused, description
 from salus.config.listen import address
+from salus.config.rules import PolicyBuilder, plain
 from salus.config.settings import AgentSettings, Settings
 from salus.config.shapes import (
     NAME,
@@ -22,12 +21,12 @@ from salus.config.shapes import (
     CheckShape,
     DefaultsShape,
     LimitsShape,
-    RuleShape,
+    ServiceShape,
     Shape,
 )
 from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
 from salus.errors import ConfigError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, Limits, RecoveryRule, ServiceSpec, Status
+from salus.model import ActionSpec, CheckSpec, Json, ServiceSpec
 
 _NO_ALERTS = "alerts are not available in this version; remove the section"
 _EXAMPLES = {"services": "process: {command: [...]}", "checks": "http: {url: ...}", "actions": "wait: 5s"}
@@ -54,8 +53,10 @@ class Builder:
         agent = self._agent(sections)
         services = self._services(self._named(sections, "services"))
         checks = self._checks(self._named(sections, "checks"), self._shape(DefaultsShape, sections, "defaults"))
-        rules = self._rules(self._named(sections, "rules"), checks)
-        limits = self._shape(LimitsShape, sections, "limits")
+        policy = PolicyBuilder(self._convert, self._sources, checks, services, self._actions)
+        rules = policy.rules(self._named(sections, "rules"))
+        limits = policy.limits(cast("LimitsShape | None", self._shape(LimitsShape, sections, "limits")))
+        maintenance = policy.maintenance(self._named(sections, "maintenance"))
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
@@ -64,7 +65,8 @@ class Builder:
             services=services,
             checks=checks,
             rules=tuple(rules),
-            limits=Limits(**_plain(msgspec.structs.asdict(cast("LimitsShape", limits)))),
+            limits=limits,
+            maintenance=maintenance,
             sources=self._sources,
             files=found,
             warnings=tuple(sorted(self._warnings)),
@@ -134,7 +136,7 @@ class Builder:
             port=port,
             state_dir=self._sources.folder(("salus", "state_dir")) / shape.state_dir,
             log_level=level or shape.log_level,
-            **_plain({key: getattr(shape, key) for key in kept}),
+            **plain({key: getattr(shape, key) for key in kept}),
         )
 
     def _without_foreign_stores(self, raw: Json) -> Json:
@@ -206,8 +208,11 @@ class Builder:
     def _services(self, section: Mapping[str, Json]) -> dict[str, ServiceSpec]:
         services: dict[str, ServiceSpec] = {}
         for name, raw in section.items():
-            if found := self._kind(raw, ("services", name), None, "services"):
-                services[name] = ServiceSpec(name=name, kind=found[0], options=found[1])
+            path = ("services", name)
+            found = self._kind(raw, path, ServiceShape, "services")
+            shape = cast("ServiceShape | None", self._beside(ServiceShape, raw, found[0] if found else None, path))
+            if found and shape:
+                services[name] = ServiceSpec(name=name, kind=found[0], options=found[1], depends_on=shape.depends_on)
         return services
 
     def _checks(self, section: Mapping[str, Json], defaults: Shape | None) -> dict[str, CheckSpec]:
@@ -232,7 +237,7 @@ class Builder:
             value = own if own is not None else getattr(defaults, key) if defaults else None
             if value is not None:
                 said[key] = value
-        said = _plain(said)
+        said = plain(said)
         interval = said.get("interval", 30.0)
         # What nobody said never outlasts the interval, so that a quick check needs one key and not three.
         said.setdefault("timeout", min(10.0, interval))
@@ -242,19 +247,21 @@ class Builder:
                 what = f"{key} is longer than the interval: looks never overlap, so the next one waits"
                 at = (*path, key) if getattr(shape, key) is not None else (*path, "interval")
                 self._warnings.append(self._sources.problem(at, what, "lengthen the interval or shorten this"))
+        self._thresholds(said, path)
         return said
 
-    # ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _thresholds(self, said: Mapping[str, Any], path: Keys) -> None:
+        """Note what does not fit together."""
+        threshold, window = said.get("failure_threshold", 1), said.get("failure_window", 0)
+        if window and window < threshold:
+            what = f"{threshold} bad looks cannot be among the last {window}"
+            self._convert.note((*path, "failure_window"), what, "raise it, or lower failure_threshold")
+        low, high = said.get("low_flap_threshold", 0.2), said.get("high_flap_threshold", 0.3)
+        if high and low > high:
+            what = "must not be more than high_flap_threshold"
+            self._convert.note((*path, "low_flap_threshold"), what, "lower it")
 
-    def _rules(self, section: Mapping[str, Json], checks: Mapping[str, CheckSpec]) -> list[RecoveryRule]:
-        rules: list[RecoveryRule] = []
-        for name, raw in section.items():
-            path = ("rules", name)
-            shape = self._convert.struct(RuleShape, raw, path)
-            actions = self._actions(raw.get("actions") if isinstance(raw, dict) else None, (*path, "actions"))
-            if isinstance(shape, RuleShape):
-                rules += self._expanded(name, shape, actions, checks)
-        return rules
+    # ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _actions(self, raw: Json, path: Keys) -> tuple[ActionSpec, ...]:
         if not isinstance(raw, list):
@@ -271,38 +278,8 @@ class Builder:
                 actions.append(ActionSpec(kind=found[0], options=found[1], timeout=timeout))
         return tuple(actions)
 
-    def _expanded(
-        self, name: str, shape: RuleShape, actions: tuple[ActionSpec, ...], checks: Mapping[str, CheckSpec]
-    ) -> list[RecoveryRule]:
-        """Make one rule, or one for each check that has a tag of it."""
-        path = ("rules", name)
-        if shape.exhausted_retry_max < shape.exhausted_retry:
-            self._convert.note((*path, "exhausted_retry_max"), "must not be less than exhausted_retry", "raise it")
-        apart = ("actions", "check", "tags", "trigger_on")
-        fields = _plain({key: value for key, value in msgspec.structs.asdict(shape).items() if key not in apart})
-        fields["trigger_on"] = Status(shape.trigger_on)
-        fields["ladders"] = (actions,)
-        if shape.tags is None:
-            return [RecoveryRule(name=name, check=shape.check or name, **fields)]
-        if shape.check is not None:
-            self._convert.note((*path, "tags"), "check and tags are both given", "keep one of them", value=False)
-        matching = [check.name for check in checks.values() if set(check.tags) & set(shape.tags)]
-        if not matching:
-            known = {tag for check in checks.values() for tag in check.tags}
-            remedy = did_you_mean(shape.tags[0], known) if shape.tags else ""
-            what = "no check has any of these tags"
-            self._convert.note((*path, "tags"), what, remedy or known_words(known) or "give tags to checks")
-        for check in matching:
-            self._sources.alias(("rules", f"{name}[{check}]"), path)
-        return [RecoveryRule(name=f"{name}[{check}]", check=check, **fields) for check in matching]
-
 
 def _options(raw: Json) -> dict[str, Json]:
     if raw is None:
         return {}
     return raw if isinstance(raw, dict) else {SCALAR: raw}
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Make plain numbers of durations and shares: from here on, nobody needs to know how they were written."""
-    return {key: float(value) if isinstance(value, float) else value for key, value in values.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from salus.config.sources import Sources
 from salus.errors import Problem
-from salus.model import CheckSpec, Limits, RecoveryRule, ServiceSpec
+from salus.model import CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class Settings:
         checks: by name, in the order of the file.
         rules: in the order of the file; one with tags stands here once per check.
         limits: the blast radius.
+        maintenance: windows that come again and again.
         sources: the place of every key, for problems found later.
         files: the files it came from.
         warnings: what is allowed and seldom meant.
@@ -60,6 +61,7 @@ class Settings:
     checks: Mapping[str, CheckSpec]
     rules: tuple[RecoveryRule, ...]
     limits: Limits
+    maintenance: tuple[MaintenanceSpec, ...] = ()
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

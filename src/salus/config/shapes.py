@@ -14,6 +14,9 @@ from salus.units import Duration, Share
 
 Positive = Annotated[Duration, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Looks = Annotated[int, Meta(ge=0, le=30)]
+Factor = Annotated[float, Meta(ge=1, le=1000)]
+ModeWord = Literal["observe", "approve", "auto"]
 Interval = Annotated[Duration, Meta(ge=0.01)]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
@@ -55,17 +58,23 @@ class DefaultsShape(Shape, frozen=True, kw_only=True):
         interval: from the start of one look to the start of the next (30s).
         timeout: how long one look may take (10s, or the interval where that is shorter).
         retry_interval: from the first bad (or first good) look to the next, until the verdict (1s, or the interval).
-        failure_threshold: bad looks in a row that make the verdict bad (1).
+        failure_threshold: bad looks that make the verdict bad (1).
+        failure_window: looks among which they are counted, at most 30 (m of n); 0: they follow each other (0).
         success_threshold: good looks in a row that make the verdict healthy (1).
         start_period: how long after the start, or after a recovery, bad looks do not count (0s).
+        low_flap_threshold: share of changes among the last 21 looks under which flapping ends (20%).
+        high_flap_threshold: share of changes from which a check is flapping, and is not healed; 0 never (30%).
     """
 
     interval: Interval | None = None
     timeout: Positive | None = None
     retry_interval: Interval | None = None
     failure_threshold: Count | None = None
+    failure_window: Looks | None = None
     success_threshold: Count | None = None
     start_period: Duration | None = None
+    low_flap_threshold: Share | None = None
+    high_flap_threshold: Share | None = None
 
 
 class CheckShape(DefaultsShape, frozen=True, kw_only=True):
@@ -88,6 +97,16 @@ class CheckShape(DefaultsShape, frozen=True, kw_only=True):
     description: str = ""
 
 
+class ServiceShape(Shape, frozen=True, kw_only=True):
+    """What every service can say beside its kind.
+
+    Attributes:
+        depends_on: services that are started before this one, and must be well before it is healed.
+    """
+
+    depends_on: tuple[str, ...] = ()
+
+
 class RuleShape(Shape, frozen=True, kw_only=True):
     """When to act on a check, how, and how often.
 
@@ -95,32 +114,58 @@ class RuleShape(Shape, frozen=True, kw_only=True):
 
     Attributes:
         actions: the ladder: each is tried in order until the check passes.
+        ladders: instead of ``actions``: one list of them per attempt; the last serves all attempts that follow.
+        on_exhausted: actions for the moment of giving up; run once.
         check: the check it watches, where the rule has another name.
         tags: watch every check that has one of these tags: one rule each, named ``<rule>[<check>]``.
+        all_checks: watch every check; must be spelled out.
         trigger_on: act when the look is at least this bad.
-        min_failure_count: looks at least that bad in a row before acting.
+        when: act when this condition holds instead, a CEL expression such as ``metrics.rss_bytes > 1e9``.
+        min_failure_count: looks at least that bad (or with that condition) before acting.
+        failure_window: looks among which they are counted, at most 30; 0: they follow each other.
         recovery_timeout: how long one attempt may take, from the first action to the last verification.
         cooldown_period: from the end of one attempt to the start of the next.
+        cooldown_multiplier: what the cooldown is multiplied with after every further attempt.
+        cooldown_max: the longest that it grows to.
+        cooldown_jitter: share by which a cooldown may be longer, so that rules do not act in step.
         max_recovery_attempts: attempts per incident.
         reset_after: proven health after which attempts are forgotten.
         verify_timeout: after each acting step, the check must pass within this.
         exhausted_retry: from giving up to one further attempt; doubles each time.
         exhausted_retry_max: the longest that wait grows to.
+        recurrence_threshold: recoveries within ``recurrence_window`` that are no cure and call a person; 0 never.
+        recurrence_window: how far back they are counted.
+        dependency_grace: how long a check may come back by itself after what it depends on is well again.
+        mode: ``observe`` only says what it would do, ``approve`` waits for a person, ``auto`` acts.
+        approval_timeout: after which a question to a person, or their permission, lapses.
         enabled: false leaves the rule in view and never acts.
     """
 
-    actions: list[object]
+    actions: list[object] | None = None
+    ladders: list[list[object]] | None = None
+    on_exhausted: list[object] | None = None
     check: str | None = None
     tags: tuple[str, ...] | None = None
-    trigger_on: Literal["degraded", "unhealthy"] = "degraded"
+    all_checks: bool = False
+    trigger_on: Literal["degraded", "unhealthy"] | None = None
+    when: str = ""
     min_failure_count: Count = 1
+    failure_window: Looks = 0
     recovery_timeout: Positive = Duration(30)
     cooldown_period: Duration = Duration(60)
+    cooldown_multiplier: Factor = 1.0
+    cooldown_max: Duration = Duration(3600)
+    cooldown_jitter: Share = Share(0)
     max_recovery_attempts: Count = 3
     reset_after: Duration = Duration(600)
     verify_timeout: Positive = Duration(10)
     exhausted_retry: Positive = Duration(1800)
     exhausted_retry_max: Positive = Duration(86400)
+    recurrence_threshold: Annotated[int, Meta(ge=0, le=1000)] = 3
+    recurrence_window: Positive = Duration(3600)
+    dependency_grace: Duration = Duration(5)
+    mode: ModeWord = "auto"
+    approval_timeout: Positive = Duration(900)
     enabled: bool = True
 
 
@@ -134,23 +179,91 @@ class ActionShape(Shape, frozen=True, kw_only=True):
     timeout: Positive | None = None
 
 
+class SelectorShape(Shape, frozen=True, kw_only=True):
+    """Which checks are meant: at least one of these must be given.
+
+    Attributes:
+        checks: these checks.
+        tags: checks that have one of these tags.
+        services: checks of these services.
+        everything: all checks; must be spelled out.
+    """
+
+    checks: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    everything: bool = False
+
+
+class GroupShape(SelectorShape, frozen=True, kw_only=True):
+    """Targets of which only some may be out of service because of Salus.
+
+    Attributes:
+        max_unavailable: this many, or this share of them; at least one of the two bounds must be given.
+        max_unavailable_share: this share of them, rounded down, at least one; both bounds bind.
+    """
+
+    max_unavailable: Annotated[int, Meta(ge=1)] | Share | None = None
+    max_unavailable_share: Annotated[Share, Meta(gt=0)] | None = None
+
+
+class MaintenanceShape(SelectorShape, frozen=True, kw_only=True):
+    """A window in which somebody works on something, so that nothing there is healed.
+
+    Attributes:
+        cron: when it begins: ``minute hour day month weekday``.
+        duration: how long it lasts.
+        time_zone: in which ``cron`` is read, such as ``Europe/Berlin``.
+        description: one line for people.
+    """
+
+    cron: str
+    duration: Positive
+    time_zone: str = "UTC"
+    description: str = ""
+
+
 class LimitsShape(Shape, frozen=True, kw_only=True):
     """The blast radius of all recoveries together.
 
     Attributes:
+        mode: how far any rule may go: ``observe``, ``approve`` or ``auto``; the more careful of this and the rule's.
         recoveries_at_once: recoveries that may run at the same time.
         recoveries_per_hour: recoveries that may start in any hour.
-        storm_brake: this share of checks turning bad together stops all healing and calls a person.
+        storm_brake: this share of targets (of all, of a tag, of a kind of check) turning bad together stops healing.
         storm_window: what counts as together.
-        storm_min_checks: fewer newly bad checks than this are never a storm.
+        storm_min_checks: fewer newly bad targets than this are never a storm.
+        storm_hold: after this, one recovery is let through to see whether healing helps; doubles while it does not.
+        storm_hold_max: the longest that wait grows to.
+        circuit_threshold: failures of one action in a row after which it is skipped; 0 never.
+        circuit_retry: after this, one run is let through; doubles while it fails.
+        circuit_retry_max: the longest that wait grows to.
+        overload_lag: how late Salus' own loop may be before its time-outs prove nothing.
+        overload_pressure: share of time that work on this host waits, from which time-outs prove nothing.
+        overload_hold: how long time-outs are held at most while the overload lasts.
+        rival_threshold: replacements by somebody else, within an hour, of what is bad, that make a rival; 0 never.
+        rival_hold: how long after the last of them a target is left alone.
+        groups: of which only some may be out of service because of Salus, by name.
     """
 
+    mode: ModeWord = "auto"
     recoveries_at_once: Count = 2
     recoveries_per_hour: Count = 20
     storm_brake: Annotated[Share, Meta(gt=0)] = Share(0.5)
     storm_window: Positive = Duration(60)
-    storm_min_checks: Count = 5
+    storm_min_checks: Count = 3
+    storm_hold: Positive = Duration(120)
+    storm_hold_max: Positive = Duration(3600)
+    circuit_threshold: Annotated[int, Meta(ge=0, le=1000)] = 3
+    circuit_retry: Positive = Duration(300)
+    circuit_retry_max: Positive = Duration(3600)
+    overload_lag: Positive = Duration(0.25)
+    overload_pressure: Annotated[Share, Meta(gt=0)] = Share(0.6)
+    overload_hold: Duration = Duration(300)
+    rival_threshold: Annotated[int, Meta(ge=0, le=1000)] = 2
+    rival_hold: Duration = Duration(600)
+    groups: dict[str, GroupShape] = {}
 
 
-SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits")
+SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance")
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"

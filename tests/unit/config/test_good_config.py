@@ -8,7 +8,7 @@ import pytest
 
 from salus.config import SCALAR, loads
 from salus.errors import ConfigError
-from salus.model import ActionSpec, CheckSpec, Limits, RecoveryRule, ServiceSpec, Status
+from salus.model import ActionSpec, CheckSpec, Limits, Mode, RecoveryRule, Selector, ServiceSpec, Status
 
 
 def test_an_empty_config_has_the_documented_defaults(tmp_path: Path) -> None:
@@ -181,3 +181,50 @@ def test_settings_print_no_value_of_a_variable() -> None:
     settings = loads("checks: {a: {http: {url: 'http://u:${P}@h'}}}", environ={"P": "hunter2"})
     assert settings.checks["a"].options == {"url": "http://u:hunter2@h"}
     assert "hunter2" not in repr(settings)
+
+
+def test_the_keys_of_policy_become_nouns() -> None:
+    settings = loads(
+        """
+services:
+  db: {command: {start: [a]}}
+  web: {command: {start: [b]}, depends_on: [db]}
+checks:
+  web: {disk: {path: /}, service: web, tags: [front], failure_threshold: 3, failure_window: 5, high_flap_threshold: 0}
+  db: {disk: {path: /}, service: db}
+rules:
+  web:
+    ladders: [[log], [log, {wait: 1s}]]
+    on_exhausted: [log]
+    failure_window: 10
+    cooldown_multiplier: 2
+    cooldown_jitter: 10%
+    mode: approve
+  every: {all_checks: true, when: "metrics.free_ratio < 0.1", actions: [log]}
+limits:
+  mode: observe
+  groups:
+    pool: {services: [web, db], max_unavailable: 30%, max_unavailable_share: 50%}
+    one: {everything: true, max_unavailable: 1}
+maintenance:
+  nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, tags: [front], description: backup}
+""",
+        environ={},
+    )
+    assert settings.services["web"].depends_on == ("db",)
+    assert (settings.checks["web"].failure_window, settings.checks["web"].high_flap_threshold) == (5, 0.0)
+    web = settings.rules[0]
+    assert [len(ladder) for ladder in web.ladders] == [1, 2]
+    assert [rung.kind for rung in web.on_exhausted] == ["log"]
+    assert (web.mode, web.cooldown_multiplier, web.cooldown_jitter) == (Mode.APPROVE, 2.0, 0.1)
+    assert [(rule.name, rule.when) for rule in settings.rules[1:]] == [
+        ("every[web]", "metrics.free_ratio < 0.1"),
+        ("every[db]", "metrics.free_ratio < 0.1"),
+    ]
+    pool, one = settings.limits.groups
+    assert (pool.max_unavailable, pool.max_unavailable_share) == (None, 0.3)
+    assert (one.max_unavailable, one.members.everything) == (1, True)
+    assert settings.limits.mode is Mode.OBSERVE
+    window = settings.maintenance[0]
+    assert (window.cron, window.duration, window.time_zone) == ("0 2 * * *", 3600.0, "Europe/Berlin")
+    assert window.members == Selector(tags=("front",))

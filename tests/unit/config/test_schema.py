@@ -33,6 +33,8 @@ rules:
     min_failure_count: 2
     actions: [log, restart_service, {restart_service: web, timeout: 5s}, {wait: 5s}, {wait: {duration: 1}}]
 limits: {storm_brake: 50%}
+maintenance:
+  nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, everything: true}
 """
 
 WRONG = [
