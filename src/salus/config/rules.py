@@ -160,8 +160,8 @@ class PolicyBuilder:
         for name, shape in shapes.items():
             path = ("limits", "groups", name)
             most, share = shape.max_unavailable, shape.max_unavailable_share
-            if isinstance(most, Share):
-                most, share = None, Share(min(most, share if share is not None else most))
+            if isinstance(most, Share):  # as in Kubernetes, a share may stand where a number may
+                most, share = None, Share(min(float(most), float(most if share is None else share)))
             if most is None and share is None:
                 self._convert.note(path, "no bound is given", "say max_unavailable: 1, or 30%", value=False)
             yield GroupSpec(
