@@ -159,16 +159,17 @@ class PolicyBuilder:
     def _groups(self, shapes: Mapping[str, GroupShape]) -> Iterator[GroupSpec]:
         for name, shape in shapes.items():
             path = ("limits", "groups", name)
-            most, share = shape.max_unavailable, shape.max_unavailable_share
-            if isinstance(most, Share):  # as in Kubernetes, a share may stand where a number may
-                most, share = None, Share(min(float(most), float(most if share is None else share)))
-            if most is None and share is None:
+            # As in Kubernetes, a share may stand where a number may.
+            bounds = (shape.max_unavailable, shape.max_unavailable_share)
+            shares = [float(bound) for bound in bounds if isinstance(bound, Share)]
+            numbers = [bound for bound in bounds if isinstance(bound, int)]
+            if not shares and not numbers:
                 self._convert.note(path, "no bound is given", "say max_unavailable: 1, or 30%", value=False)
             yield GroupSpec(
                 name=name,
                 members=self._selector(shape, path),
-                max_unavailable=most,
-                max_unavailable_share=float(share) if share is not None else None,
+                max_unavailable=min(numbers, default=None),
+                max_unavailable_share=min(shares, default=None),
             )
 
     def maintenance(self, section: Mapping[str, Json]) -> tuple[MaintenanceSpec, ...]:
