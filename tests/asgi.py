@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from salus.surfaces.http import App, Message
+from salus.surfaces.http import App, Message, Scope
 
 
 @dataclass
@@ -35,7 +35,7 @@ async def ask(
 ) -> Answer:
     path, _, query = target.partition("?")
     headers = [(b"accept", accept.encode())] if accept is not None else []
-    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
+    scope: Scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
     scope["state"] = state or {}
     sent: list[Message] = []
 

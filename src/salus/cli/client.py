@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import pwd
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from salus.errors import ConfigError, ConflictError, NotFoundError, Problem, SalusError
 from salus.surfaces.local import address
 
 FILE = "salus.sock"
+_READING = 5.0
+
+Body: TypeAlias = Mapping[str, object]
 
 
 class NotRunningError(SalusError):
@@ -40,30 +46,47 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Return everything at one glance."""
-        found: dict[str, Any] = self._ask("GET", "/v1/status", timeout=5.0)
+        found: dict[str, Any] = self._ask("GET", "/v1/status", timeout=_READING)
         return found
 
-    def act(self, room: str, name: str, verb: str) -> dict[str, Any]:
+    def act(self, room: str, name: str, verb: str, body: Body | None = None) -> dict[str, Any]:
         """Ask for something and wait until it is done.
 
         Args:
-            room: ``checks``, ``rules`` or ``services``.
+            room: ``checks``, ``rules``, ``services``, ``maintenance`` or ``approvals``.
             name: of the one that is meant.
             verb: what to do with it.
+            body: what else is to be said.
         """
-        found: dict[str, Any] = self._ask("POST", f"/v1/{room}/{quote(name, safe='')}/{verb}")
+        found: dict[str, Any] = self._ask("POST", _path(room, name, verb), body=body)
+        return found
+
+    def post(self, what: str, body: Body | None = None) -> dict[str, Any]:
+        """Ask for ``pause``, ``resume`` or ``maintenance``."""
+        found: dict[str, Any] = self._ask("POST", f"/v1/{what}", body=body)
+        return found
+
+    def windows(self) -> list[dict[str, Any]]:
+        """Return the maintenance windows that are open, and those to come."""
+        found: list[dict[str, Any]] = self._ask("GET", "/v1/maintenance", timeout=_READING)
+        return found
+
+    def explain(self, check: str) -> dict[str, Any]:
+        """Return why the rules of a check act, or do not."""
+        found: dict[str, Any] = self._ask("GET", _path("checks", check, "explain"), timeout=_READING)
         return found
 
     def reload(self) -> str:
         """Have the config read again; returns what changed."""
         return str(self._ask("POST", "/v1/reload")["message"])
 
-    def _ask(self, method: str, path: str, timeout: float | None = None) -> Any:
+    def _ask(self, method: str, path: str, *, timeout: float | None = None, body: Body | None = None) -> Any:
         connection = _Connection(self._path, timeout)
+        sent = None if body is None else json.dumps({**body, "by": _user()})
         try:
-            connection.request(method, path, headers={"Accept": "application/json"})
+            connection.request(method, path, sent, {"Accept": "application/json"})
             response = connection.getresponse()
-            body = response.read()
+            answer = response.read()
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             message = f"no Salus answers at {self._path}"
             raise NotRunningError(message, remedy="start it with `salus run`") from None
@@ -78,10 +101,22 @@ class Client:
             raise SalusError(message, remedy="look at its log") from None
         finally:
             connection.close()
-        told = json.loads(body)
+        told = json.loads(answer)
         if response.status != 200:
             raise _error(response.status, told)
         return told
+
+
+def _path(room: str, name: str, verb: str) -> str:
+    return f"/v1/{room}/{quote(name, safe='')}/{verb}"
+
+
+def _user() -> str:
+    """Return who asks, for a system whose sockets do not tell."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def _error(code: int, told: dict[str, Any]) -> SalusError:

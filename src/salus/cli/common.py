@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from salus.errors import SalusError
+from salus.units import Duration
 
 if TYPE_CHECKING:
     from salus.config import Settings
@@ -45,6 +46,22 @@ def state_dir_option(command: _Command) -> _Command:
         show_envvar=True,
         help="The state folder of the Salus that is meant; no config is read then.",
     )(command)
+
+
+class DurationType(click.ParamType[float]):
+    """A length of time as people write it, more than nothing."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read ``30m`` as 1800."""
+        try:
+            seconds = float(Duration.parse(value))
+        except ValueError as error:
+            self.fail(str(error))
+        if not seconds:
+            self.fail("it must be longer than nothing")
+        return seconds
 
 
 def find_config(given: Path | None) -> Path:

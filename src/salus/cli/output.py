@@ -39,6 +39,15 @@ LOOKS = {
     "interrupted": ("■", "yellow"),
     "ok": ("✓", "green"),
     "exhausted": ("✗", "red"),
+    "skipped": ("■", "yellow"),
+    "pass": ("✓", "green"),
+    "refuses": ("✗", "red"),
+    "on": ("✓", "green"),
+    "off": ("■", "yellow"),
+    "open": ("■", "yellow"),
+    "approved": ("✓", "green"),
+    "rejected": ("✗", "red"),
+    "waiting": ("…", "yellow"),
 }
 
 

@@ -10,12 +10,9 @@ import click
 
 from salus.cli.common import config_option, find_state_dir, json_option, load_settings, state_dir_option
 from salus.clock import SystemClock
-from salus.errors import SalusError
 
 if TYPE_CHECKING:
     from salus.cli.output import Table
-    from salus.config import Settings
-    from salus.ports import Snapshot
 
 _WORST_FIRST = {"unhealthy": 0, "degraded": 1, "unknown": 2, "healthy": 3}
 Status = dict[str, Any]
@@ -32,12 +29,13 @@ def status(config: Path | None, state_dir: Path | None, as_json: bool) -> int:
     """
     from salus.cli.client import Client, NotRunningError
     from salus.cli.errors import one_line
+    from salus.cli.remembered import status as read
 
     now = SystemClock().now()
     try:
         told = Client(find_state_dir(config, state_dir)).status()
     except NotRunningError as error:
-        remembered = _remembered(config, state_dir)
+        remembered = read(find_state_dir(config, state_dir), None if state_dir else load_settings(config), now)
         if as_json:
             _show_json({"running": False, **remembered})
         else:
@@ -62,21 +60,25 @@ def _show_json(told: Status) -> None:
 
 def show(told: Status, now: datetime) -> None:
     """Print the status of a running Salus."""
+    from salus.cli import holding
     from salus.cli.output import Word, say, span
 
-    agent, overall = told["agent"], told["overall"]
+    agent, overall, mode = told["agent"], told["overall"], told["policy"]["mode"]
     where = f"{agent['hostname']} ({agent['environment']})" if agent["environment"] else agent["hostname"]
     say(f"Salus {agent['version']} on {where}, pid {agent['pid']}, up {span(round(agent['uptime']))}")
     say(Word(overall["status"]), f": {overall['message']}")
     if agent["healing_off"]:
         say(f"healing is off: {agent['healing_off']}")
+    if mode in holding.MODES:
+        say(f"mode {mode}: {holding.MODES[mode]}")
     for problem in agent["problems"]:
         say(f"problem: {problem}")
     for table in (
+        holding.table(told, now),
         _recoveries(told["recoveries"], now),
         _checks(told["checks"], now),
         _services(told["services"], now),
-        _rules(told["rules"], told["recoveries"], now),
+        _rules(told, now),
     ):
         table.show(after_blank=True)
 
@@ -124,39 +126,26 @@ def _services(services: list[Status], now: datetime) -> Table:
     return table
 
 
-def _rules(rules: list[Status], recoveries: list[Status], now: datetime) -> Table:
+def _rules(told: Status, now: datetime) -> Table:
+    from salus.cli import rules
     from salus.cli.output import Table, ago, parse_instant
 
-    running = {one["rule"] for one in recoveries}
+    running = {one["rule"] for one in told["recoveries"]}
     table = Table(
-        ["rule", "attempts", "state", "last attempt", "last refusal"],
+        ["rule", "mode", "attempts", "state", "last attempt", "last refusal"],
         wrapped=["state", "last refusal"],
-        spare=["last attempt"],
+        spare=["last attempt", "mode"],
     )
-    for one in rules:
+    for one in told["rules"]:
         last = ""
         if one["last_started"]:
             last = (
                 f"{(one['last_outcome'] or 'running').replace('_', ' ')} {ago(parse_instant(one['last_started']), now)}"
             )
         attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
-        table.rows.append([one["name"], attempts, _rule_state(one, running, now), last, _refusal(one, now)])
+        how = rules.state(one, running, now)
+        table.rows.append([one["name"], rules.mode(one, told), attempts, how, last, _refusal(one, now)])
     return table
-
-
-def _rule_state(rule: Status, running: set[str], now: datetime) -> str:
-    from salus.cli.output import ago, parse_instant, span
-
-    if not rule["enabled"]:
-        return "disabled"
-    if rule["name"] in running:
-        return "healing"
-    if rule["exhausted_since"]:
-        return f"gave up {ago(parse_instant(rule['exhausted_since']), now)}; salus reset {rule['name']}"
-    until = parse_instant((rule["last_refusal"] or {}).get("until")) or parse_instant(rule["cooldown_until"])
-    if until and until > now and rule["attempts"]:
-        return f"cooling down for {span((until - now).total_seconds())}"
-    return "ready"
 
 
 def _refusal(rule: Status, now: datetime) -> str:
@@ -174,51 +163,9 @@ def _refusal(rule: Status, now: datetime) -> str:
 # ── What the ledger remembers ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _remembered(config: Path | None, state_dir: Path | None) -> Status:
-    from salus.cli.ledger import ledger_path
-    from salus.store.sqlite import read_snapshot
-    from salus.surfaces import wire
-
-    settings: Settings | None = None if state_dir else load_settings(config)
-    path = ledger_path(find_state_dir(config, state_dir))
-    if not path.exists():
-        return {"checks": [], "services": [], "rules": [], "recoveries": [], "remark": f"no ledger at {path} either"}
-    try:
-        snapshot = read_snapshot(path, SystemClock().now())
-    except SalusError as error:
-        remark = f"{error} ({error.remedy})" if error.remedy else str(error)
-        return {"checks": [], "services": [], "rules": [], "recoveries": [], "remark": remark}
-    return {
-        "checks": _remembered_checks(snapshot, settings),
-        "services": [{"name": name, "wanted": one.wanted} for name, one in sorted(snapshot.services.items())],
-        "rules": [
-            {
-                "name": name,
-                "attempts": one.attempts,
-                "exhausted_since": wire.instant(one.exhausted_since),
-                "last_started": wire.instant(one.last_started),
-                "last_outcome": one.last_outcome,
-            }
-            for name, one in sorted(snapshot.rule_states.items())
-        ],
-        "recoveries": [wire.recovery(record) for record in snapshot.unfinished],
-        "remark": "",
-    }
-
-
-def _remembered_checks(snapshot: Snapshot, settings: Settings | None) -> list[Status]:
-    from salus.model import CheckReport, CheckSpec
-    from salus.surfaces import wire
-
-    specs = settings.checks if settings else {}
-    return [
-        dict(wire.check(CheckReport(spec=specs.get(name) or CheckSpec(name=name, kind=""), state=state)))
-        for name, state in sorted(snapshot.check_states.items())
-    ]
-
-
 def show_remembered(told: Status, now: datetime) -> None:
     """Print what the ledger remembers."""
+    from salus.cli import holding
     from salus.cli.output import Table, Word, ago, parse_instant
 
     if told["remark"]:
@@ -226,6 +173,7 @@ def show_remembered(told: Status, now: datetime) -> None:
     if not told["checks"]:
         return
     click.echo("What the ledger remembers:")
+    holding.table({"policy": told["policy"], "rules": []}, now).show(after_blank=True)
     _checks(told["checks"], now).show(after_blank=True)
     rules = Table(["rule", "attempts", "last attempt", "outcome", "gave up"])
     for one in told["rules"]:

@@ -77,15 +77,15 @@ def document(report: CheckReport, explained: Sequence[RuleExplanation], now: dat
 
 
 def _rule(one: RuleExplanation, report: CheckReport, now: datetime) -> dict[str, Json]:
-    decisive = one.decisive
-    refusal = decisive.refusal if decisive else None
+    refusal = one.decisive.refusal if one.decisive else None
+    off = any(finding.refusal for finding in one.findings if finding.reason is RefusalReason.DISABLED)
     return {
         "verdict": verdict(one, report, now),
         "stand": stand(one, report),
         "reason": refusal.reason if refusal else None,
         "until": wire.instant(refusal.until) if refusal else None,
         "remedy": remedy(one, report),
-        "rule": wire.rule(RuleReport(rule=one.rule, state=one.state, refusal=refusal)),
+        "rule": wire.rule(RuleReport(rule=one.rule, state=one.state, refusal=refusal), off=off),
         "stages": [_stage(finding) for finding in one.findings],
         "running": wire.recovery(one.running) if one.running else None,
     }

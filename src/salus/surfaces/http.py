@@ -165,7 +165,8 @@ async def whole_body(receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] != "http.request":
             raise Refused(400, "the body did not arrive as a whole", "send it again")
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > limit:
             raise Refused(413, f"the body is larger than {limit // 1024} KiB", "say it shorter")
         if not message.get("more_body"):

@@ -67,13 +67,14 @@ def instant(at: datetime | None) -> str | None:
 
 def status(view: View, now: datetime) -> dict[str, Json]:
     """Write everything a person wants to know at one glance."""
+    held = view.policy()
     return {
         "agent": agent(view.agent(), now),
         "overall": overall(view.overall()),
-        "policy": policy(view.policy()),
+        "policy": policy(held),
         "checks": [check(report) for report in view.checks()],
         "services": [service(one) for one in view.services()],
-        "rules": [rule(report) for report in view.rules()],
+        "rules": [rule(report, off=report.rule.name in held.disabled) for report in view.rules()],
         "recoveries": [recovery(record) for record in view.recoveries()],
     }
 
@@ -164,13 +165,13 @@ def service(one: ServiceStatus) -> dict[str, Json]:
     }
 
 
-def rule(report: RuleReport) -> dict[str, Json]:
-    """Write a rule: its bounds, what is spent of them, and why it last did not act."""
+def rule(report: RuleReport, *, off: bool = False) -> dict[str, Json]:
+    """Write a rule: its bounds, what is spent of them, and why it last did not act; ``off``: a person's doing."""
     rule_, state = report.rule, report.state
     return {
         "name": rule_.name,
         "check": rule_.check,
-        "enabled": rule_.enabled,
+        "enabled": rule_.enabled and not off,
         "mode": rule_.mode,
         **_trigger(rule_),
         "ladders": [[action.kind for action in ladder] for ladder in rule_.ladders],

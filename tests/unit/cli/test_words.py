@@ -19,7 +19,7 @@ from salus.cli.status import show
 from salus.errors import ConfigError, NotFoundError, Problem
 from salus.model import CheckSpec, Event, EventKind, Metric, Outcome, Status
 from salus.surfaces import wire
-from tests.fake_agent import API, DISK, NEW, NOW, RECOVERY, WEB, WEB_RULE, WEB_SERVICE, FakeView, look
+from tests.fake_agent import API, DISK, NEW, NOW, RECOVERY, WAITING, WEB, WEB_RULE, WEB_SERVICE, FakeView, look
 
 
 @pytest.fixture(autouse=True)
@@ -48,21 +48,23 @@ disk   healthy    1h ago    4 s ago    62% free
 SERVICE  STATE    PID  SINCE   STARTS  MESSAGE
 web      running  777  2m ago  2       -
 
-RULE  ATTEMPTS  STATE    LAST ATTEMPT            LAST REFUSAL
-web   2 of 3    healing  not recovered 20 s ago  cooling down: the last attempt ended 18 s ago, for 42 s more
+RULE  MODE  ATTEMPTS  STATE    LAST ATTEMPT            LAST REFUSAL
+web   auto  2 of 3    healing  not recovered 20 s ago  cooling down: the last attempt ended 18 s ago, for 42 s more
 """
     )
 
 
-def test_a_rule_says_whether_it_is_ready_cools_down_or_gave_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rule_says_whether_it_is_ready_cools_down_waits_or_gave_up(capsys: pytest.CaptureFixture[str]) -> None:
     gave_up = replace(WEB_RULE, state=replace(WEB_RULE.state, exhausted_since=NOW - timedelta(minutes=3)))
     fresh = replace(WEB_RULE, state=replace(WEB_RULE.state, attempts=0), refusal=None)
+    asks = replace(WEB_RULE, state=replace(WEB_RULE.state, approval=WAITING))
     off = replace(WEB_RULE, rule=replace(WEB_RULE.rule, enabled=False))
     for report, words in [
         (WEB_RULE, "cooling down for 42 s"),
         (gave_up, "gave up 3m ago; salus reset web"),
         (fresh, "ready"),
-        (off, "disabled"),
+        (asks, "waits for a person; salus approve web"),
+        (off, "off"),
     ]:
         show(json.loads(wire.encode(wire.status(FakeView([DISK], rule_list=[report]), NOW))), NOW)
         assert words in capsys.readouterr().out

@@ -1,0 +1,130 @@
+"""``salus rule``: list the rules, switch one on or off."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salus.cli.common import config_option, find_state_dir, json_option, state_dir_option
+from salus.clock import SystemClock
+
+if TYPE_CHECKING:
+    from salus.cli.output import Table, Word
+
+Status = dict[str, Any]
+_LONGEST_LADDER = 60
+
+
+@click.group()
+def rule() -> None:
+    """List the rules of a running Salus, and switch one on or off."""
+
+
+@rule.command("list")
+@config_option
+@state_dir_option
+@json_option
+def list_rules(config: Path | None, state_dir: Path | None, as_json: bool) -> None:
+    """List the rules: when each acts, what it does, and how far it may go."""
+    from salus.cli.client import Client
+
+    told = Client(find_state_dir(config, state_dir)).status()
+    if as_json:
+        from salus.surfaces import wire
+
+        click.echo(wire.pretty(told["rules"]))
+    elif told["rules"]:
+        _table(told, SystemClock().now()).show()
+    else:
+        click.echo("no rules: Salus only looks and tells")
+
+
+@rule.command()
+@click.argument("name")
+@config_option
+@state_dir_option
+def enable(name: str, config: Path | None, state_dir: Path | None) -> None:
+    """Switch a rule on that a person has switched off."""
+    _switch(name, "enable", config, state_dir)
+
+
+@rule.command()
+@click.argument("name")
+@config_option
+@state_dir_option
+def disable(name: str, config: Path | None, state_dir: Path | None) -> None:
+    """Switch a rule off, until a person switches it on again.
+
+    It stays off over a restart of Salus. What it is healing already goes on to its end.
+
+    Example: salus rule disable web
+    """
+    _switch(name, "disable", config, state_dir)
+
+
+def _switch(name: str, verb: str, config: Path | None, state_dir: Path | None) -> None:
+    from salus.cli.client import Client
+
+    click.echo(Client(find_state_dir(config, state_dir)).act("rules", name, verb, {})["message"])
+
+
+# ── In words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _table(told: Status, now: datetime) -> Table:
+    from salus.cli.output import Table
+
+    running = {one["rule"] for one in told["recoveries"]}
+    columns = ["rule", "check", "mode", "acts when", "does", "attempts", "state"]
+    table = Table(columns, wrapped=["acts when", "does", "state"], spare=["check", "does"])
+    for one in told["rules"]:
+        attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
+        table.rows.append(
+            [one["name"], one["check"], mode(one, told), trigger(one), ladders(one), attempts, state(one, running, now)]
+        )
+    return table
+
+
+def mode(one: Status, told: Status) -> str:
+    """Return how far a rule may go: the more careful of its own mode and that of the whole."""
+    careful = ["observe", "approve", "auto"]
+    return careful[min(careful.index(one["mode"]), careful.index(told["policy"]["mode"]))]
+
+
+def trigger(one: Status) -> str:
+    """Say when a rule acts."""
+    what = one["when"] or f"{one['trigger_on']} or worse"
+    count, window = one["min_failure_count"], one["failure_window"]
+    if window:
+        return f"{what}, {count} of {window} looks"
+    return f"{what}, {count} looks in a row" if count > 1 else str(what)
+
+
+def ladders(one: Status) -> str:
+    """Say what a rule does: its actions, in order, one ladder per attempt."""
+    text = " | ".join(", ".join(ladder) for ladder in one["ladders"])
+    return text if len(text) <= _LONGEST_LADDER else f"{text[: _LONGEST_LADDER - 3]}..."
+
+
+def state(one: Status, running: set[str], now: datetime) -> str | Word:
+    """Say how a rule stands."""
+    from salus.cli.output import Word, ago, parse_instant, span
+
+    if not one["enabled"]:
+        return Word("off")
+    if one["name"] in running:
+        return "healing"
+    if one["approval"] and one["approval"]["answer"] == "waiting":
+        return f"waits for a person; salus approve {one['name']}"
+    if one["exhausted_since"]:
+        return f"gave up {ago(parse_instant(one['exhausted_since']), now)}; salus reset {one['name']}"
+    refusal = one["last_refusal"] or {}
+    until = parse_instant(one["cooldown_until"])
+    if refusal.get("reason") == "cooling_down":
+        until = parse_instant(refusal["until"]) or until
+    if until and until > now and one["attempts"]:
+        return f"cooling down for {span((until - now).total_seconds())}"
+    return "ready"
