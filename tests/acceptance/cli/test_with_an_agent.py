@@ -119,6 +119,38 @@ def test_a_service_is_stopped_by_hand_stays_stopped_and_comes_back(agent: Agent)
     agent.until("the check saw it", lambda: agent.run("status").returncode == 0)
 
 
+def test_a_pause_holds_a_rule_and_explain_says_so_until_it_is_resumed(agent: Agent) -> None:
+    assert agent.run("pause").returncode == 64
+    assert agent.run("pause", "--all", "--for", "1h", "moving", "house").returncode == 0
+    assert "moving house" in agent.run("status").stdout
+    told = json.loads(agent.run("explain", "web-up", "--json").stdout)["rules"][0]
+    assert told["reason"] == "paused"
+    assert told["last_recovery"]["outcome"] == "recovered"
+    assert len([one for one in told["stages"] if not one["passes"]]) >= 2  # paused, and nothing to heal
+    assert agent.run("resume").returncode == 0
+    lines = agent.run("explain", "web-up").stdout.splitlines()
+    assert lines[0].startswith("web-up is healthy for ")
+    assert lines[2].startswith("web-up has nothing to heal: the check is healthy")
+
+
+def test_maintenance_leaves_a_dead_service_alone_until_it_ends(agent: Agent) -> None:
+    assert agent.run("maintenance", "start", "--for", "10m", "--service", "web", "--name", "deploy").returncode == 0
+    os.kill(pid_of_web(agent), signal.SIGKILL)
+    agent.until("the check saw it", lambda: agent.run("status").returncode == 1)
+    held = agent.run("explain", "web-up").stdout
+    assert "web-up will not act: somebody is working on it" in held
+    assert agent.run("maintenance", "end", "deploy").returncode == 0
+    agent.until("it was healed", lambda: agent.run("status").returncode == 0)
+
+
+def test_a_rule_switched_off_stays_off_and_is_switched_on_again(agent: Agent) -> None:
+    assert agent.run("rule", "disable", "web-up").returncode == 0
+    assert "salus rule enable web-up" in agent.run("status").stdout
+    assert agent.run("explain", "web-up").stdout.splitlines()[2].startswith("web-up will not act: it is switched off")
+    assert agent.run("rule", "enable", "web-up").returncode == 0
+    assert agent.status()["web-up"]["enabled"] is True
+
+
 def test_health_asks_the_endpoints_or_the_local_socket(agent: Agent) -> None:
     done = agent.run("health", "--host", "./state/salus.sock", "--verbose")
     assert done.returncode == 0

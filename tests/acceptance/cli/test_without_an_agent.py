@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from salus.cli.root import COMMANDS
 from salus.ports import Batch
 from salus.store.sqlite import SqliteStore
 from tests.fake_agent import RECOVERY
@@ -78,6 +79,11 @@ def test_it_tells_its_version(salus: Salus) -> None:
         ["service", "explode", "web"],
         ["health", "--nope"],
         ["health", "--port", "http"],
+        ["pause"],
+        ["pause", "--for", "soon", "--all"],
+        ["maintenance", "start", "--for", "1h"],
+        ["approve"],
+        ["explain"],
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_64(salus: Salus, arguments: list[str]) -> None:
@@ -91,7 +97,9 @@ def test_a_mistyped_command_is_guessed(salus: Salus) -> None:
     assert salus("validat").stderr == "salus: there is no command 'validat' (did you mean 'validate'?)\n"
 
 
-@pytest.mark.parametrize("command", ["run", "status", "validate", "history", "check --all", "heal x", "ledger check"])
+@pytest.mark.parametrize(
+    "command", ["run", "status", "validate", "history", "check --all", "heal x", "ledger check", "explain x", "resume"]
+)
 def test_without_a_config_the_remedy_is_init(salus: Salus, command: str) -> None:
     done = salus(*command.split())
     assert done.returncode in (1, 3)
@@ -101,7 +109,7 @@ def test_without_a_config_the_remedy_is_init(salus: Salus, command: str) -> None
 def test_every_command_explains_itself(salus: Salus) -> None:
     listed = salus("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
     names = [line.split()[0] for line in listed.splitlines()]
-    assert len(names) == 15
+    assert names == list(COMMANDS)
     for name in names:
         if name == "demo":
             continue
