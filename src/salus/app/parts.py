@@ -32,6 +32,7 @@ def make_units(resolved: Resolved, site: Site, snapshot: Snapshot) -> dict[str, 
             service=site.services.get(spec.service) if spec.service else None,
             rules=tuple(make_rule(rule, spec, snapshot.rule_states) for rule in rules.get(name, ())),
             watches=_watches(spec, options),
+            share=getattr(options, "shares", None) or "",
             direct=isinstance(getattr(options, "service", None), str),
         )
         for name, (spec, options) in resolved.checks.items()

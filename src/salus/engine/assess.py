@@ -29,10 +29,6 @@ class Surroundings(Protocol):
         """Return what hangs on what."""
         ...
 
-    def shared_cause(self, unit: CheckUnit) -> str:
-        """Return what a check and others that failed with it share, or an empty string."""
-        ...
-
 
 class Assessor:
     """Builds situations. Changes nothing, except for the memory of a rule's condition when told so."""
@@ -78,7 +74,7 @@ class Assessor:
             rival=policy.rival_hold(unit, now),
             failing_dependencies=around.graph.failing(unit, around.site.services) if hangs else (),
             eased_at=unit.eased_at,
-            shared_cause=around.shared_cause(unit),
+            shared_cause=policy.shared_cause_hold(unit, now),
             circuit=policy.circuits.hold(unit, rule.ladder(place), now),
             brake=policy.storms.hold(unit, now),
             groups=self._groups(rule, limits.groups, busy) if limits.groups else (),

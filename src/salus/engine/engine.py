@@ -57,8 +57,6 @@ class Engine:
         self.graph = Dependencies({}, {})
         self.service_roots: Mapping[str, tuple[str, ...]] = {}
         self.ids: Callable[[], str] = _random_id
-        self.causes_of: Callable[[str], str] = _no_cause
-        self.causes: Callable[[], tuple[str, ...]] = tuple
         self.overload: Callable[[], str] = str
         self._judging = Judging(self._clock, lambda: self.units)
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
@@ -100,7 +98,7 @@ class Engine:
                 self._schedule.remove(unit.entry)
         self.units = dict(units)
         self.graph = Dependencies(self.units, self.service_roots)
-        self.policy.storms.resize(self.units)
+        self.policy.resize(self.units)
         self._kin.resize(self.units)
         self._remember = self._judging.observed if self._judging.replace(self.units) else _ignore
         self._replace_rules()
@@ -235,10 +233,6 @@ class Engine:
             if any(rule.refusal for rule in unit.rules):
                 self.nudge(unit)
 
-    def shared_cause(self, unit: CheckUnit) -> str:
-        """Return what a check and others that failed with it share, or an empty string."""
-        return self.causes_of(unit.spec.name)
-
     def circuit(self, unit: CheckUnit, spec: ActionSpec) -> datetime | None:
         """Return until when an action must be skipped, or None."""
         return self.policy.circuits.blocked(unit, spec, self._clock.now())
@@ -339,6 +333,8 @@ class Engine:
             self._replaced(unit, seen.incarnation, before, now)
         if before.failing_since is not unit.state.failing_since:
             self._turned(unit, before, now)
+        if self.policy.failed_alike(unit, seen, now):
+            self.reconsider()
         if before.flapping != unit.state.flapping:
             self._flaps(unit)
         if transition:
@@ -436,10 +432,6 @@ class Engine:
 
 def _random_id() -> str:
     return secrets.token_hex(8)
-
-
-def _no_cause(_: str) -> str:
-    return ""
 
 
 def _ignore(*_: object) -> None:

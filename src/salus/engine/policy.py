@@ -13,9 +13,9 @@ from salus.engine.holds import Holds, Keep
 from salus.engine.memos import memo, recall
 from salus.engine.storms import Storms
 from salus.engine.units import CheckUnit
-from salus.model import EventKind, Json, Limits
+from salus.model import EventKind, Json, Limits, Observation, Status
 from salus.ports import Tell
-from salus.rules import rivals
+from salus.rules import causes, rivals
 from salus.rules.situation import Hold
 
 MOST_WAIT = 60.0
@@ -26,6 +26,7 @@ class Policy:
 
     def __init__(self, tell: Tell, keep: Keep) -> None:
         """Say what happens through ``tell``, remember it through ``keep``."""
+        self.causes = causes.Tally()
         self.limits = Limits()
         self.holds = Holds(tell, keep)
         self.storms = Storms(tell, keep)
@@ -35,6 +36,24 @@ class Policy:
         self._keep = keep
         self._rivals: dict[str, tuple[datetime, ...]] = {}
         self._rival_copies: dict[str, str] = {}
+
+    @property
+    def limits(self) -> Limits:
+        """Return the blast radius of all recoveries together."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = self.causes.limits = limits
+
+    def resize(self, units: Mapping[str, CheckUnit]) -> None:
+        """Take a new set of checks."""
+        self.storms.resize(units)
+        members = {
+            name: causes.Member(kind=unit.spec.kind, target=unit.target, share=unit.share)
+            for name, unit in units.items()
+        }
+        self._tell_causes(self.causes.resize(members))
 
     def load(self, memos: Mapping[str, Mapping[str, Json]]) -> None:
         """Take up what an earlier Salus knew.
@@ -52,6 +71,7 @@ class Policy:
         self.holds.shift(by)
         self.storms.shift(by)
         self.circuits.shift(by)
+        self.causes.shift(by)
         self._rivals = {target: tuple(at + by for at in instants) for target, instants in self._rivals.items()}
 
     def tick(self, now: datetime, *, all_seen: bool) -> tuple[bool, float]:
@@ -60,6 +80,35 @@ class Policy:
         released = all_seen and self.storms.ease(self.limits)
         wait = MOST_WAIT if change is None else min(MOST_WAIT, max(0.0, (change - now).total_seconds()))
         return ended or released, wait
+
+    # ── shared causes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def failed_alike(self, unit: CheckUnit, seen: Observation, now: datetime) -> bool:
+        """Hear of every look; true when something that several checks were blamed for is over."""
+        name = unit.spec.name
+        if seen.status is Status.HEALTHY:
+            change = self.causes.well(name, now)
+        elif seen.status is Status.UNKNOWN:
+            change = self.causes.unknown(name, now, seen.cause)
+        else:
+            change = self.causes.bad(name, unit.state.failing_since or now, seen.cause)
+        self._tell_causes(change)
+        return bool(change.gone)
+
+    def _tell_causes(self, change: causes.Change) -> None:
+        for cause in change.found:
+            self._tell(EventKind.SHARED_CAUSE_FOUND, message=cause.text)
+        for cause in change.gone:
+            self._tell(EventKind.SHARED_CAUSE_GONE, message=cause.text)
+
+    def shared_cause_hold(self, unit: CheckUnit, now: datetime) -> Hold | None:
+        """Return what a check and others that failed with it share, or None."""
+        held = self.causes.holding(unit.spec.name, now)
+        return Hold(detail=held[0], until=held[1]) if held else None
+
+    def causes_in_words(self) -> tuple[str, ...]:
+        """Return a line for each cause that several checks share."""
+        return tuple(cause.text for cause in self.causes.causes())
 
     # ── rivals ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

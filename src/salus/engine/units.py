@@ -49,6 +49,7 @@ class CheckUnit:
         direct: it looks at the state of a service itself, so it can look the moment that changes.
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
+        share: what a failure of it would share with others of its kind, such as a program or a port.
         eased_at: when something it depends on became well again, or None.
         incarnation: the last one that was seen.
         starts: how often Salus had started its service when that was seen.
@@ -67,6 +68,7 @@ class CheckUnit:
     direct: bool = False
     resting: bool = False
     healing: bool = False
+    share: str = ""
     eased_at: datetime | None = None
     incarnation: str | None = None
     starts: int = 0

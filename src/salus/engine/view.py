@@ -97,7 +97,7 @@ class EngineView:
             maintenance=policy.holds.report(now),
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
-            causes=engine.causes(),
+            causes=policy.causes_in_words(),
             overload=engine.overload(),
             rivals=policy.rivals_in_words(now),
             disabled=policy.holds.off,

@@ -64,13 +64,15 @@ class SharedCause:
         key: what makes them alike.
         text: one line for people.
         members: the checks, by name.
-        since: when it was complete: the newest of the looks that make it began then.
+        begun: since when the first of them fails.
+        since: since when the last of them fails.
         free: for each target that is held, from when it may be healed; empty where nothing is held.
     """
 
     key: Key
     text: str
     members: tuple[str, ...]
+    begun: datetime
     since: datetime
     free: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -162,6 +164,7 @@ def _named(key: Key, suspects: list[Suspect], free: Mapping[str, datetime]) -> S
         key=key,
         text=f"{len(suspects)} {key.kind} checks fail alike{how}: {shared}, so the services are not to blame",
         members=tuple(suspect.check for suspect in suspects),
+        begun=min(suspect.since for suspect in suspects),
         since=max(suspect.since for suspect in suspects),
         free=free,
     )
@@ -225,8 +228,9 @@ class Tally:
         bad, unknown = self._remove(check, unknown=False), self._remove(check, unknown=True)
         if bad is None and unknown is None:
             return NO_CHANGE
-        if bad and (key := group_of(bad)) and (cause := self._causes.get(key)) and check in cause.members:
+        if bad and (key := group_of(bad)) and key in self._causes:
             self._acquitted[key] = now
+            self._groups[key] = {name: other for name, other in self._groups[key].items() if other.since > now}
         return self._settled(group_of(suspect) for suspect in (bad, unknown) if suspect)
 
     def bad(self, check: str, since: datetime, cause: str) -> Change:
@@ -249,19 +253,19 @@ class Tally:
         """Return the words and the end of what keeps a check from being healed; None when nothing does."""
         suspect = self._suspects[False].get(check) if self._causes else None
         key = group_of(suspect) if suspect else None
-        cause = self._causes.get(key) if key else None
-        if suspect is None or cause is None or (until := cause.until(suspect.target, now)) is None:
+        if suspect is None or key is None or check not in self._groups.get(key, ()):
             return None
-        return cause.text, until
+        if (cause := self._causes.get(key)) is None:
+            return None
+        until = cause.free.get(suspect.target) or max(cause.free.values())  # one that joined goes last
+        return (cause.text, until) if now < until else None
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
-        self._groups = {}
         for suspects in self._suspects:
-            for name, suspect in suspects.items():
-                suspects[name] = moved = replace(suspect, since=suspect.since + by)
-                if key := group_of(moved):
-                    self._groups.setdefault(key, {})[name] = moved
+            suspects.update({name: replace(one, since=one.since + by) for name, one in suspects.items()})
+        for key, group in self._groups.items():
+            group.update({name: self._suspects[key.unknown][name] for name in group})
         self._acquitted = {key: at + by for key, at in self._acquitted.items()}
         self._causes = {key: cause for key in self._causes if (cause := self._judged(key))}
 
@@ -273,25 +277,28 @@ class Tally:
         new = Suspect(check=check, kind=kind, target=target, since=since, unknown=unknown, cause=cause, share=share)
         self._remove(check, unknown=unknown)
         self._suspects[unknown][check] = new
-        if key := group_of(new):
-            self._groups.setdefault(key, {})[check] = new
-        return self._settled([group_of(old) if old else None, key])
+        key = group_of(new)
+        if key is None or (key in self._acquitted and since <= self._acquitted[key]):
+            return self._settled([group_of(old) if old else None])
+        self._groups.setdefault(key, {})[check] = new
+        return self._settled([group_of(old) if old else None, key], joined=since)
 
     def _remove(self, check: str, *, unknown: bool) -> Suspect | None:
         old = self._suspects[unknown].pop(check, None)
         if old and (key := group_of(old)):
-            del self._groups[key][check]
-            if not self._groups[key]:
-                del self._groups[key]
+            group = self._groups.get(key, {})
+            group.pop(check, None)
+            if not group:
+                self._groups.pop(key, None)
         return old
 
-    def _settled(self, keys: Iterable[Key | None]) -> Change:
-        """Judge these groups anew. What only names is judged again when somebody asks: an outage may be large."""
+    def _settled(self, keys: Iterable[Key | None], joined: datetime | None = None) -> Change:
+        """Judge these groups anew; one that a suspect of that ``since`` only ``joined`` may need no new judgement."""
         found: list[SharedCause] = []
         gone: list[SharedCause] = []
         for key in sorted({key for key in keys if key}):
             old = self._causes.get(key)
-            if old and key.unknown and len(self._groups.get(key, ())) >= ALIKE:
+            if old and self._stands(key, old, joined):
                 continue
             if new := self._judged(key):
                 self._causes[key] = new
@@ -300,6 +307,12 @@ class Tally:
             elif old and not new:
                 gone.append(self._causes.pop(key))
         return Change(tuple(found), tuple(gone)) if found or gone else NO_CHANGE
+
+    def _stands(self, key: Key, old: SharedCause, joined: datetime | None) -> bool:
+        """Tell at no cost, where that can be told, that a blame stands: an outage may be large."""
+        if key.unknown:
+            return len(self._groups.get(key, ())) >= ALIKE
+        return joined is not None and old.begun <= joined <= old.begun + timedelta(seconds=self.limits.storm_window)
 
     def _judged(self, key: Key) -> SharedCause | None:
         group = self._groups.get(key, {})

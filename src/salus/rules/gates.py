@@ -118,7 +118,7 @@ def dependency_failing(situation: Situation) -> Answer:
 
 def shared_cause(situation: Situation) -> Answer:
     """Hold while this check and others fail alike: what they share is the likelier culprit."""
-    return Hold(detail=situation.shared_cause) if situation.shared_cause and not situation.dead else None
+    return None if situation.dead else situation.shared_cause
 
 
 def observe_only(situation: Situation) -> Answer:

@@ -102,7 +102,7 @@ class Situation:
     rival: Hold | None = None
     failing_dependencies: tuple[str, ...] = ()
     eased_at: datetime | None = None
-    shared_cause: str = ""
+    shared_cause: Hold | None = None
     circuit: Hold | None = None
     brake: Hold | None = None
     groups: tuple[GroupUse, ...] = ()

@@ -87,7 +87,7 @@ CASES: dict[RefusalReason, dict[str, Any]] = {
     RefusalReason.RIVAL_HEALER: {"rival": Hold(detail="somebody else replaced web 2 times")},
     RefusalReason.ALREADY_HEALING: {"busy": frozenset({"service:web"})},
     RefusalReason.DEPENDENCY_FAILING: {"failing_dependencies": ("db",)},
-    RefusalReason.SHARED_CAUSE: {"shared_cause": "20 command checks fail alike"},
+    RefusalReason.SHARED_CAUSE: {"shared_cause": Hold(detail="20 command checks fail alike")},
     RefusalReason.COOLING_DOWN: {"memory": RuleState(rule="web", attempts=1, last_finished=ago(59))},
     RefusalReason.EXHAUSTED: {"memory": RuleState(rule="web", attempts=3, last_finished=ago(600))},
     RefusalReason.CIRCUIT_OPEN: {"circuit": Hold(detail="restart_service kept failing")},
