@@ -32,6 +32,7 @@ from salus.units import format_duration
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 _KILL_TIMEOUT = 5.0
+_LOOK_OUT_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class CommandService:
         self._lock = asyncio.Lock()
         self._child: Child | None = None
         self._launch: Mapping[str, Json] = {}
+        self._lookout: asyncio.TimerHandle | None = None
 
     @property
     def status(self) -> ServiceStatus:
@@ -155,6 +157,8 @@ class CommandService:
 
     async def aclose(self) -> None:
         """Let go of it. What runs goes on running."""
+        if self._lookout is not None:
+            self._lookout.cancel()
         self._log.release()
         if self._child is not None:
             self._child.close()
@@ -200,7 +204,28 @@ class CommandService:
         if self._named() and self._child is not None:  # it has replaced itself
             self._running(f"replaced itself by process {self._child.pid}")
         else:
-            self._board.set(ServiceState.EXITED, message)
+            self._exited(message)
+        self._board.nudge()
+
+    def _exited(self, message: str) -> None:
+        """Say that it has ended, and look out for a copy that somebody else starts: nothing tells of that."""
+        self._board.set(ServiceState.EXITED, message)
+        if self._lookout is not None:
+            self._lookout.cancel()
+        if self._commands.pid_file is not None:
+            self._lookout = asyncio.get_running_loop().call_later(_LOOK_OUT_EVERY, self._look_out)
+
+    def _look_out(self) -> None:
+        self._lookout = None
+        status = self._board.status
+        if status.state is not ServiceState.EXITED:
+            return
+        if self._lock.locked() or not self._named() or self._child is None:  # locked: Salus itself is at work on it
+            self._exited(status.message)
+            return
+        message = f"somebody else started it, as process {self._child.pid}"
+        self._running(message)
+        self._board.tell(EventKind.SERVICE_ADOPTED, message)
         self._board.nudge()
 
     def _running(self, message: str) -> None:
@@ -238,7 +263,7 @@ class CommandService:
             wrong = f"it did not run within {format_duration(self._commands.start_timeout)}"
         except asyncio.CancelledError:
             await to_the_end("kill a cancelled start", _kill(Family(self._mark), None))
-            self._board.set(ServiceState.EXITED, "its start was cancelled")
+            self._exited("its start was cancelled")
             raise
         if wrong:
             await to_the_end("kill what did not start", _kill(Family(self._mark), None))
@@ -261,7 +286,7 @@ class CommandService:
     def _failed(self, why: str) -> ServiceError:
         words = self._log.tail(3)
         said = "; its last output: " + " | ".join(words) if words else ""
-        self._board.set(ServiceState.EXITED, why)
+        self._exited(why)
         return self._board.start_failed(f"{why}{said[:600]}")
 
     async def _stop(self) -> None:

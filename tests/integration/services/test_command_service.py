@@ -72,6 +72,26 @@ async def test_the_end_of_a_daemon_is_seen_at_once_and_its_stale_pid_file_does_n
         assert len(stage.pids()) == 1
 
 
+async def test_a_copy_that_somebody_else_starts_in_its_place_is_taken_over_and_told(stage: Stage) -> None:
+    options = daemon(stage)
+    async with stage.service(options) as service:
+        await service.start()
+        first = service.status
+        os.kill(first.pid or 0, signal.SIGKILL)
+        await until(lambda: service.status.state is ServiceState.EXITED)
+        rival = await asyncio.create_subprocess_exec(*options.start)
+        await rival.wait()
+        await until(lambda: service.status.running)
+        second = service.status
+
+        assert second.pid not in (None, first.pid)
+        assert second.incarnation != first.incarnation
+        assert second.starts == first.starts, "it is not a start of ours"
+        assert stage.said(EventKind.SERVICE_ADOPTED) == f"somebody else started it, as process {second.pid}"
+        await service.stop()
+        assert not alive(second.pid or 0)
+
+
 async def test_a_daemon_that_does_not_listen_to_its_stop_command_is_killed(stage: Stage) -> None:
     async with stage.service(daemon(stage, stubborn=True, stop_timeout=Duration(0.3))) as service:
         await service.start()
