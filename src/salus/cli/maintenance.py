@@ -87,8 +87,8 @@ def show(windows: list[Window], now: datetime) -> None:
     """Print windows."""
     from salus.cli.output import Table, Word, ago, parse_instant
 
-    columns = ["maintenance", "state", "began", "ends", "what", "by", "reason"]
-    table = Table(columns, wrapped=["what", "reason"], spare=["by", "began"])
+    columns = ["maintenance", "state", "begins", "ends", "what", "by", "reason"]
+    table = Table(columns, wrapped=["what", "reason"], spare=["by", "begins"])
     for one in windows:
         since, until = parse_instant(one["since"]), parse_instant(one["until"])
         state = Word("open" if since and since <= now else "to come")

@@ -196,7 +196,7 @@ def test_maintenance_is_started_listed_and_ended(agent: Agent, capsys: pytest.Ca
     )
     assert run(["maintenance", "list"]) == 0
     header, line = capsys.readouterr().out.splitlines()
-    assert header.split() == ["MAINTENANCE", "STATE", "BEGAN", "ENDS", "WHAT", "BY", "REASON"]
+    assert header.split() == ["MAINTENANCE", "STATE", "BEGINS", "ENDS", "WHAT", "BY", "REASON"]
     assert line.startswith("web          open ")
     assert "check a, b; tag x  olaf" in line
     assert run(["maintenance", "list", "--json"]) == 0
