@@ -38,7 +38,7 @@ def two_hundred() -> tuple[Settings, Source]:
         for word, roots in of.items():
             name, on = f"{word}-{place}", [f"{root}-{place}" for root in roots]
             services.append(f"  {name}: {{process: {{command: [/bin/true]}}}}")
-            checks.append(f"  {name}: {{tcp: {{port: 1}}, service: {name}, tags: [all], depends_on: {on}}}")
+            checks.append(f"  {name}: {{tcp: {{port: 1}}, service: {name}, depends_on: {on}}}")
             needs.append(f"  {name}: {{needs: {on}}}")
     config = [
         "salus: {store: memory}",
@@ -48,7 +48,7 @@ def two_hundred() -> tuple[Settings, Source]:
         "checks:",
         *checks,
         "rules:",
-        "  heal: {tags: [all], min_failure_count: 2, cooldown_period: 30s, actions: [log, restart_service]}",
+        "  heal: {all_checks: true, min_failure_count: 2, cooldown_period: 30s, actions: [log, restart_service]}",
     ]
     faults = (EXAMPLES / "ordinary-faults.yaml").read_text(encoding="utf-8").partition("\nservices:")[0]
     scenario = "\n".join([faults, "services:", *needs])

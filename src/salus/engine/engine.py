@@ -99,7 +99,7 @@ class Engine:
         self.units = dict(units)
         self.graph = Dependencies(self.units, self.service_roots)
         self.policy.resize(self.units)
-        self._kin.resize(self.units)
+        self._kin.resize(self.units, self.graph)
         self._remember = self._judging.observed if self._judging.replace(self.units) else _ignore
         self._replace_rules()
         children: dict[str, list[str]] = {}
@@ -331,7 +331,7 @@ class Engine:
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
             self._replaced(unit, seen.incarnation, before, now)
-        if before.failing_since is not unit.state.failing_since:
+        if before.failing_since is not unit.state.failing_since or unit.waits:
             self._turned(unit, before, now)
         if self.policy.failed_alike(unit, seen, now):
             self.reconsider()
@@ -345,14 +345,23 @@ class Engine:
 
     def _turned(self, unit: CheckUnit, before: CheckState, now: datetime) -> None:
         """Count a turn to bad or to well towards the storm brakes, unless something explains it."""
-        name, storms = unit.spec.name, self.policy.storms
-        if unit.state.failing_since is None:
+        name, storms, since = unit.spec.name, self.policy.storms, unit.state.failing_since
+        waited, unit.waits = unit.waits, False
+        if since is None:
             if storms.well(name, self.limits):
                 self.reconsider()
             return
-        if before.failing_since is not None or unit.dead or self.graph.failing(unit, self.site.services):
+        if (before.failing_since is not None and not waited) or unit.dead:
             return
-        storms.turned_bad(name, self.limits, now, newly=before.status is Status.HEALTHY)
+        if self.graph.failing(unit, self.site.services):
+            return
+        stale = [root for root in self.graph.roots(unit) if root.state.last is None or root.state.last.at < since]
+        if stale:  # perhaps one of them explains it: look, and count this one at its next bad look
+            unit.waits = True
+            for root in stale:
+                self.nudge(root)
+            return
+        storms.turned_bad(name, self.limits, now, newly=waited or before.status is Status.HEALTHY)
         for leaf in self.graph.leaves(unit):  # what hangs on it is explained by it
             storms.well(leaf.spec.name, self.limits)
 

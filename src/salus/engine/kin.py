@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Mapping
 
+from salus.engine.dependencies import Dependencies
 from salus.engine.prober import Prober
 from salus.engine.units import CheckUnit
 from salus.model import Limits, Observation
@@ -29,9 +30,11 @@ class Kin:
         self._prober = prober
         self._clock = clock
         self._kinds: dict[str, list[CheckUnit]] = {}
+        self._graph = Dependencies({}, {})
 
-    def resize(self, units: Mapping[str, CheckUnit]) -> None:
-        """Take a new set of checks."""
+    def resize(self, units: Mapping[str, CheckUnit], graph: Dependencies) -> None:
+        """Take a new set of checks, and what hangs on what."""
+        self._graph = graph
         self._kinds = {}
         for _, unit in sorted(units.items()):
             self._kinds.setdefault(unit.spec.kind, []).append(unit)
@@ -58,8 +61,15 @@ class Kin:
         needed = max(limits.storm_min_checks, math.ceil(limits.storm_brake * (len(kin) + 1)))
         return [unit.target, *bad] if len(bad) + 1 >= needed else []
 
+    def _tied(self, unit: CheckUnit) -> set[str]:
+        return {unit.spec.name, *(root.spec.name for root in self._graph.roots(unit)), *self._graph.services(unit)}
+
     def _sample(self, unit: CheckUnit) -> list[CheckUnit]:
-        """Take other targets' checks of the same kind that were well, in an order that is the check's own."""
+        """Take other targets' checks of the same kind that were well, in an order that is the check's own.
+
+        What hangs together by its dependencies is left out: that they fail together is explained, and looked into.
+        """
+        tied = self._tied(unit)
         alike = self._kinds.get(unit.spec.kind, [])
         if len(alike) < 2:
             return []
@@ -68,7 +78,7 @@ class Kin:
         for step in range(min(len(alike), 8 * MOST)):
             other = alike[(first + step) % len(alike)]
             usable = other.target != unit.target and not (other.healing or other.resting or other.dead)
-            if usable and other.state.settled and other.target not in found:
+            if usable and tied.isdisjoint(self._tied(other)) and other.state.settled and other.target not in found:
                 found[other.target] = other
             if len(found) == MOST:
                 break

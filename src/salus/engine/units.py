@@ -50,6 +50,7 @@ class CheckUnit:
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
         share: what a failure of it would share with others of its kind, such as a program or a port.
+        waits: it turned bad, and whether that counts towards a storm shows when its roots have been looked at.
         eased_at: when something it depends on became well again, or None.
         incarnation: the last one that was seen.
         starts: how often Salus had started its service when that was seen.
@@ -69,6 +70,7 @@ class CheckUnit:
     resting: bool = False
     healing: bool = False
     share: str = ""
+    waits: bool = False
     eased_at: datetime | None = None
     incarnation: str | None = None
     starts: int = 0

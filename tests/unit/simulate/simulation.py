@@ -30,11 +30,11 @@ CHAIN = """
       api: {process: {command: [/bin/api]}}
       web: {process: {command: [/bin/web]}}
     checks:
-      db: {tcp: {port: 1}, service: db, tags: [all]}
-      api: {tcp: {port: 2}, service: api, tags: [all], depends_on: [db]}
-      web: {tcp: {port: 3}, service: web, tags: [all], depends_on: [api]}
+      db: {tcp: {port: 1}, service: db}
+      api: {tcp: {port: 2}, service: api, depends_on: [db]}
+      web: {tcp: {port: 3}, service: web, depends_on: [api]}
     rules:
-      heal: {tags: [all], actions: [restart_service], cooldown_period: 10s}
+      heal: {all_checks: true, actions: [restart_service], cooldown_period: 10s}
 """
 
 
