@@ -212,6 +212,10 @@ class Salus(RuleBasedStateMachine):
 
 
 Salus.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=50, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=40,
+    stateful_step_count=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
 TestSalus = Salus.TestCase
