@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -72,6 +72,17 @@ class Circuits:
         if after.opened_at and not (known and known.opened_at):
             said = f"{spec.kind} failed {after.failures} times in a row; skipped until {after.retry_at:%H:%M:%S} UTC"
             self._tell(EventKind.CIRCUIT_OPENED, action=spec.kind, check=unit.spec.name, message=said)
+
+    def forget(self, unit: CheckUnit, specs: Iterable[ActionSpec]) -> None:
+        """Close the circuits of these actions: a person says that they are worth a try."""
+        for spec in specs:
+            key = circuit_key(unit, spec)
+            if (known := self._known.pop(key, None)) is None:
+                continue
+            self._keep(memo(f"circuit:{key}", None))
+            if known.opened_at:
+                said = f"{spec.kind} is tried again: a person asked"
+                self._tell(EventKind.CIRCUIT_CLOSED, action=spec.kind, check=unit.spec.name, message=said)
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""

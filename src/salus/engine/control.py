@@ -41,12 +41,14 @@ class EngineControl:
         return await self._engine.healer.heal_now(unit, found, self._engine.site.clock.now())
 
     async def reset(self, rule: str) -> None:
-        """Forget a rule's attempts and its giving up, and look at its check."""
+        """Forget a rule's attempts, its giving up and the failures of its actions, and look at its check."""
         unit, found = self._rule(rule)
         if found.record is not None:
             message = f"a recovery of {rule!r} is running"
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
         self._engine.healer.reset(found, "a person asked")
+        for ladder in (*found.ladders, found.last_words):
+            self._engine.policy.circuits.forget(unit, [spec for spec, _ in ladder])
         await self._engine.commit()
         self._engine.nudge(unit)
 

@@ -213,7 +213,7 @@ class Healer:
 
     def _begin(self, unit: CheckUnit, rule: RuleUnit, plan: Plan) -> tuple[Recovery, asyncio.Task[None]]:
         before = rule.memory
-        if not plan.manual:
+        if not plan.manual and plan.ladder >= 0:  # the last words are no attempt
             rule.memory = ledger.reserve(before, plan.decided_at, half_open=plan.half_open)
             self._around.keep_rule(rule.memory)
         self._busy |= plan.targets
