@@ -15,6 +15,7 @@ from salus.units import Duration
 if TYPE_CHECKING:
     from salus.config import Settings
 
+_LONGEST = 366 * 86400.0
 PLACES = (Path("salus.yaml"), Path("/etc/salus/salus.yaml"))
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -49,7 +50,7 @@ def state_dir_option(command: _Command) -> _Command:
 
 
 class DurationType(click.ParamType[float]):
-    """A length of time as people write it, more than nothing."""
+    """A length of time as people write it: more than nothing, and no more than anybody means."""
 
     name = "DURATION"
 
@@ -59,8 +60,8 @@ class DurationType(click.ParamType[float]):
             seconds = float(Duration.parse(value))
         except ValueError as error:
             self.fail(str(error))
-        if not seconds:
-            self.fail("it must be longer than nothing")
+        if not 0 < seconds <= _LONGEST:
+            self.fail("it must be longer than nothing, and a year at most")
         return seconds
 
 

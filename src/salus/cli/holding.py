@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from salus.cli.maintenance import members
+from salus.cli.maintenance import end_command, members
 
 if TYPE_CHECKING:
     from salus.cli.output import Table
@@ -45,7 +45,7 @@ def _rows(told: Status, now: datetime) -> Iterator[Row]:
         since = parse_instant(window["since"])
         if since and since <= now:
             about = f"{window['name']}: {_said(window, members(window))}"
-            yield "maintenance", window["since"], window["until"], about, f"salus maintenance end {window['name']}"
+            yield "maintenance", window["since"], window["until"], about, end_command(window)
     yield from _automatic(policy)
     for one in told["rules"]:
         yield from _rule(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -52,7 +53,7 @@ def start(reason: tuple[str, ...], config: Path | None, state_dir: Path | None, 
 
     until = local(parse_instant(told["until"]))
     click.echo(f"maintenance {told['name']!r} of {members(told)} until {until}")
-    click.echo(f"to end it sooner: salus maintenance end {told['name']}")
+    click.echo(f"to end it sooner: {end_command(told)}")
 
 
 @maintenance.command("list")
@@ -104,6 +105,11 @@ def members(window: Window) -> str:
         return "everything"
     named = [("check", meant["checks"]), ("tag", meant["tags"]), ("service", meant["services"])]
     return "; ".join(f"{word} {', '.join(names)}" for word, names in named if names)
+
+
+def end_command(window: Window) -> str:
+    """Return the command that closes a window."""
+    return f"salus maintenance end {quote(window['name'])}"
 
 
 def _show_json(told: object) -> None:

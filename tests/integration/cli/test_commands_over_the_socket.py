@@ -206,10 +206,16 @@ def test_maintenance_is_started_listed_and_ended(agent: Agent, capsys: pytest.Ca
     assert agent.control.asked[-1] == ("end_maintenance", "web")
 
 
+def test_the_command_that_ends_a_window_can_be_pasted(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["maintenance", "start", "--for", "30m", "--all", "--name", "version 42"]) == 0
+    assert capsys.readouterr().out.endswith("to end it sooner: salus maintenance end 'version 42'\n")
+
+
 @pytest.mark.parametrize("wanted", [[], ["--all", "--check", "a"]])
 def test_maintenance_of_nothing_or_of_everything_and_more_is_a_wrong_call(agent: Agent, wanted: list[str]) -> None:
     assert run(["maintenance", "start", "--for", "30m", *wanted]) == 64
     assert run(["maintenance", "start", "--for", "0s", "--all"]) == 64
+    assert run(["maintenance", "start", "--for", "5000d", "--all"]) == 64
     assert run(["maintenance", "start", "--all"]) == 64
     assert agent.control.asked == []
 
