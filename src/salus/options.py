@@ -38,6 +38,15 @@ class CheckOptions(Options, frozen=True, kw_only=True):
     A check without state of its own implements ``look`` right here; one that keeps a connection overrides ``build``.
     """
 
+    @property
+    def shares(self) -> str | None:
+        """Name what other checks of this kind may have in common with it, such as a program or a port.
+
+        Checks of one kind that turn bad together and share the same thing are blamed on that, and not on their targets.
+        None where a failure can only be the target's own.
+        """
+        return None
+
     def build(self, site: Site) -> Check:
         """Make the check that stands at ``site``."""
         return cast("Check", self)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from salus.errors import CheckBrokenError
+from salus.model import Cause
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -86,7 +87,7 @@ class Threads:
             thread.start()
         except RuntimeError as error:  # the system has no thread left
             self._leave(call)
-            raise CheckBrokenError(f"cannot start a thread: {error}") from error
+            raise CheckBrokenError(f"cannot start a thread: {error}", cause=Cause.NO_THREADS) from error
         try:
             await call.future
         except asyncio.CancelledError:
@@ -176,5 +177,7 @@ def _wrapped(error: BaseException) -> RuntimeError:
 
 def _all_stuck(limit: int) -> CheckBrokenError:
     return CheckBrokenError(
-        f"{limit} threads are stuck", remedy="find out what their functions wait for, and give that a time-out"
+        f"{limit} threads are stuck",
+        remedy="find out what their functions wait for, and give that a time-out",
+        cause=Cause.NO_THREADS,
     )

@@ -137,11 +137,17 @@ class Findings:
         metrics: Mapping[str, Metric] = NO_METRICS,
         metadata: Mapping[str, Json] = NOTHING,
         incarnation: str | None = None,
+        cause: str = "",
     ) -> Observation:
         """Answer the look: with what is wrong, or with the summary when nothing is."""
         message = "; ".join([*self._unhealthy, *self._degraded]) or summary
         return look.observe(
-            self.status, bounded_line(message), metrics=metrics, metadata=metadata, incarnation=incarnation
+            self.status,
+            bounded_line(message),
+            metrics=metrics,
+            metadata=metadata,
+            incarnation=incarnation,
+            cause=cause,
         )
 
 

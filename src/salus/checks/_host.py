@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from salus.errors import CheckBrokenError
-from salus.model import Metric
+from salus.model import Metric, cause_of
 
 ROOT = Path("/")
 
@@ -40,7 +40,7 @@ def read(path: Path) -> str:
     try:
         return text_of(path)
     except OSError as error:
-        raise CheckBrokenError(f"cannot read {path}: {error.strerror}") from error
+        raise CheckBrokenError(f"cannot read {path}: {error.strerror}", cause=cause_of(error.errno)) from error
 
 
 def _sizes(text: str) -> dict[str, int]:

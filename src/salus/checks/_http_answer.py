@@ -64,7 +64,8 @@ class Answer:
         metrics = _metrics(look, response)
         metadata: Mapping[str, Json] = {"redirects": response.redirects} if response.redirects else NOTHING
         if wrong := next(self._wrong(response), ""):
-            return look.observe(Status.UNHEALTHY, wrong, metrics=metrics, metadata=metadata)
+            cause = "" if response.status in self.statuses else f"status_{response.status}"
+            return look.observe(Status.UNHEALTHY, wrong, metrics=metrics, metadata=metadata, cause=cause)
         said = f"{response.status} {response.reason or _phrase(response.status)}"
         total = response.timings.total
         if slow := too_slow(total, self.latency_unhealthy):

@@ -15,7 +15,7 @@ from pathlib import Path
 from salus.errors import CheckBrokenError
 from salus.httpclient import HttpError
 from salus.httpclient.dial import Endpoint
-from salus.model import NO_METRICS, Metric, Observation
+from salus.model import NO_METRICS, Metric, Observation, Status
 from salus.ports import Look
 from salus.units import Duration, format_duration
 
@@ -36,8 +36,9 @@ def failed(look: Look, error: HttpError, metrics: Mapping[str, Metric] = NO_METR
         CheckBrokenError: it is not.
     """
     if error.ours:
-        raise CheckBrokenError(str(error), remedy=error.remedy) from error
-    return look.unhealthy(f"{error} ({error.remedy})" if error.remedy else str(error), metrics=metrics)
+        raise CheckBrokenError(str(error), remedy=error.remedy, cause=error.cause) from error
+    said = f"{error} ({error.remedy})" if error.remedy else str(error)
+    return look.observe(Status.UNHEALTHY, said, metrics=metrics, cause=error.cause)
 
 
 def too_slow(latency: float, below: Duration | None) -> str:

@@ -28,7 +28,7 @@ from typing import Any
 
 from salus.checks._host import text_of
 from salus.errors import CheckBrokenError
-from salus.model import Observation
+from salus.model import Cause, Observation, Status, cause_of
 from salus.options import CheckOptions
 from salus.ports import Look
 
@@ -50,10 +50,13 @@ class PathError(Exception):
     """A path could not be touched; the argument is the sentence for people."""
 
     ours = False
+    cause = ""
 
 
 class HungError(PathError):
     """An earlier probe of the same mount is still hanging, and cannot be killed."""
+
+    cause = Cause.TIMEOUT
 
 
 class _HelperDiedError(Exception):
@@ -67,6 +70,7 @@ class PathTroubleError(PathError):
         """Keep what the kernel said."""
         super().__init__(text)
         self.ours = number in _OURS
+        self.cause = cause_of(number)
 
 
 async def ask(look: Look, operation: str, path: Path, **arguments: object) -> dict[str, Any]:
@@ -93,13 +97,13 @@ async def ask(look: Look, operation: str, path: Path, **arguments: object) -> di
             return await probes.ask(request, path, look.at)
         except _HelperDiedError:
             continue
-    raise CheckBrokenError("the helper process that touches paths was killed twice")
+    raise CheckBrokenError("the helper process that touches paths was killed twice", cause=Cause.HELPER)
 
 
 def trouble(look: Look, path: Path, error: PathError) -> Observation:
     """Answer a look whose path could not be touched: a limit of our own is ``unknown``, anything else is not well."""
-    message = f"{path}: {error}"
-    return look.unknown(message) if error.ours else look.unhealthy(message)
+    status = Status.UNKNOWN if error.ours else Status.UNHEALTHY
+    return look.observe(status, f"{path}: {error}", cause=error.cause)
 
 
 class PathOptions(CheckOptions, frozen=True, kw_only=True):
@@ -134,7 +138,8 @@ class _Helper:
         except OSError as error:
             os.close(self._stdin)
             os.close(self._stdout)
-            raise CheckBrokenError(f"cannot start the helper process that touches paths: {error.strerror}") from error
+            what = f"cannot start the helper process that touches paths: {error.strerror}"
+            raise CheckBrokenError(what, cause=cause_of(error.errno)) from error
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
@@ -308,7 +313,7 @@ class _Probes:
         future = self._pending.get(number)
         if future and not future.done():
             how = f"was killed by signal {-status}" if status < 0 else "ended without an answer"
-            future.set_exception(CheckBrokenError(f"the probe {how}"))
+            future.set_exception(CheckBrokenError(f"the probe {how}", cause=Cause.HELPER))
 
     def died(self, helper: _Helper) -> None:
         if helper is not self._helper:
@@ -375,7 +380,7 @@ def _result(message: dict[str, Any]) -> dict[str, Any]:
         return found
     number, text = message["error"]
     if not number:
-        raise CheckBrokenError(str(text))
+        raise CheckBrokenError(str(text), cause=Cause.CRASHED)
     raise PathTroubleError(number, text)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from salus.checks._host import text_of
+from salus.model import cause_of
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -136,6 +137,7 @@ class PidFile(NamedTuple):
     process: Stat | None = None
     reason: str = ""
     unreadable: bool = False
+    cause: str = ""
     incarnation: str | None = None
 
 
@@ -153,7 +155,8 @@ def follow(path: Path, command_matches: str | None = None) -> PidFile:
     except FileNotFoundError:
         return PidFile(reason=f"no pid file {path}")
     except OSError as error:
-        return PidFile(reason=f"cannot read the pid file {path}: {error.strerror}", unreadable=True)
+        what = f"cannot read the pid file {path}: {error.strerror}"
+        return PidFile(reason=what, unreadable=True, cause=cause_of(error.errno))
     word = (text.split() or [""])[0]
     if not word.isdecimal() or not 0 < int(word) < 2**22 + 1:
         return PidFile(reason=f"the pid file {path} holds no process number")
@@ -164,7 +167,8 @@ def follow(path: Path, command_matches: str | None = None) -> PidFile:
         # The last two are said of a thread's number: the process that had it is gone.
         if error.errno in (errno.ESRCH, errno.EINVAL, errno.ENOENT):
             return PidFile(reason=f"process {pid} of {path} is not running")
-        return PidFile(reason=f"cannot tell about process {pid}: {error.strerror}", unreadable=True)
+        what = f"cannot tell about process {pid}: {error.strerror}"
+        return PidFile(reason=what, unreadable=True, cause=cause_of(error.errno))
     try:
         return _prove(pid, descriptor, path, written, command_matches)
     finally:

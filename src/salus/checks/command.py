@@ -9,8 +9,8 @@ from msgspec import field
 
 from salus.checks import _nagios
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
-from salus.errors import CheckBrokenError
-from salus.model import Metric, Observation, Status
+from salus.errors import CheckBrokenError, SalusError
+from salus.model import Cause, Metric, Observation, Status, cause_of
 from salus.ports import Look
 from salus.processes import Command as Program
 from salus.processes import Completed, environment, run
@@ -18,6 +18,12 @@ from salus.units import Duration, format_duration
 
 _NAGIOS = {0: Status.HEALTHY, 1: Status.DEGRADED, 2: Status.UNHEALTHY, 3: Status.UNKNOWN}
 # What shells and env(1) say when the program could not be run at all.
+# Programs that run another one, or a script: alone they say nothing about what is run.
+_SHELLS = dict.fromkeys(("sh", "bash", "dash", "zsh", "ksh"), ("-c", "-ec", "-lc", "-euc"))
+_INLINE: dict[str, tuple[str, ...]] = {**_SHELLS, "python": ("-c",), "perl": ("-e",), "ruby": ("-e",), "node": ("-e",)}
+_LAUNCHERS = frozenset({*_INLINE, "env", "nice", "ionice", "sudo", "timeout", "setsid", "stdbuf", "busybox", "php"})
+_LAUNCHER = re.compile(r"[\d.]+$")  # python3.11 is a python
+_ARGUMENT = re.compile(r"[A-Z_]+=.*|[\d.]+[smh]?")  # a variable for env, a time for timeout
 _CANNOT_RUN = {126: "found and not executable", 127: "not found"}
 
 
@@ -79,6 +85,11 @@ class Command(BoundedOptions, frozen=True, kw_only=True):
             found.append(("output_matches", f"is not a regular expression: {error}"))
         return found
 
+    @property
+    def shares(self) -> str | None:
+        """Name the program, and its script where it only runs one."""
+        return _program(self.run)
+
     async def look(self, look: Look) -> Observation:
         """Run it to its end, which comes at the deadline at the latest."""
         program = Program(
@@ -91,7 +102,10 @@ class Command(BoundedOptions, frozen=True, kw_only=True):
         try:
             completed = await run(program)
         except OSError as error:
-            raise CheckBrokenError(f"cannot run {self.run[0]}: {error.strerror or error}") from error
+            what = f"cannot run {self.run[0]}: {error.strerror or error}"
+            raise CheckBrokenError(what, cause=cause_of(error.errno)) from error
+        except SalusError as error:  # the user it should run as
+            raise CheckBrokenError(str(error), remedy=error.remedy, cause=Cause.NOT_KNOWN) from error
         return self.judge(look, completed)
 
     def judge(self, look: Look, completed: Completed) -> Observation:
@@ -100,9 +114,11 @@ class Command(BoundedOptions, frozen=True, kw_only=True):
         text, perfdata = _nagios.split(output) if self.nagios else (output, "")
         said = bounded_line(text) or bounded_line(completed.stderr.decode(errors="replace"))
         if completed.code is None:
-            raise CheckBrokenError(f"{self.run[0]} was ended by signal {completed.signal}" + _added(said))
+            what = f"{self.run[0]} was ended by signal {completed.signal}" + _added(said)
+            raise CheckBrokenError(what, cause=f"signal_{completed.signal}")
         if reason := _CANNOT_RUN.get(completed.code):
-            raise CheckBrokenError(f"{self.run[0]} ended with {completed.code} ({reason})" + _added(said))
+            what = f"{self.run[0]} ended with {completed.code} ({reason})" + _added(said)
+            raise CheckBrokenError(what, cause=f"exit_{completed.code}")
         findings = Findings()
         self._judge_output(findings, output)
         took = f"took {format_duration(completed.duration)}"
@@ -118,8 +134,10 @@ class Command(BoundedOptions, frozen=True, kw_only=True):
             "exit_code": Metric(completed.code),
         }
         if verdict is Status.UNKNOWN:
-            return look.unknown(said or f"ended with {completed.code}", metrics=metrics)
-        return findings.answer(look, said or took, metrics=metrics)
+            said = said or f"ended with {completed.code}"
+            return look.observe(verdict, said, metrics=metrics, cause=f"exit_{completed.code}")
+        cause = f"exit_{completed.code}" if verdict.bad else ""
+        return findings.answer(look, said or took, metrics=metrics, cause=cause)
 
     def _verdict(self, code: int) -> Status:
         if self.nagios:
@@ -137,6 +155,21 @@ class Command(BoundedOptions, frozen=True, kw_only=True):
             findings.unhealthy(f"{self.output_not_contains!r} is in the output, expected it not to be")
         if self.output_matches and not re.search(self.output_matches, output, re.MULTILINE):
             findings.unhealthy(f"nothing in the output matches {self.output_matches!r}")
+
+
+def _program(run: tuple[str, ...]) -> str | None:
+    """Name what a command line runs: ``python3 /opt/check.py``, without what it is asked. None for a bare shell."""
+    said: list[str] = []
+    for word in run:
+        if word.startswith("-"):
+            if said and word in _INLINE.get(_LAUNCHER.sub("", Path(said[-1]).name), ()):
+                return None  # the script stands in the config: it is this check's own
+            continue
+        if not _ARGUMENT.fullmatch(word):
+            said.append(word)
+            if _LAUNCHER.sub("", Path(word).name) not in _LAUNCHERS:
+                break
+    return " ".join(said) or None
 
 
 def _added(said: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from salus.checks._bounds import BoundedOptions, Findings, show_count
-from salus.checks._paths import PathError, PathOptions, PathTroubleError, ask
-from salus.model import Metric, Observation, Status
+from salus.checks._paths import PathError, PathOptions, ask, trouble
+from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Look
 from salus.units import Duration, format_duration
 
@@ -72,12 +72,10 @@ class Directory(BoundedOptions, PathOptions, frozen=True, kw_only=True):
             async with asyncio.timeout(part):
                 found = await ask(look, "directory", path, pattern=self.pattern, ages=self._ages)
         except TimeoutError:
-            return look.unhealthy(f"{path}: no answer within {format_duration(part or 0)}")
-        except PathTroubleError as error:
-            message = f"{path}: {error}"
-            return look.unknown(message) if error.ours else look.unhealthy(message)
+            said = f"{path}: no answer within {format_duration(part or 0)}"
+            return look.observe(Status.UNHEALTHY, said, cause=Cause.TIMEOUT)
         except PathError as error:
-            return look.unhealthy(f"{path}: {error}")
+            return trouble(look, path, error)
         if not found["exists"]:
             return look.unhealthy(f"{path} does not exist, expected a directory")
         return self.judge(look, path, found)

@@ -11,7 +11,7 @@ from salus.checks._net import too_slow
 from salus.clock import SystemClock
 from salus.errors import CheckBrokenError
 from salus.httpclient.dial import is_address
-from salus.model import Json, Metric, Observation, Status
+from salus.model import Cause, Json, Metric, Observation, Status, cause_of
 from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
 from salus.units import Duration, format_duration
@@ -67,6 +67,11 @@ class Dns(CheckOptions, frozen=True, kw_only=True):
                 found.append(("servers", str(error)))
         return found
 
+    @property
+    def shares(self) -> str | None:
+        """Name whom it asks."""
+        return ", ".join(self.servers) or "the system's resolvers"
+
     def build(self, site: Site) -> Check:
         """Make the check."""
         return DnsCheck(self)
@@ -114,14 +119,18 @@ class DnsCheck:
             answer = await self._ask(look)
         except NXDOMAIN:
             return look.unhealthy(f"{options.name} does not exist", metrics=_latency(started))
-        except (NoNameservers, LifetimeTimeout) as error:
-            return self._unanswered(look, error, _latency(started))
+        except NoNameservers as error:
+            return self._unanswered(look, error, _latency(started), Cause.DNS)
+        except LifetimeTimeout as error:
+            return self._unanswered(look, error, _latency(started), Cause.TIMEOUT)
         except TimeoutError:
-            return self._unanswered(look, TimeoutError("nobody answered in time"), _latency(started))
+            late = TimeoutError("nobody answered in time")
+            return self._unanswered(look, late, _latency(started), Cause.TIMEOUT)
         except (DNSException, YXDOMAIN, ValueError, UnicodeError) as error:
             raise CheckBrokenError(f"cannot ask for {options.name}: {error}") from error
         except OSError as error:
-            raise CheckBrokenError(f"cannot ask for {options.name}: {error.strerror or error}") from error
+            what = f"cannot ask for {options.name}: {error.strerror or error}"
+            raise CheckBrokenError(what, cause=cause_of(error.errno)) from error
         return self._judge(look, answer, _latency(started))
 
     async def aclose(self) -> None:
@@ -150,18 +159,20 @@ class DnsCheck:
         try:
             resolver = Resolver(configure=not servers)
         except (NoResolverConfiguration, OSError) as error:
-            raise CheckBrokenError(f"this machine has no resolver: {error}", remedy="see /etc/resolv.conf") from error
+            what = f"this machine has no resolver: {error}"
+            raise CheckBrokenError(what, remedy="see /etc/resolv.conf", cause=Cause.DNS) from error
         if servers:
             resolver.nameservers = [Do53Nameserver(host, port) for host, port in servers]
             self._resolver = resolver
         # The system's resolvers are read anew each time: /etc/resolv.conf changes with the network.
         return resolver
 
-    def _unanswered(self, look: Look, error: Exception, metrics: dict[str, Metric]) -> Observation:
+    def _unanswered(self, look: Look, error: Exception, metrics: dict[str, Metric], cause: Cause) -> Observation:
         what = " ".join(str(error).split())[:200]
         if self._options.servers:
-            return look.unhealthy(f"no answer for {self._options.name}: {what}", metrics=metrics)
-        raise CheckBrokenError(f"no resolver answered for {self._options.name}: {what}") from error
+            said = f"no answer for {self._options.name}: {what}"
+            return look.observe(Status.UNHEALTHY, said, metrics=metrics, cause=cause)
+        raise CheckBrokenError(f"no resolver answered for {self._options.name}: {what}", cause=Cause.DNS) from error
 
     def _judge(self, look: Look, answer: Any, metrics: dict[str, Metric]) -> Observation:
         options = self._options

@@ -14,7 +14,7 @@ from msgspec import field
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
 from salus.errors import CheckBrokenError
-from salus.model import Metric, Observation, Status
+from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.threads import Threads
 from salus.units import format_duration
@@ -165,16 +165,18 @@ def _status(answer: object) -> Status:
         raise CheckBrokenError(
             f"the function returned {bounded_line(repr(answer), 80)}, which is no verdict",
             remedy="return nothing, a bool, a status, a number, (status, message) or an Observation",
+            cause=Cause.CRASHED,
         ) from None
 
 
 def _metrics(raw: object) -> dict[str, Metric]:
     if not isinstance(raw, Mapping):
-        raise CheckBrokenError(f"the metrics are {type(raw).__name__}, expected a mapping of names to numbers")
+        what = f"the metrics are {type(raw).__name__}, expected a mapping of names to numbers"
+        raise CheckBrokenError(what, cause=Cause.CRASHED)
     try:
         return {str(name): value if isinstance(value, Metric) else Metric(float(value)) for name, value in raw.items()}
     except (TypeError, ValueError) as error:
-        raise CheckBrokenError(f"a metric is not a number: {error}") from error
+        raise CheckBrokenError(f"a metric is not a number: {error}", cause=Cause.CRASHED) from error
 
 
 def _load(name: str) -> Callable[..., object]:
@@ -185,8 +187,10 @@ def _load(name: str) -> Callable[..., object]:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:
-        raise CheckBrokenError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+        what = f"cannot import {name}: {type(error).__name__}: {error}"
+        raise CheckBrokenError(what, cause=Cause.NOT_KNOWN) from error
     if not callable(found):
-        raise CheckBrokenError(f"{name} is not callable: it is {type(found).__name__}")
+        what = f"{name} is not callable: it is {type(found).__name__}"
+        raise CheckBrokenError(what, cause=Cause.NOT_KNOWN)
     function: Callable[..., object] = found
     return function

@@ -190,6 +190,11 @@ class Http(CheckOptions, frozen=True, kw_only=True):
             max_body=self.max_body,
         )
 
+    @property
+    def shares(self) -> str | None:
+        """Name where it connects to: the server or the proxy."""
+        return str(prepare(self.request()).endpoint)
+
     def build(self, site: Site) -> Check:
         """Make the check, with its request laid out once."""
         return HttpCheck(prepare(self.request()), self.answer(), keep_alive=self.keep_alive)

@@ -12,7 +12,7 @@ from pathlib import Path
 from salus.checks import _proc
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
 from salus.errors import CheckBrokenError
-from salus.model import Json, Metric, Observation, ServiceState, ServiceStatus, Status
+from salus.model import Cause, Json, Metric, Observation, ServiceState, ServiceStatus, Status
 from salus.ports import Check, Look, Site
 from salus.threads import Threads
 from salus.units import Duration, Size, format_duration, format_size
@@ -154,7 +154,7 @@ class _ProcessCheck:
         """Answer from what is known of the service: on the loop, without a thread, so that an exit is told at once."""
         service = look.site.services.get(name)
         if service is None:
-            raise CheckBrokenError(f"there is no service {name!r}")
+            raise CheckBrokenError(f"there is no service {name!r}", cause=Cause.NOT_KNOWN)
         status = service.status
         if observation := _not_running(look, status):
             return observation
@@ -177,7 +177,7 @@ class _ProcessCheck:
         if self._options.pid_file is not None:
             found = _proc.follow(self._options.pid_file, self._options.command_matches)
             if found.unreadable:
-                raise CheckBrokenError(found.reason)
+                raise CheckBrokenError(found.reason, cause=found.cause)
             if found.process is None:
                 return _Seen(reason=found.reason)
             return self._measured([found.process], incarnation=found.incarnation)
@@ -185,7 +185,8 @@ class _ProcessCheck:
         running = [process for process in matches if process.state not in "ZX"]
         if not running:
             if not Path("/proc/1/stat").exists():
-                raise CheckBrokenError("/proc hides the processes of others (hidepid), so none can be searched for")
+                what = "/proc hides the processes of others (hidepid), so none can be searched for"
+                raise CheckBrokenError(what, cause=Cause.PERMISSION)
             return _Seen(reason=f"no process matches {self._options.pattern!r}", zombies=len(matches))
         incarnation = " ".join(f"{process.pid}-{process.started:.2f}" for process in sorted(running)[:_SHOWN])
         return self._measured(running, zombies=len(matches) - len(running), incarnation=incarnation)
@@ -255,7 +256,8 @@ class _ProcessCheck:
             metadata["zombies"] = seen.zombies
         summary = _summary(seen) if seen.roots else seen.reason
         if options.bounds("fds") and seen.files is None and seen.all:
-            raise CheckBrokenError("may not see how many files the process has open: run Salus as its user or as root")
+            what = "may not see how many files the process has open: run Salus as its user or as root"
+            raise CheckBrokenError(what, cause=Cause.PERMISSION)
         return findings.answer(look, summary, metrics=metrics, metadata=metadata, incarnation=seen.incarnation)
 
     def _judge_count(self, findings: Findings, seen: _Seen) -> None:
@@ -329,4 +331,4 @@ def _user_number(name: str) -> int:
     try:
         return int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid
     except KeyError as error:
-        raise CheckBrokenError(f"there is no user {name!r}") from error
+        raise CheckBrokenError(f"there is no user {name!r}", cause=Cause.NOT_KNOWN) from error

@@ -83,6 +83,11 @@ class Tcp(CheckOptions, frozen=True, kw_only=True):
             found.append(("client_key", "a key needs its certificate: add client_certificate"))
         return found
 
+    @property
+    def shares(self) -> str | None:
+        """Name where it connects to."""
+        return str(endpoint(self.host, self.port or 0, self.unix_socket))
+
     def build(self, site: Site) -> Check:
         """Make the check."""
         return TcpCheck(self)

@@ -20,7 +20,7 @@ from salus.errors import MissingExtraError
 from salus.httpclient import HttpError, TlsError, TlsOptions
 from salus.httpclient.dial import connect, start_tls
 from salus.httpclient.tls import context
-from salus.model import Json, Metric, Observation, Status
+from salus.model import Cause, Json, Metric, Observation, Status
 from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
 from salus.units import Duration, format_duration
@@ -77,6 +77,11 @@ class Tls(CheckOptions, frozen=True, kw_only=True):
             found.append(("host", "there is no host: write a name or an address"))
         return found
 
+    @property
+    def shares(self) -> str | None:
+        """Name where it connects to."""
+        return str(endpoint(self.host, self.port or _PORTS[self.starttls], None))
+
     def build(self, site: Site) -> Check:
         """Make the check.
 
@@ -126,7 +131,8 @@ class TlsCheck:
         except HttpError as error:
             return failed(look, error, metrics)
         if found is None:
-            return look.unhealthy(f"{self._place} showed no certificate", metrics=metrics)
+            said = f"{self._place} showed no certificate"
+            return look.observe(Status.UNHEALTHY, said, metrics=metrics, cause=Cause.TLS)
         return self._judge(look, found, metrics)
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
@@ -191,9 +192,8 @@ async def _tunnel(prepared: Prepared, wire: Wire) -> None:
         return
     said = f"{raw.status} {raw.reason.decode('latin-1')}".strip()
     if raw.status in (502, 503, 504):
-        raise ConnectError(
-            f"the proxy {prepared.endpoint} could not reach {prepared.url.authority}: it answered {said}"
-        )
+        what = f"the proxy {prepared.endpoint} could not reach {prepared.url.authority}: it answered {said}"
+        raise ConnectError(what).because(errno.EHOSTUNREACH)
     raise ProxyError(f"the proxy {prepared.endpoint} refused: it answered {said}", remedy="look at its rules and log")
 
 

@@ -19,15 +19,22 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from salus.errors import SalusError
+from salus.model import Cause, cause_of
 
 
 class HttpError(SalusError):
     """There is no usable answer."""
 
     ours: bool = False
+    cause: str = ""
+
+    def because(self, number: int) -> Self:
+        """Name the cause by what the operating system said, where its own class does not say more."""
+        self.cause = cause_of(number) or self.cause
+        return self
 
 
 class RequestError(HttpError):
@@ -52,28 +59,38 @@ class ResolveError(HttpError):
     """There is no address for the name."""
 
     ours = True
+    cause = Cause.DNS
 
 
 class ConnectError(HttpError):
     """The connection failed."""
 
+    cause = Cause.RESET
+
 
 class TlsError(HttpError):
     """TLS failed."""
+
+    cause = Cause.TLS
 
 
 class AnswerError(HttpError):
     """The answer is broken."""
 
+    cause = Cause.PROTOCOL
+
 
 class RedirectError(HttpError):
     """The redirect cannot be followed."""
+
+    cause = Cause.PROTOCOL
 
 
 class ProxyError(HttpError):
     """The proxy did not do its part."""
 
     ours = True
+    cause = Cause.PROXY
 
 
 _Lesson: TypeAlias = "tuple[str, str]"
@@ -91,6 +108,8 @@ _THEIRS: dict[int, _Lesson] = {
     errno.ETIMEDOUT: ("did not answer in time", "is that host up, and does a firewall let us through?"),
     errno.ENOENT: ("is not there", "does what should listen on that socket run?"),
 }
+# A socket's path that nobody made, and a queue that is full: nobody takes connections there.
+_LISTENING = {errno.ENOENT: errno.ECONNREFUSED, errno.EAGAIN: errno.ECONNREFUSED, errno.ENOTCONN: errno.ECONNREFUSED}
 # No descriptors, no route, no port, no permission: nobody was asked.
 _OURS: dict[int, _Lesson] = {
     errno.EMFILE: ("this process has no file descriptor left", "raise LimitNOFILE= or ulimit -n"),
@@ -120,12 +139,12 @@ def explain(error: OSError, place: str) -> HttpError:
     # In 3.11 OSError(ETIMEDOUT) is TimeoutError, the class of asyncio's own time-out; here it can only be a socket's.
     number = error.errno or (errno.ETIMEDOUT if isinstance(error, TimeoutError) else 0)
     if lesson := _OURS.get(number):
-        return LocalError(f"could not try {place}: {lesson[0]}", remedy=lesson[1])
+        return LocalError(f"could not try {place}: {lesson[0]}", remedy=lesson[1]).because(number)
     if lesson := _THEIRS.get(number):
-        return ConnectError(f"{place} {lesson[0]}", remedy=lesson[1])
+        return ConnectError(f"{place} {lesson[0]}", remedy=lesson[1]).because(_LISTENING.get(number, number))
     if isinstance(error, ConnectionError):
         return ConnectError(f"{place} broke the connection: {error}")
-    return LocalError(f"could not try {place}: {error.strerror or error}")
+    return LocalError(f"could not try {place}: {error.strerror or error}").because(number)
 
 
 def _unresolved(error: socket.gaierror, place: str) -> ResolveError:

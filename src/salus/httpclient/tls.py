@@ -52,9 +52,9 @@ def _stamp(path: Path | None) -> _Stamp:
     try:
         status = os.stat(path)  # noqa: PTH116 -- on the way of every TLS look; Path.stat costs twice as much
     except OSError as error:
-        raise LocalError(
-            f"cannot read {path}: {error.strerror}", remedy="correct the path or its permissions"
-        ) from error
+        what = f"cannot read {path}: {error.strerror}"
+        found = LocalError(what, remedy="correct the path or its permissions")
+        raise found.because(error.errno or 0) from error
     return (str(path), status.st_mtime_ns, status.st_ino)
 
 

@@ -51,18 +51,33 @@ async def test_silence_is_told_as_expected_against_actual() -> None:
 
 
 @pytest.mark.parametrize(
-    "command, says",
+    "command, says, cause",
     [
-        (("/no/such/program",), "No such file"),
-        (("/",), "ermission denied"),
-        ((sys.executable, "-c", "raise SystemExit(127)"), "not found"),
-        ((sys.executable, "-c", "raise SystemExit(126)"), "not executable"),
-        ((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "signal 9"),
+        (("/no/such/program",), "No such file", "missing_file"),
+        (("/",), "ermission denied", "permission"),
+        ((sys.executable, "-c", "raise SystemExit(127)"), "not found", "exit_127"),
+        ((sys.executable, "-c", "raise SystemExit(126)"), "not executable", "exit_126"),
+        ((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "signal 9", "signal_9"),
     ],
 )
-async def test_a_program_that_cannot_be_run_cannot_tell(command: tuple[str, ...], says: str) -> None:
-    with pytest.raises(CheckBrokenError, match=says):
+async def test_a_program_that_cannot_be_run_cannot_tell_and_says_why_in_one_word(
+    command: tuple[str, ...], says: str, cause: str
+) -> None:
+    with pytest.raises(CheckBrokenError, match=says) as broken:
         await look_once(Command(run=command))
+    assert broken.value.cause == cause
+
+
+async def test_a_user_who_does_not_exist_is_the_checks_own_trouble() -> None:
+    with pytest.raises(CheckBrokenError, match="no user") as broken:
+        await look_once(Command(run=("/bin/true",), user="nobody-of-that-name"))
+    assert broken.value.cause == "not_known"
+
+
+async def test_programs_that_end_alike_say_so_in_one_word() -> None:
+    assert (await run("raise SystemExit(7)")).cause == "exit_7"
+    assert (await run("raise SystemExit(3)", nagios=True)).cause == "exit_3"
+    assert (await run("pass")).cause == ""
 
 
 async def test_environment_folder_and_input_are_its_own(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ async def test_another_status_is_told_with_the_beginning_of_the_body(servers: Se
     seen = await look(Http(url=_at(port), status=200))
     assert seen.status is Status.UNHEALTHY
     assert seen.message == ("expected status 200, got 503 Service Unavailable; body starts: <h1>Out of order</h1>")
+    assert seen.cause == "status_503"
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,7 @@ async def test_a_refusal_is_unhealthy_with_a_remedy(look: Prober) -> None:
         seen = await look(Http(url=_at(bound.getsockname()[1])))
     assert seen.status is Status.UNHEALTHY
     assert "refused the connection (is it running" in seen.message
+    assert seen.cause == "refused"
 
 
 async def test_a_name_that_does_not_exist_cannot_be_told(look: Prober) -> None:
