@@ -116,7 +116,7 @@ CASES: list[tuple[RefusalReason, dict[str, Any], str, str]] = [
      "its target is taken (service:web is being worked on)", ""),
     (R.DEPENDENCY_FAILING, {"failing_dependencies": ("db",)},
      "what it depends on comes first (db must be well first)", ""),
-    (R.SHARED_CAUSE, {"shared_cause": "20 command checks fail alike"},
+    (R.SHARED_CAUSE, {"shared_cause": Hold(detail="20 command checks fail alike")},
      "others fail in the same way (20 command checks fail alike)", ""),
     (R.COOLING_DOWN, {"memory": RuleState(rule="web", attempts=1, last_finished=ago(18))},
      "cooling down for 42 s more (the last attempt was a moment ago)", "salus heal web"),
