@@ -85,6 +85,9 @@ class Expectation(Strict, frozen=True, kw_only=True, rename=lambda name: name.re
         refused: reasons that a rule must have given at least once.
         never_refused: reasons that no rule may have given.
         outcomes: how recoveries ended.
+        restarts_apart: the least time between the beginnings of two copies, the first copy left aside.
+        lines: lines in a file that something else writes.
+        at_once: recoveries that ran at the same time, at most.
         says: what every event of a kind, or every refusal of a reason, must say (a regular expression).
         in_the_end: what must hold at last.
     """
@@ -95,6 +98,9 @@ class Expectation(Strict, frozen=True, kw_only=True, rename=lambda name: name.re
     refused: dict[str, list[RefusalReason]] = {}
     never_refused: list[RefusalReason] = []
     outcomes: dict[str, Count] = {}
+    restarts_apart: dict[str, Seconds] = {}
+    lines: dict[str, Count] = {}
+    at_once: int | None = None
     says: dict[str, str] = {}
     in_the_end: Condition = Condition(healthy="all")
 

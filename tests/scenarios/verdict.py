@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate, pairwise
 from typing import Any
 
 from salus.model import Event, EventKind, RecoveryRecord
-from tests.scenarios.scenario import Expectation, counts
+from tests.scenarios.scenario import Expectation, counts, seconds
 from tests.scenarios.steps import wait_until
 from tests.scenarios.world import World
-
-ONLY_RECORDS = frozenset({"log", "capture_evidence", "wait"})
 
 
 def judge(world: World, expected: Expectation) -> None:
@@ -25,6 +24,9 @@ def judge(world: World, expected: Expectation) -> None:
         *_numbers("copies of", expected.starts, world.starts),
         *_numbers("times", expected.told, lambda kind: sum(event.kind == kind for event in events)),
         *_numbers("recoveries", expected.outcomes, lambda outcome: sum(one.outcome == outcome for one in recoveries)),
+        *_numbers("lines in", expected.lines, world.lines),
+        *_too_soon(world, expected),
+        *_too_many(recoveries, expected),
         *_reasons(events, expected),
         *_sayings(events, expected.says),
         *_always(world, recoveries, code),
@@ -33,12 +35,12 @@ def judge(world: World, expected: Expectation) -> None:
 
 
 def acting_steps(recoveries: Iterable[RecoveryRecord]) -> Counter[str]:
-    """Count the steps that could change something, for every target."""
+    """Count the steps that could change something, for every target. After each of them there was a look."""
     return Counter(
         target.partition(":")[2]
         for recovery in recoveries
         for step in recovery.steps
-        if step.action not in ONLY_RECORDS
+        if step.verified is not None and step.action != "wait"
         for target in recovery.targets
     )
 
@@ -56,6 +58,26 @@ def _numbers(what: str, bounds: Mapping[Any, Any], number: Callable[[Any], int])
         for name, bound in bounds.items()
         if not counts(bound, found[name])
     ]
+
+
+def _too_soon(world: World, expected: Expectation) -> list[str]:
+    wrong = []
+    for name, apart in expected.restarts_apart.items():
+        closest = min((after - before for before, after in pairwise(world.restarted_at(name))), default=float("inf"))
+        wrong += [f"{name} was restarted again after {closest:.2f} s"] if closest < seconds(apart) else []
+    return wrong
+
+
+def _too_many(recoveries: list[RecoveryRecord], expected: Expectation) -> list[str]:
+    changes = sorted(
+        change
+        for one in recoveries
+        if one.finished_at and one.steps
+        for change in ((one.steps[0].started_at, 1), (one.finished_at, -1))
+    )
+    most = max(accumulate(change for _, change in changes), default=0)
+    bound = expected.at_once
+    return [f"{most} recoveries ran at the same time"] if bound is not None and most > bound else []
 
 
 def _reasons(events: list[Event], expected: Expectation) -> list[str]:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import yaml
 
+from salus.clock import SystemClock
 from salus.errors import StoreError
 from salus.model import Event, EventKind, RecoveryRecord
 from salus.ports import EventQuery, RecoveryQuery
 from salus.store.sqlite import read_events, read_recoveries
 from tests.acceptance.salus_process import SalusProcess, eventually, free_port
 from tests.scenarios.scenario import Program, Scenario
+from tests.stage import alive
 
 PROGRAMS = Path(__file__).parent / "programs"
 CLOCK = "clock-offset"
@@ -86,13 +88,14 @@ class World:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a program, or to the main process of a service, also while Salus cannot say which it is."""
+        os.kill(eventually(lambda: self._pid(name), what=f"a living {name}"), number)
+
+    def _pid(self, name: str) -> int | None:
         if program := self.programs.get(name):
-            pid = program.pid
-        elif self.starts(name):
-            pid = int((self.folder / f"{name}.starts").read_text(encoding="ascii").splitlines()[-1].split()[0])
-        else:
-            pid = eventually(lambda: self.salus.service(name)["pid"], what=f"a pid of {name}")
-        os.kill(pid, number)
+            return program.pid
+        book = self._book(name)
+        pid = int(book[-1].split()[0]) if book else self.salus.service(name)["pid"] or 0
+        return pid if pid and alive(pid) else None
 
     def command(self, words: str) -> subprocess.CompletedProcess[str]:
         """Call the command line as a person would."""
@@ -122,11 +125,19 @@ class World:
 
     def mark(self) -> None:
         """Something is about to be done: what is told from now on may come of it."""
-        self.marked = len(self.events())
+        told = self.events()
+        now = SystemClock().now().timestamp() + self.clock_offset
+        self.marked = max(told[-1].id if told else 0, int(now * 1_000_000))
+
+    @property
+    def clock_offset(self) -> float:
+        """Return how far the wall clock of Salus was shifted, in seconds."""
+        file = self.folder / CLOCK
+        return float(file.read_text(encoding="ascii")) if file.exists() else 0.0
 
     def since_mark(self) -> list[Event]:
         """Return what was told since something was done."""
-        return self.events()[self.marked :]
+        return [event for event in self.events() if event.id > self.marked]
 
     def recoveries(self) -> list[RecoveryRecord]:
         """Return all recoveries, oldest first."""
@@ -134,7 +145,20 @@ class World:
 
     def starts(self, name: str) -> int:
         """Return how many copies of a program have begun, by its own book."""
-        return _lines(self.folder / f"{name}.starts")
+        return len(self._book(name))
+
+    def restarted_at(self, name: str) -> list[float]:
+        """Return when copies after the first began, on the monotonic clock."""
+        return [float(line.split()[1]) for line in self._book(name)[1:]]
+
+    def lines(self, name: str) -> int:
+        """Return how many lines a file has; none where there is no file."""
+        file = self.folder / name
+        return len(file.read_text(encoding="utf-8").splitlines()) if file.exists() else 0
+
+    def _book(self, name: str) -> list[str]:
+        file = self.folder / f"{name}.starts"
+        return file.read_text(encoding="ascii").splitlines() if file.exists() else []
 
     def second_copies(self) -> list[str]:
         """Return programs of which two copies ran at the same time."""
@@ -175,10 +199,6 @@ def _be_nice(pid: int, program: Program) -> None:
     if program.niceness:
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, pid, program.niceness)
-
-
-def _lines(file: Path) -> int:
-    return len(file.read_text(encoding="ascii").splitlines()) if file.exists() else 0
 
 
 def _line(event: Event) -> str:
