@@ -18,7 +18,7 @@ from salus.units import format_duration
 
 _log = logging.getLogger("salus.watch")
 
-CLOCK_EVERY, JUMP = 2.0, 2.0
+CLOCK_EVERY, SLEPT = 2.0, 2.0
 SPREAD_AFTER_SLEEP = 5.0
 PRUNE_FIRST, PRUNE_EVERY = 60.0, 3600.0
 
@@ -26,19 +26,14 @@ PRUNE_FIRST, PRUNE_EVERY = 60.0, 3600.0
 async def watch_clocks(engine: Engine) -> None:
     """See a wall clock that jumps and a machine that was suspended, and put every wait right."""
     clock = engine.site.clock
-    wall, steady, boot = clock.now(), clock.monotonic(), clock.boottime()
+    steady, boot = clock.monotonic(), clock.boottime()
     while True:
         await clock.sleep(CLOCK_EVERY)
-        new_wall, new_steady, new_boot = clock.now(), clock.monotonic(), clock.boottime()
+        engine.now()  # follows a jump, also while nothing is looked at
+        new_steady, new_boot = clock.monotonic(), clock.boottime()
         slept = (new_boot - boot) - (new_steady - steady)
-        jumped = (new_wall - wall).total_seconds() - (new_boot - boot)
-        wall, steady, boot = new_wall, new_steady, new_boot
-        if abs(jumped) > JUMP:
-            engine.shift_wall_clock(timedelta(seconds=jumped))
-            direction = "forward" if jumped > 0 else "back"
-            message = f"the wall clock went {direction} by {format_duration(abs(jumped))}; waits were put right"
-            engine.bus.tell(EventKind.CLOCK_JUMPED, message=message)
-        if slept > JUMP:
+        steady, boot = new_steady, new_boot
+        if slept > SLEPT:
             engine.respread(SPREAD_AFTER_SLEEP)
             message = f"the machine slept for {format_duration(slept)}; everything is looked at again"
             engine.bus.tell(EventKind.HOST_RESUMED, message=message)

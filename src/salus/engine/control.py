@@ -38,7 +38,7 @@ class EngineControl:
     async def heal(self, rule: str) -> RecoveryRecord:
         """Run a rule now."""
         unit, found = self._rule(rule)
-        return await self._engine.healer.heal_now(unit, found, self._engine.site.clock.now())
+        return await self._engine.healer.heal_now(unit, found, self._engine.now())
 
     async def reset(self, rule: str) -> None:
         """Forget a rule's attempts, its giving up and the failures of its actions, and look at its check."""
@@ -112,7 +112,7 @@ class EngineControl:
             raise ConflictError("nothing is meant", remedy="name checks, tags or services, or say everything")
 
     def _now(self) -> datetime:
-        return self._engine.site.clock.now()
+        return self._engine.now()
 
     async def _changed(self) -> None:
         self._engine.tend()

@@ -17,6 +17,7 @@ from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
 from salus.engine.judging import Judging
+from salus.engine.jumps import Jumps
 from salus.engine.kin import Kin
 from salus.engine.policy import Policy
 from salus.engine.prober import Prober
@@ -39,6 +40,7 @@ from salus.ports import Site
 from salus.scheduler import Schedule
 from salus.state import change_share, fold, undecided
 from salus.threads import Threads
+from salus.units import format_duration
 
 OBSERVE_EVERY = 60.0
 TIMER_SLACK = 0.001  # uvloop counts in whole milliseconds: a timer may fire that much before its time
@@ -66,6 +68,7 @@ class Engine:
         self.version = 0
         self.lateness_max = 0.0
         self._recorder = recorder
+        self._jumps = Jumps(self._clock, self._clock_jumped)
         self._schedule: Schedule[CheckUnit] = Schedule()
         self._wake_at: dict[CheckUnit, float] = {}
         self._watchers: dict[str, list[CheckUnit]] = {}
@@ -192,8 +195,18 @@ class Engine:
         self._schedule.respread(self._clock.monotonic(), window)
         self._arm()
 
-    def shift_wall_clock(self, by: timedelta) -> None:
-        """Follow a jump of the wall clock, so that every wait lasts as long as it should."""
+    def now(self) -> datetime:
+        """Return the wall clock, once everything that is remembered has followed a jump of it."""
+        return self._jumps.now()
+
+    def _clock_jumped(self, by: timedelta) -> None:
+        self._shift_wall_clock(by)
+        seconds = by.total_seconds()
+        way = "forward" if seconds > 0 else "back"
+        said = f"the wall clock went {way} by {format_duration(abs(seconds))}; waits were put right"
+        self.bus.tell(EventKind.CLOCK_JUMPED, message=said)
+
+    def _shift_wall_clock(self, by: timedelta) -> None:
         self.healer.shift(by)
         self.policy.shift(by)
         for unit in self.units.values():
@@ -235,11 +248,11 @@ class Engine:
 
     def circuit(self, unit: CheckUnit, spec: ActionSpec) -> datetime | None:
         """Return until when an action must be skipped, or None."""
-        return self.policy.circuits.blocked(unit, spec, self._clock.now())
+        return self.policy.circuits.blocked(unit, spec, self.now())
 
     def ran(self, unit: CheckUnit, spec: ActionSpec, result: StepResult) -> None:
         """Hear how an acting rung ended by itself."""
-        self.policy.circuits.ran(unit, spec, result, self.limits, self._clock.now())
+        self.policy.circuits.ran(unit, spec, result, self.limits, self.now())
 
     async def look_around(self, unit: CheckUnit, recovery: str, enough: asyncio.Task[list[Observation]]) -> str:
         """Look at checks of the same kind on other targets before acting; says why to leave it, or nothing."""
@@ -324,7 +337,7 @@ class Engine:
     def _seen(self, unit: CheckUnit, seen: Observation) -> None:
         if self.units.get(unit.spec.name) is not unit:
             return
-        now = self._clock.now()
+        now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
         self.version += 1
@@ -382,7 +395,7 @@ class Engine:
     def _tend(self) -> None:
         """Let pauses and windows begin and end, and brakes release; again when the next of them is due."""
         all_seen = all(unit.state.started for unit in self.units.values()) if self.policy.storms.brakes else True
-        over, wait = self.policy.tick(self._clock.now(), all_seen=all_seen)
+        over, wait = self.policy.tick(self.now(), all_seen=all_seen)
         if over:
             self.reconsider()
         if self._policy_timer:
@@ -401,7 +414,7 @@ class Engine:
             return
         now = self._clock.monotonic()
         again_at = self._wake_at.pop(unit, None)
-        if undecided(unit.state, unit.spec, self._clock.now(), unit.looks_to_act):
+        if undecided(unit.state, unit.spec, self.now(), unit.looks_to_act):
             started = now - (unit.state.last.duration if unit.state.last else 0.0)
             retry_at = started + unit.spec.retry_interval
             again_at = retry_at if again_at is None else min(again_at, retry_at)
@@ -424,7 +437,7 @@ class Engine:
         if new is Status.HEALTHY:
             if old is not Status.UNKNOWN:
                 for leaf in self.graph.leaves(unit):
-                    leaf.eased_at = self._clock.now()
+                    leaf.eased_at = self.now()
             self._nudge_dependents(unit)
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:

@@ -51,6 +51,10 @@ class World(Ground, Surroundings, Protocol):
 
     ids: Callable[[], str]
 
+    def now(self) -> datetime:
+        """Return the wall clock, once everything that is remembered has followed a jump of it."""
+        ...
+
     def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
         """Return a rule as it is now, which may be another object after a reload; None when it left."""
         ...
@@ -307,7 +311,7 @@ class Healer:
         return True
 
     def _now(self) -> datetime:
-        return self._around.site.clock.now()
+        return self._around.now()
 
     # ── between attempts ──────────────────────────────────────────────────────────────────────────────────────────────
 

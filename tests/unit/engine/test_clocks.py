@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from salus.app.watch import watch_clocks
-from salus.model import EventKind, Status
+from salus.model import EventKind, RefusalReason, Status
 from salus.tasks import begin
 from salus.testing import EPOCH, RecordingAction, virtual_time
 from tests.unit.engine.world import World
@@ -26,6 +26,31 @@ def test_a_jump_of_the_wall_clock_is_told_and_changes_no_wait() -> None:
             await world.until(lambda: len(action.runs) == 2, within=200)
             assert 100 <= action.runs[1] - action.runs[0] <= 105
             watching.cancel()
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_a_jump_is_followed_before_the_next_decision_however_soon_that_comes() -> None:
+    async def scenario(world: World) -> None:
+        state = {"now": Status.HEALTHY}
+        world.check("web", lambda _: state["now"], interval=0.1)
+        action = RecordingAction(does=lambda _: state.update(now=Status.HEALTHY))
+        rule = world.rule("web", action, cooldown_period=100, verify_timeout=1, reset_after=600)
+        async with world.running():
+            state["now"] = Status.UNHEALTHY
+            await world.until(lambda: len(action.runs) == 1)
+            world.clock.set_wall(timedelta(hours=1))
+            state["now"] = Status.UNHEALTHY
+            await world.until(lambda: rule.refused_with() is RefusalReason.COOLING_DOWN, within=1)
+            world.clock.set_wall(timedelta(hours=-2))
+            await world.until(lambda: len(action.runs) == 2, within=200)
+            assert 99.9 <= action.runs[1] - action.runs[0] <= 101
+            assert rule.memory.attempts == 2
+            assert [event.message.split(";")[0] for event in world.log.of(EventKind.CLOCK_JUMPED)] == [
+                "the wall clock went forward by 1h",
+                "the wall clock went back by 2h",
+            ]
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))
