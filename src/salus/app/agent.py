@@ -28,6 +28,7 @@ from salus.engine.bus import Bus
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.pressure import PressureStalls
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
@@ -160,6 +161,7 @@ class Agent:
         self._store = ledger.store
         self.engine = Engine(site, bus, recorder, Threads(THREADS))
         self.engine.limits = self.settings.limits
+        self.engine.pressure.sensor = PressureStalls()
         self.engine.service_roots = self._resolved.service_roots()
         self.engine.policy.holds.windows = self.settings.maintenance
         try:

@@ -258,7 +258,7 @@ class LimitsShape(Shape, frozen=True, kw_only=True):
     circuit_retry: Positive = Duration(300)
     circuit_retry_max: Positive = Duration(3600)
     overload_lag: Positive = Duration(0.25)
-    overload_pressure: Annotated[Share, Meta(gt=0)] = Share(0.6)
+    overload_pressure: Annotated[Share, Meta(gt=0)] = Share(0.4)
     overload_hold: Duration = Duration(300)
     rival_threshold: Annotated[int, Meta(ge=0, le=1000)] = 2
     rival_hold: Duration = Duration(600)

@@ -20,6 +20,7 @@ from salus.engine.judging import Judging
 from salus.engine.jumps import Jumps
 from salus.engine.kin import Kin
 from salus.engine.policy import Policy
+from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
 from salus.engine.storms import kind_scope
@@ -59,7 +60,6 @@ class Engine:
         self.graph = Dependencies({}, {})
         self.service_roots: Mapping[str, tuple[str, ...]] = {}
         self.ids: Callable[[], str] = _random_id
-        self.overload: Callable[[], str] = str
         self._judging = Judging(self._clock, lambda: self.units)
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
         self.healing_off = ""
@@ -78,6 +78,8 @@ class Engine:
         self._armed = float("inf")
         self._running = False
         self.prober = Prober(site, self._seen, ended=self._ended)
+        self.pressure = Pressure(self._clock, bus.tell, lambda: self.limits)
+        self.prober.late, self.prober.overloaded = self.pressure.late, self.pressure.overloaded
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
 
@@ -140,6 +142,7 @@ class Engine:
         for timer in (self._timer, self._policy_timer):
             if timer:
                 timer.cancel()
+        self.pressure.stop()
         left = await self.healer.stop(grace)
         await self.prober.stop()
         return left
@@ -325,7 +328,10 @@ class Engine:
         now = self._clock.monotonic()
         for entry in self._schedule.pop_due(now + TIMER_SLACK):
             unit = entry.key
-            self.lateness_max = max(self.lateness_max, now - entry.due)
+            late = now - entry.due
+            if late > self.lateness_max:
+                self.lateness_max = late
+                self.pressure.late(late)
             if unit.probe is not None:
                 continue  # a fresh look is under way; its end puts the entry back
             if unit.healing or unit.resting:

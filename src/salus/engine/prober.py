@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from salus.engine.units import CheckUnit
 from salus.errors import CheckBrokenError
-from salus.model import EventKind, Observation, Status
+from salus.model import Cause, EventKind, Observation, Status
 from salus.ports import Look, Site
 from salus.units import format_duration
 
@@ -62,6 +62,8 @@ class Prober:
         self._queue: deque[Probe] = deque()
         self._running: set[Probe] = set()
         self._stopped = False
+        self.late: Callable[[float], None] = _ignore
+        self.overloaded: Callable[[], str] = str
 
     @property
     def running(self) -> int:
@@ -183,6 +185,8 @@ class Prober:
     def _deadline(self, probe: Probe) -> None:
         if probe.task is None or probe.task.done():
             return
+        if probe.timer is not None:
+            self.late(asyncio.get_running_loop().time() - probe.timer.when())
         probe.timed_out = True
         probe.task.cancel()
         probe.timer = asyncio.get_running_loop().call_later(GRACE, self._stuck, probe)
@@ -232,7 +236,7 @@ class Prober:
         if probe.timed_out and not probe.superseded:
             if not task.cancelled():
                 task.exception()  # seen, so that the loop does not complain: the deadline is the verdict
-            return look.unhealthy(f"timed out after {format_duration(look.elapsed)}")
+            return self._timed_out(look)
         if task.cancelled():
             return None
         error = task.exception()
@@ -244,9 +248,19 @@ class Prober:
             return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
         return look.unknown(f"the check failed with {type(error).__name__}: {error}")
 
+    def _timed_out(self, look: Look) -> Observation:
+        said = f"timed out after {format_duration(look.elapsed)}"
+        if why := self.overloaded():
+            return look.observe(Status.UNKNOWN, f"{said}, which proves nothing: {why}", cause=Cause.OVERLOADED)
+        return look.observe(Status.UNHEALTHY, said, cause=Cause.TIMEOUT)
+
     def _stuck_observation(self, probe: Probe) -> Observation:
         elapsed = format_duration(probe.look.elapsed)
         return probe.look.observe(Status.UNHEALTHY, f"timed out, and still has not ended after {elapsed}")
+
+
+def _ignore(_: float) -> None:
+    pass
 
 
 def _observation_of(look: Look, answer: object) -> Observation:

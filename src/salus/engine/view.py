@@ -98,7 +98,7 @@ class EngineView:
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
             causes=policy.causes_in_words(),
-            overload=engine.overload(),
+            overload=engine.pressure.now(),
             rivals=policy.rivals_in_words(now),
             disabled=policy.holds.off,
             refusals=dict(policy.refusals),

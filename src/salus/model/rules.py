@@ -122,7 +122,7 @@ class Limits:
     circuit_retry: float = 300.0
     circuit_retry_max: float = 3600.0
     overload_lag: float = 0.25
-    overload_pressure: float = 0.6
+    overload_pressure: float = 0.4
     overload_hold: float = 300.0
     rival_threshold: int = 2
     rival_hold: float = 600.0

@@ -17,7 +17,7 @@ from salus.cron import Cron
 from salus.model import Maintenance, MaintenanceSpec
 
 _DAY = timedelta(days=1)
-_MOST_PIECES = 40
+_FORESIGHT = 3000  # beginnings that flow into each other, and then it hardly ever closes
 
 
 def open_window(spec: MaintenanceSpec, now: datetime) -> Maintenance | None:
@@ -61,13 +61,18 @@ class _Calendar:
         return last.window
 
     def after(self, now: datetime) -> Maintenance | None:
-        for _ in range(_MOST_PIECES):
-            window = self._look(now).window
-            if window is None:
-                begins = self._cron.first(now)
-                return self._look(begins).window if begins else None
-            now = window.until
-        return None
+        begun, closed = self._cron.latest(now), now
+        if begun is not None and now < begun + self._duration:
+            for _ in range(_FORESIGHT):
+                closed = begun + self._duration
+                later = self._cron.latest(closed)
+                if later is None or later <= begun:
+                    break
+                begun = later
+            else:
+                return None
+        begins = self._cron.first(closed)
+        return self._look(begins).window if begins else None
 
     def _look(self, now: datetime) -> _Answer:
         """Find out what is open, and for how long that answer holds."""
