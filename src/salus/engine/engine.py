@@ -349,7 +349,9 @@ class Engine:
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
-            self._replaced(unit, seen.incarnation, before, now)
+            self._replaced(unit, seen.incarnation, now)
+        # A good look that names no copy does not say that the one which was bad is well.
+        unit.ailing = seen.status.bad or (unit.ailing and not seen.incarnation)
         if before.failing_since is not unit.state.failing_since or unit.waits:
             self._turned(unit, before, now)
         if self.policy.failed_alike(unit, seen, now):
@@ -384,13 +386,12 @@ class Engine:
         for leaf in self.graph.leaves(unit):  # what hangs on it is explained by it
             storms.well(leaf.spec.name, self.limits)
 
-    def _replaced(self, unit: CheckUnit, incarnation: str, before: CheckState, now: datetime) -> None:
+    def _replaced(self, unit: CheckUnit, incarnation: str, now: datetime) -> None:
         """Notice a new copy of the target that Salus did not make, put there while it was bad."""
         starts = unit.service.status.starts if unit.service else 0
         by_salus = starts != unit.starts or unit.healing or _acted_lately(unit, now)
         known, unit.incarnation, unit.starts = unit.incarnation, incarnation, starts
-        was_bad = before.last is not None and before.last.status.bad
-        if known is not None and was_bad and (not by_salus or (unit.healing and starts == 0 and not _acting(unit))):
+        if known is not None and unit.ailing and (not by_salus or (unit.healing and starts == 0 and not _acting(unit))):
             self.policy.replaced_by_others(unit, incarnation, now)
 
     def _flaps(self, unit: CheckUnit) -> None:

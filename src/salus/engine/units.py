@@ -53,6 +53,7 @@ class CheckUnit:
         waits: it turned bad, and whether that counts towards a storm shows when its roots have been looked at.
         eased_at: when something it depends on became well again, or None.
         incarnation: the last one that was seen.
+        ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
     """
@@ -73,6 +74,7 @@ class CheckUnit:
     waits: bool = False
     eased_at: datetime | None = None
     incarnation: str | None = None
+    ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
 
