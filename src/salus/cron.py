@@ -19,7 +19,7 @@ _MINUTE = timedelta(minutes=1)
 # No zone moves its clock further than this at once, but for the few that crossed the date line: those skip a day.
 _NEAR = timedelta(hours=4)
 _FIELDS = 5
-_LONGEST = 200
+_LONGEST = 100
 # Wall-clock times without a zone have room at both ends for every offset and for a search of fifty years.
 _EARLIEST, _LATEST = datetime(100, 1, 1, tzinfo=UTC), datetime(9900, 1, 1, tzinfo=UTC)
 
