@@ -125,16 +125,14 @@ def _to_salus(number: signal.Signals) -> Callable[[World, None], None]:
     return send
 
 
+def _start_salus(world: World, _: None) -> None:
+    world.salus.start()
+    world.salus.ready()
+
+
 def _restart_salus(world: World, _: None) -> None:
     assert world.salus.stop() == 0
-    world.salus.start()
-    world.salus.ready()
-
-
-def _kill_salus(world: World, _: None) -> None:
-    world.salus.kill()
-    world.salus.start()
-    world.salus.ready()
+    _start_salus(world, None)
 
 
 def _again(world: World, again: Again) -> None:
@@ -153,7 +151,8 @@ VERBS: dict[str, Verb] = {
     "remove": Verb(lambda world, name: (world.folder / name).unlink(), str),
     # to Salus
     "salus": Verb(_salus, Command | str),
-    "kill and start salus": Verb(_kill_salus),
+    "kill salus": Verb(lambda world, _: world.salus.kill()),
+    "start salus": Verb(_start_salus),
     "restart salus": Verb(_restart_salus),
     "freeze salus": Verb(_to_salus(signal.SIGSTOP)),
     "thaw salus": Verb(_to_salus(signal.SIGCONT)),

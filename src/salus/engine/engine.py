@@ -17,7 +17,7 @@ from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
 from salus.engine.judging import Judging
-from salus.engine.jumps import Jumps
+from salus.engine.jumps import Jumps, set_back_meanwhile
 from salus.engine.kin import Kin
 from salus.engine.policy import Policy
 from salus.engine.pressure import Pressure
@@ -132,6 +132,8 @@ class Engine:
 
     def start(self) -> None:
         """Begin to look."""
+        if by := set_back_meanwhile(self.units.values(), self.now()):
+            self._clock_jumped(-by)
         self._running = True
         self._enter_all()
         self._tend()

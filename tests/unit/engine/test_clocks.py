@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from salus.app.watch import watch_clocks
-from salus.model import EventKind, RefusalReason, Status
+from salus.model import EventKind, RefusalReason, RuleState, Status
 from salus.tasks import begin
 from salus.testing import EPOCH, RecordingAction, virtual_time
 from tests.unit.engine.world import World
@@ -51,6 +51,23 @@ def test_a_jump_is_followed_before_the_next_decision_however_soon_that_comes() -
                 "the wall clock went forward by 1h",
                 "the wall clock went back by 2h",
             ]
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_a_clock_that_was_set_back_while_no_salus_ran_makes_no_wait_longer() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, interval=1)
+        action = RecordingAction()
+        rule = world.rule("web", action, cooldown_period=100, verify_timeout=1)
+        later = world.clock.now() + timedelta(hours=2)
+        rule.memory = RuleState(rule="web", attempts=1, last_started=later, last_finished=later)
+        async with world.running():
+            (event,) = world.log.of(EventKind.CLOCK_JUMPED)
+            assert "back by 2h" in event.message
+            await world.until(lambda: len(action.runs) == 1, within=200)
+            assert 99.9 <= action.runs[0] <= 102
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))
