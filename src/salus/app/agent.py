@@ -27,8 +27,8 @@ from salus.config import Settings, load
 from salus.engine.bus import Bus
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
+from salus.engine.gauge import HostSensor
 from salus.engine.heartbeats import HeartbeatBox
-from salus.engine.pressure import PressureStalls
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
@@ -161,7 +161,7 @@ class Agent:
         self._store = ledger.store
         self.engine = Engine(site, bus, recorder, Threads(THREADS))
         self.engine.limits = self.settings.limits
-        self.engine.pressure.sensor = PressureStalls()
+        self.engine.pressure.gauge.sensor = HostSensor()
         self.engine.service_roots = self._resolved.service_roots()
         self.engine.policy.holds.windows = self.settings.maintenance
         try:

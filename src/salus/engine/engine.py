@@ -77,9 +77,8 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._armed = float("inf")
         self._running = False
-        self.prober = Prober(site, self._seen, ended=self._ended)
         self.pressure = Pressure(self._clock, bus.tell, lambda: self.limits)
-        self.prober.late, self.prober.overloaded = self.pressure.late, self.pressure.overloaded
+        self.prober = Prober(site, self._seen, ended=self._ended, pressure=self.pressure)
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
 

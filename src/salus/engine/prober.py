@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from salus.engine.pressure import Pressure
 from salus.engine.units import CheckUnit
 from salus.errors import CheckBrokenError
-from salus.model import Cause, EventKind, Observation, Status
+from salus.model import Cause, EventKind, Limits, Observation, Status, cause_of
 from salus.ports import Look, Site
 from salus.units import format_duration
 
@@ -36,6 +37,7 @@ class Probe:
         waiters: who wants this look's answer.
         timed_out: the deadline has passed.
         superseded: a fresher look replaces this one, so nobody is told.
+        excuse: why that proves nothing, or an empty string.
         answered: the verdict was given already (it is stuck).
         result: what an instant look saw.
     """
@@ -46,6 +48,7 @@ class Probe:
     timer: asyncio.TimerHandle | None = None
     waiters: list[asyncio.Future[Observation]] = field(default_factory=list)
     timed_out: bool = False
+    excuse: str = ""
     superseded: bool = False
     answered: bool = False
     result: Observation | None = None
@@ -54,16 +57,25 @@ class Probe:
 class Prober:
     """Starts looks and hands every observation to ``seen``, in the loop's own turn."""
 
-    def __init__(self, site: Site, seen: Seen, *, ended: Callable[[CheckUnit], None]) -> None:
-        """Report observations to ``seen`` and, when a unit may be looked at again, ``ended``."""
+    def __init__(
+        self, site: Site, seen: Seen, *, ended: Callable[[CheckUnit], None], pressure: Pressure | None = None
+    ) -> None:
+        """Report observations to ``seen`` and, when a unit may be looked at again, ``ended``.
+
+        Args:
+            site: where the checks stand.
+            seen: takes every observation.
+            ended: hears when a unit may be looked at again.
+            pressure: says which time-outs prove nothing; without it, none but by lag.
+        """
         self._site = site
         self._seen = seen
         self._ended = ended
         self._queue: deque[Probe] = deque()
         self._running: set[Probe] = set()
         self._stopped = False
-        self.late: Callable[[float], None] = _ignore
-        self.overloaded: Callable[[], str] = str
+        self._pressure = pressure or Pressure(site.clock, site.tell, Limits)
+        self._gauge = self._pressure.gauge
 
     @property
     def running(self) -> int:
@@ -157,12 +169,14 @@ class Prober:
         except CheckBrokenError as error:
             return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
         except Exception as error:  # noqa: BLE001 - a stranger's check may fail in any way; that is a verdict
-            return look.unknown(f"the check failed with {type(error).__name__}: {error}")
+            return _crashed(look, error)
         work.close()
         return None
 
     def _run(self, probe: Probe) -> None:
         loop = asyncio.get_running_loop()
+        if probe.look.started >= self._gauge.sample_at:
+            self._gauge.sample(probe.look.started)
         self._running.add(probe)
         probe.task = loop.create_task(probe.unit.check.look(probe.look))
         probe.timer = loop.call_later(probe.unit.spec.timeout, self._deadline, probe)
@@ -186,8 +200,9 @@ class Prober:
         if probe.task is None or probe.task.done():
             return
         if probe.timer is not None:
-            self.late(asyncio.get_running_loop().time() - probe.timer.when())
+            self._pressure.late(asyncio.get_running_loop().time() - probe.timer.when())
         probe.timed_out = True
+        probe.excuse = self._pressure.excuse(probe.look)
         probe.task.cancel()
         probe.timer = asyncio.get_running_loop().call_later(GRACE, self._stuck, probe)
 
@@ -236,35 +251,51 @@ class Prober:
         if probe.timed_out and not probe.superseded:
             if not task.cancelled():
                 task.exception()  # seen, so that the loop does not complain: the deadline is the verdict
-            return self._timed_out(look)
+            return self._timed_out(probe, f"timed out after {format_duration(look.elapsed)}")
         if task.cancelled():
             return None
         error = task.exception()
         if probe.superseded:
             return None
         if error is None:
-            return _observation_of(look, task.result())
+            return self._answered(look, _observation_of(look, task.result()))
         if isinstance(error, CheckBrokenError):
             return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
-        return look.unknown(f"the check failed with {type(error).__name__}: {error}")
+        return _crashed(look, error)
 
-    def _timed_out(self, look: Look) -> Observation:
-        said = f"timed out after {format_duration(look.elapsed)}"
-        if why := self.overloaded():
-            return look.observe(Status.UNKNOWN, f"{said}, which proves nothing: {why}", cause=Cause.OVERLOADED)
-        return look.observe(Status.UNHEALTHY, said, cause=Cause.TIMEOUT)
+    def _answered(self, look: Look, seen: Observation) -> Observation:
+        """Weigh what a check answered: some know their own time-outs, and those prove no more than the prober's."""
+        if seen.cause == Cause.TIMEOUT and seen.status.bad:
+            why = self._pressure.excuse(look)
+            return _held(look, seen.message, why) if why else seen
+        if self._pressure.holding:
+            self._pressure.answered(look.spec.name)
+        return seen
+
+    @staticmethod
+    def _timed_out(probe: Probe, said: str) -> Observation:
+        if probe.excuse:
+            return _held(probe.look, said, probe.excuse)
+        return probe.look.observe(Status.UNHEALTHY, said, cause=Cause.TIMEOUT)
 
     def _stuck_observation(self, probe: Probe) -> Observation:
         elapsed = format_duration(probe.look.elapsed)
-        return probe.look.observe(Status.UNHEALTHY, f"timed out, and still has not ended after {elapsed}")
+        return self._timed_out(probe, f"timed out, and still has not ended after {elapsed}")
 
 
-def _ignore(_: float) -> None:
-    pass
+def _held(look: Look, said: str, why: str) -> Observation:
+    return look.observe(Status.UNKNOWN, f"{said}, which proves nothing: {why}", cause=Cause.OVERLOADED)
 
 
 def _observation_of(look: Look, answer: object) -> Observation:
     """Return the answer of a check; a stranger's check may answer anything."""
     if isinstance(answer, Observation):
         return answer
-    return look.unknown(f"the check answered with {type(answer).__name__} instead of an observation")
+    said = f"the check answered with {type(answer).__name__} instead of an observation"
+    return look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED)
+
+
+def _crashed(look: Look, error: BaseException) -> Observation:
+    """Blame the check for what it raised; what the system said through it, others may hear too."""
+    cause = (cause_of(error.errno) if isinstance(error, OSError) else "") or Cause.CRASHED
+    return look.observe(Status.UNKNOWN, f"the check failed with {type(error).__name__}: {error}", cause=cause)
