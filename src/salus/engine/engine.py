@@ -327,11 +327,11 @@ class Engine:
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
+        worst = 0.0
         for entry in self._schedule.pop_due(now + TIMER_SLACK):
             unit = entry.key
-            late = now - entry.due
-            if late > self.lateness_max:
-                self.lateness_max = late
+            if (late := now - entry.due) > worst:  # told before its look begins, so that it is no excuse for that
+                worst = late
                 self.pressure.late(late)
             if unit.probe is not None:
                 continue  # a fresh look is under way; its end puts the entry back
@@ -339,6 +339,7 @@ class Engine:
                 self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at yet
                 continue
             self.prober.start(unit)
+        self.lateness_max = max(self.lateness_max, worst)
         self._arm()
 
     def _seen(self, unit: CheckUnit, seen: Observation) -> None:

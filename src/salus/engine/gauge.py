@@ -138,7 +138,7 @@ class Gauge:
 
     def strain(self, now: float, since: float, limits: Limits) -> Strain:
         """Tell what the host was like from ``since`` to ``now`` (monotonic seconds)."""
-        lag = max((seconds for at, seconds in self._lags if at >= since), default=0.0)
+        lag = max((seconds for at, seconds in self._lags if at > since), default=0.0)
         slowdown, words = self._slowdown(now, since, limits.overload_pressure)
         if lag:
             words = f"Salus itself was kept waiting for {format_duration(lag)}"

@@ -195,6 +195,22 @@ def test_a_loop_that_was_late_during_a_look_excuses_that_look_and_no_other() -> 
     play(story)
 
 
+def test_a_look_that_began_late_had_all_its_time() -> None:
+    async def story(stage: Stage) -> None:
+        engine = stage.world.engine
+        entry = stage.unit.entry
+        assert entry
+        await stage.wait(2)
+        engine._schedule.hold(entry)
+        engine._schedule._push(entry, stage.world.clock.monotonic() - 3.0)
+        engine._tick()
+        await stage.wait(1)
+        assert engine.lateness_max == 3.0
+        assert stage.last.cause == Cause.TIMEOUT
+
+    play(story)
+
+
 def test_a_little_lateness_is_no_excuse() -> None:
     async def story(stage: Stage) -> None:
         await stage.wait(0.5)
