@@ -19,10 +19,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from salus.model import Limits
+from salus.model import Cause, Limits
 
 ALIKE = 3
 SHARE = 0.8
+
+# What stands behind some causes, whatever is looked at.
+_BEHIND: Mapping[str, str] = {
+    Cause.NO_DESCRIPTORS: "the file descriptors of Salus and of this host",
+    Cause.NO_MEMORY: "the memory of this host",
+    Cause.NO_THREADS: "the threads of Salus",
+    Cause.NO_PORTS: "the local ports of this host",
+    Cause.NO_ROUTE: "the network of this host",
+    Cause.DNS: "the resolver",
+    Cause.PROXY: "the proxy",
+    Cause.PERMISSION: "the rights of the user that Salus runs as",
+    Cause.HELPER: "the process that touches paths for Salus",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +104,10 @@ Population: TypeAlias = Mapping[tuple[str, str], int]
 
 
 def group_of(suspect: Suspect) -> Key | None:
-    """Return the group that a suspect belongs to; None when nothing could be shared."""
+    """Return the group that a suspect belongs to; None when nothing could be shared, or it is told already."""
     word = suspect.cause if suspect.unknown else suspect.share
+    if suspect.unknown and word == Cause.OVERLOADED:
+        return None
     return Key(suspect.kind, word, suspect.unknown) if word else None
 
 
@@ -159,10 +174,13 @@ def _named(key: Key, suspects: list[Suspect], free: Mapping[str, datetime]) -> S
     shares = {suspect.share for suspect in suspects}
     causes = sorted({suspect.cause for suspect in suspects if suspect.cause})
     how = f" ({', '.join(causes[:3])}{', ...' if len(causes) > 3 else ''})" if causes else ""
-    shared = f"they share {min(shares)}" if len(shares) == 1 and "" not in shares else "see to what they have in common"
+    shared = _BEHIND.get(key.word, "") if key.unknown else key.word
+    if not shared and len(shares) == 1:
+        shared = min(shares)
+    what = f"what they share is {shared}" if shared else "look for what they have in common"
     return SharedCause(
         key=key,
-        text=f"{len(suspects)} {key.kind} checks fail alike{how}: {shared}, so the services are not to blame",
+        text=f"{len(suspects)} {key.kind} checks fail alike{how}: {what}; the services are not to blame",
         members=tuple(suspect.check for suspect in suspects),
         begun=min(suspect.since for suspect in suspects),
         since=max(suspect.since for suspect in suspects),

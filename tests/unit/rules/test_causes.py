@@ -40,7 +40,7 @@ def tally(count: int, share: str = SCRIPT, *, services: int = 1000) -> Tally:
 def test_twenty_checks_whose_program_is_gone_are_one_cause_that_names_the_program() -> None:
     found = blame(suspects(20, unknown=True, cause="exit_127", share=SCRIPT), {("command", SCRIPT): 20}, LIMITS)
     assert [cause.text for cause in found] == [
-        "20 command checks fail alike (exit_127): they share /opt/check, so the services are not to blame"
+        "20 command checks fail alike (exit_127): what they share is /opt/check; the services are not to blame"
     ]
     assert not found[0].holds
 
@@ -52,6 +52,22 @@ def test_checks_that_cannot_tell_for_different_causes_or_in_different_kinds_are_
         Suspect(check="y", kind="http", target="y", since=NOW, unknown=True, cause="dns"),
     ]
     assert blame(mixed, {}, LIMITS) == ()
+
+
+def test_a_cause_that_names_what_is_behind_it_is_told_so() -> None:
+    mixed = [suspect for n in range(3) for suspect in suspects(3, unknown=True, cause="dns", share=f"h{n}")[n : n + 1]]
+    assert blame(mixed, {}, LIMITS)[0].text == (
+        "3 command checks fail alike (dns): what they share is the resolver; the services are not to blame"
+    )
+
+
+def test_what_is_behind_an_unknown_word_is_for_a_person_to_find() -> None:
+    mixed = [suspect for n in range(3) for suspect in suspects(3, unknown=True, cause="odd", share=f"h{n}")[n : n + 1]]
+    assert "look for what they have in common" in blame(mixed, {}, LIMITS)[0].text
+
+
+def test_time_outs_on_an_overloaded_host_are_told_once_and_not_as_a_shared_cause_too() -> None:
+    assert blame(suspects(9, unknown=True, cause="overloaded"), {}, LIMITS) == ()
 
 
 def test_checks_that_cannot_tell_and_do_not_say_why_share_nothing() -> None:
