@@ -268,7 +268,9 @@ class Converter:
             if isinstance(raw, str) and any(kind_of(raw) == leaves.singular(m) for m in members)
             else (description(raw, self._word(path)))
         )
-        return self.note(path, f"expected {expected}, got {got}", leaves.quoting(raw, self._word(path)))
+        examples = (f"write it like {one}" for member in members if (one := leaves.example_of(member)))
+        remedy = leaves.quoting(raw, self._word(path)) if str in members else next(examples, "")
+        return self.note(path, f"expected {expected}, got {got}", remedy)
 
     def _word(self, path: Keys) -> str:
         return self.sources.words.get(self.sources.original(path), "")

@@ -1,16 +1,20 @@
-"""Names that point at other names: do they exist, and do they go round in circles."""
+"""Names that point at other names: do they exist, do they mean everything, do they go round in circles."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from salus.config import circles
+from salus.config.leaves import reread
 from salus.config.sources import Keys, Sources, did_you_mean, known_words
 from salus.errors import Problem
 from salus.model import Json
 
+Entries = Mapping[str, Mapping[str, Json]]
+
 
 def problems(sections: Mapping[str, Json], sources: Sources) -> Iterator[Problem]:
-    """Find what points nowhere, at itself, or round in a circle.
+    """Find what points nowhere, at itself, at everything without saying so, or round in a circle.
 
     Reads the tree and not what became of it: a check with a wrong interval still exists, and still points somewhere.
 
@@ -18,90 +22,129 @@ def problems(sections: Mapping[str, Json], sources: Sources) -> Iterator[Problem
         sections: the tree.
         sources: the places.
     """
-    checks, services = _entries(sections.get("checks")), _entries(sections.get("services"))
-    yield from _services(services, sources)
-    dependencies: dict[str, list[tuple[int, str]]] = {}
-    for name, check in checks.items():
-        path = ("checks", name)
-        service = check.get("service")
-        if isinstance(service, str) and service not in services:
-            yield _unknown("service", service, services, (*path, "service"), sources)
-        listed = check.get("depends_on")
-        others = enumerate(listed) if isinstance(listed, list) else ()
-        dependencies[name] = [(index, other) for index, other in others if isinstance(other, str)]
-        for index, other in dependencies[name]:
-            if other not in checks:
-                yield _unknown("check", other, checks, (*path, "depends_on", index), sources)
-    yield from _rules(_entries(sections.get("rules")), checks, sources)
-    yield from _cycles(dependencies, "checks", sources)
+    names = _Names(sections, sources)
+    yield from names.services_and_checks()
+    for rule, entry in _entries(sections.get("rules")).items():
+        yield from names.rule(entry, ("rules", rule))
+    limits = sections.get("limits")
+    for group, entry in _entries(limits.get("groups") if isinstance(limits, dict) else None).items():
+        yield from names.selector(entry, ("limits", "groups", group))
+    for window, entry in _entries(sections.get("maintenance")).items():
+        yield from names.selector(entry, ("maintenance", window))
 
 
-def _services(services: Mapping[str, Mapping[str, Json]], sources: Sources) -> Iterator[Problem]:
-    dependencies: dict[str, list[tuple[int, str]]] = {}
-    for name, service in services.items():
-        listed = service.get("depends_on")
-        others = enumerate(listed) if isinstance(listed, list) else ()
-        dependencies[name] = [(index, other) for index, other in others if isinstance(other, str)]
-        for index, other in dependencies[name]:
-            if other not in services:
-                yield _unknown("service", other, services, ("services", name, "depends_on", index), sources)
-    yield from _cycles(dependencies, "services", sources)
+class _Names:
+    """What is there to be named."""
+
+    def __init__(self, sections: Mapping[str, Json], sources: Sources) -> None:
+        self._sources = sources
+        self._checks = _entries(sections.get("checks"))
+        self._services = _entries(sections.get("services"))
+        self._tags = {name: {tag for _, tag in _listed(check.get("tags"))} for name, check in self._checks.items()}
+
+    def services_and_checks(self) -> Iterator[Problem]:
+        """Judge what services and checks depend on."""
+        below: dict[str, circles.Listed] = {}
+        for section, noun, entries in (("services", "service", self._services), ("checks", "check", self._checks)):
+            below[section] = {name: _listed(entry.get("depends_on")) for name, entry in entries.items()}
+            for name, listed in below[section].items():
+                for index, other in listed:
+                    if other not in entries:
+                        yield self._unknown(noun, other, entries, (section, name, "depends_on", index))
+        service_of: dict[str, str] = {}
+        for name, check in self._checks.items():
+            service = check.get("service")
+            if isinstance(service, str) and service not in self._services:
+                yield self._unknown("service", service, self._services, ("checks", name, "service"))
+            elif isinstance(service, str):
+                service_of[name] = service
+        yield from circles.problems(below["checks"], below["services"], service_of, self._sources)
+
+    def rule(self, entry: Mapping[str, Json], path: Keys) -> Iterator[Problem]:
+        """Judge which checks a rule watches."""
+        name, check, tags = str(path[-1]), entry.get("check"), entry.get("tags")
+        if tags is not None:
+            yield from self._rule_tags(tags, (*path, "tags"))
+        elif _true(entry.get("all_checks")):
+            if not self._checks:
+                yield self._sources.problem((*path, "all_checks"), "there are no checks", "add them to checks:")
+        elif check == "*":
+            yield self._everything((*path, "check"), "'*' is no check", "all_checks")
+        elif isinstance(check, str) and check not in self._checks:
+            yield self._unknown("check", check, self._checks, (*path, "check"))
+        elif check is None and name not in self._checks:
+            remedy = did_you_mean(name, self._checks) or "name the rule after its check, or say check: or tags:"
+            yield self._sources.problem(path, f"there is no check {name!r}", remedy)
+
+    def _rule_tags(self, raw: Json, at: Keys) -> Iterator[Problem]:
+        tags = [tag for _, tag in _listed(raw)]
+        if raw == []:
+            remedy = "name a tag, or say all_checks: true"
+            yield self._sources.problem(at, "no tag is given, so no check is meant", remedy, value=True)
+        elif "*" in tags:
+            yield self._everything((*at, tags.index("*")), "'*' is no tag", "all_checks")
+        elif tags and not any(own.intersection(tags) for own in self._tags.values()):
+            known: set[str] = set().union(*self._tags.values())
+            remedy = did_you_mean(tags[0], known) or known_words(known) or "give tags to checks"
+            yield self._sources.problem(at, "no check has any of these tags", remedy, value=True)
+        elif self._match_all(tags):
+            yield self._everything(at, "these tags match every check", "all_checks")
+
+    def selector(self, entry: Mapping[str, Json], path: Keys) -> Iterator[Problem]:
+        """Judge what a group or a window means."""
+        keys = ("checks", "tags", "services")
+        given = [key for key in keys if entry.get(key) is not None]
+        if _true(entry.get("everything")):
+            if given:
+                what = f"{given[0]} and everything are both given"
+                yield self._sources.problem((*path, "everything"), what, "keep one of them")
+        elif not given:
+            remedy = "name checks, tags or services, or say everything: true"
+            yield self._sources.problem(path, "nothing is meant by this", remedy)
+        for key in given:
+            yield from self._members(key, entry[key], (*path, key))
+
+    def _members(self, key: str, raw: Json, at: Keys) -> Iterator[Problem]:
+        noun, listed = key.removesuffix("s"), _listed(raw)
+        known: Collection[str] = {
+            "checks": self._checks.keys(),
+            "services": self._services.keys(),
+            "tags": set().union(*self._tags.values()),
+        }[key]
+        if raw == []:
+            remedy = f"name a {noun}, or say everything: true"
+            yield self._sources.problem(at, f"no {noun} is given, so nothing is meant", remedy, value=True)
+        for index, name in listed:
+            if name == "*":
+                yield self._everything((*at, index), f"'*' is no {noun}", "everything")
+            elif name not in known:
+                yield self._unknown(noun, name, known, (*at, index))
+        if key == "tags" and self._match_all([tag for _, tag in listed]):
+            yield self._everything(at, "these tags match every check", "everything")
+
+    def _match_all(self, tags: list[str]) -> bool:
+        return len(self._tags) > 1 and all(own.intersection(tags) for own in self._tags.values())
+
+    def _everything(self, path: Keys, what: str, key: str) -> Problem:
+        return self._sources.problem(path, what, f"say {key}: true instead, if that is meant", value=True)
+
+    def _unknown(self, noun: str, name: str, known: Collection[str], path: Keys) -> Problem:
+        add = "give it to a check" if noun == "tag" else f"add it to {noun}s:"
+        remedy = did_you_mean(name, known) or known_words(known) or add
+        return self._sources.problem(path, f"there is no {noun} {name!r}", remedy, value=True)
 
 
-def _entries(section: Json) -> Mapping[str, Mapping[str, Json]]:
+def _entries(section: Json) -> Entries:
     """Return what stands under each name; nothing where that is no mapping."""
     if not isinstance(section, dict):
         return {}
     return {name: entry if isinstance(entry, dict) else {} for name, entry in section.items()}
 
 
-def _unknown(noun: str, name: str, known: Collection[str], path: Keys, sources: Sources) -> Problem:
-    remedy = did_you_mean(name, known) or known_words(known) or f"add it to {noun}s:"
-    return sources.problem(path, f"there is no {noun} {name!r}", remedy, value=True)
+def _true(raw: Json) -> bool:
+    return reread(raw) is True  # a variable is still text here
 
 
-def _rules(rules: Mapping[str, Mapping[str, Json]], checks: Collection[str], sources: Sources) -> Iterator[Problem]:
-    for name, rule in rules.items():
-        if rule.get("tags") is not None or rule.get("all_checks"):
-            continue
-        check = rule.get("check")
-        if check == "*":
-            remedy = "say all_checks: true instead, if that is meant"
-            yield sources.problem(("rules", name, "check"), "'*' is no check", remedy, value=True)
-        elif isinstance(check, str) and check not in checks:
-            yield _unknown("check", check, checks, ("rules", name, "check"), sources)
-        elif check is None and name not in checks:
-            remedy = did_you_mean(name, checks) or "name the rule after its check, or say check: or tags:"
-            yield sources.problem(("rules", name), f"there is no check {name!r}", remedy)
-
-
-def _cycles(dependencies: Mapping[str, list[tuple[int, str]]], section: str, sources: Sources) -> Iterator[Problem]:
-    """Walk the dependencies depth first (without recursion: a chain may be long); an edge back closes a circle."""
-    done: set[str] = set()
-    for start in dependencies:
-        trail: dict[str, int] = {}  # the way here: name -> index of the step that leads on from it
-        pending = [iter([(0, start)])]
-        while pending:
-            index, name = next(pending[-1], (-1, ""))
-            if index < 0:
-                pending.pop()
-                if trail:
-                    done.add(trail.popitem()[0])
-                continue
-            if trail:
-                trail[next(reversed(trail))] = index
-            if name in trail:
-                yield _circle(name, trail, section, sources)
-            elif name not in done and name in dependencies:
-                trail[name] = 0
-                pending.append(iter(dependencies[name]))
-
-
-def _circle(first: str, trail: Mapping[str, int], section: str, sources: Sources) -> Problem:
-    way = list(trail)
-    names = [*way[way.index(first) :], first]
-    path = (section, way[-1], "depends_on", trail[way[-1]])
-    what = f"dependencies go round in a circle: {' -> '.join(names)}"
-    return sources.problem(
-        path, what, "remove one of them: what fails first must depend on nothing that follows", value=True
-    )
+def _listed(raw: Json) -> list[tuple[int, str]]:
+    """Return the texts of a list with their places."""
+    return [(index, text) for index, text in enumerate(raw) if isinstance(text, str)] if isinstance(raw, list) else []

@@ -19,6 +19,7 @@ from salus.config.shapes import (
     AgentShape,
     CheckShape,
     DefaultsShape,
+    GroupShape,
     LimitsShape,
     MaintenanceShape,
     RuleShape,
@@ -92,7 +93,19 @@ class _Writer:
         ladders = {"type": "array", "items": ladder, "minItems": 1}
         rule["properties"]["ladders"] = {**_described(rule["properties"]["ladders"]), **ladders}
         rule["oneOf"] = [{"required": ["actions"]}, {"required": ["ladders"]}]
-        self._definitions["window"] = self._struct(MaintenanceShape)
+        pairs: list[tuple[Schema, Schema]] = [
+            (_with("when"), _with("trigger_on")),
+            (_with("check"), _with("tags")),
+            (_said("all_checks"), {"anyOf": [_with("check"), _with("tags")]}),
+        ]
+        rule["not"] = {"anyOf": [{"allOf": list(pair)} for pair in pairs]}
+        rule["properties"]["tags"]["minItems"] = 1
+        self._names[GroupShape] = "group"
+        group = self._definitions["group"] = _spelled_out(self._struct(GroupShape))
+        group["allOf"] = [{"anyOf": [_with("max_unavailable"), _with("max_unavailable_share")]}]
+        limits = self._struct(LimitsShape)
+        limits["properties"]["groups"]["propertyNames"] = {"pattern": NAME}
+        self._definitions["window"] = _spelled_out(self._struct(MaintenanceShape))
         self._definitions["rule"] = rule
         sections = {
             "salus": self._struct(AgentShape),
@@ -100,7 +113,7 @@ class _Writer:
             "services": self._named("service", "What can be started, stopped and restarted."),
             "checks": self._named("check", "What is looked at, how often, and when it is believed."),
             "rules": self._named("rule", "When to act on a check, how, and how often."),
-            "limits": self._struct(LimitsShape),
+            "limits": limits,
             "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
         }
         return {
@@ -257,6 +270,24 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Amount | Path) else value
+
+
+def _spelled_out(written: Schema) -> Schema:
+    """Ask for members: some by name, or everything in so many words."""
+    named = ("checks", "tags", "services")
+    for key in named:
+        written["properties"][key] = {**written["properties"][key], "minItems": 1}
+        written["properties"][key].pop("default", None)  # an empty list, which must not be written
+    written["oneOf"] = [_said("everything"), {"anyOf": [_with(key) for key in named]}]
+    return written
+
+
+def _with(key: str) -> Schema:
+    return {"required": [key]}
+
+
+def _said(key: str) -> Schema:
+    return {"required": [key], "properties": {key: {"not": {"const": False}}}}
 
 
 def _described(written: Schema) -> Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,10 +52,13 @@ class Builder:
         sections = self._sections(tree)
         agent = self._agent(sections)
         services = self._services(self._named(sections, "services"))
-        checks = self._checks(self._named(sections, "checks"), self._shape(DefaultsShape, sections, "defaults"))
-        policy = PolicyBuilder(self._convert, self._sources, checks, services, self._actions)
+        defaults = cast("DefaultsShape | None", self._shape(DefaultsShape, sections, "defaults"))
+        if defaults:
+            self._thresholds(defaults, None, ("defaults",))
+        checks = self._checks(self._named(sections, "checks"), defaults)
+        policy = PolicyBuilder(self._convert, self._sources, checks, self._actions)
         rules = policy.rules(self._named(sections, "rules"))
-        limits = policy.limits(cast("LimitsShape | None", self._shape(LimitsShape, sections, "limits")))
+        limits = policy.limits(self._limits(sections), _entry(sections.get("limits")))
         maintenance = policy.maintenance(self._named(sections, "maintenance"))
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
@@ -69,7 +72,7 @@ class Builder:
             maintenance=maintenance,
             sources=self._sources,
             files=found,
-            warnings=tuple(sorted(self._warnings)),
+            warnings=tuple(sorted([*self._warnings, *policy.warnings])),
         )
 
     def _problems(self) -> tuple[Problem, ...]:
@@ -106,15 +109,22 @@ class Builder:
             what = f"expected names with what they mean, got {description(content)}"
             self._convert.note((section,), what, f"write {section}: and below it, indented, <name>: ...")
             return {}
-        for name in content:
+        self._names(content, (section,))
+        return content
+
+    def _names(self, names: Iterable[str], path: Keys) -> None:
+        for name in names:
             if not re.match(NAME, name) or name.endswith("\n"):
                 remedy = "use letters, digits, '-', '_' and '.', at most 100, and begin with a letter or digit"
-                self._convert.note((section, name), f"{name!r} cannot be a name", remedy, value=False)
-        return content
+                self._convert.note((*path, name), f"{name!r} cannot be a name", remedy, value=False)
 
     def _shape(self, shape: type[Shape], sections: Mapping[str, Json], section: str) -> Shape | None:
         result = self._convert.struct(shape, sections.get(section), (section,))
         return None if isinstance(result, Missing) else cast("Shape", result)
+
+    def _limits(self, sections: Mapping[str, Json]) -> LimitsShape | None:
+        self._names(_entry(_entry(sections.get("limits")).get("groups")), ("limits", "groups"))
+        return cast("LimitsShape | None", self._shape(LimitsShape, sections, "limits"))
 
     # ── The agent ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,14 +225,14 @@ class Builder:
                 services[name] = ServiceSpec(name=name, kind=found[0], options=found[1], depends_on=shape.depends_on)
         return services
 
-    def _checks(self, section: Mapping[str, Json], defaults: Shape | None) -> dict[str, CheckSpec]:
+    def _checks(self, section: Mapping[str, Json], defaults: DefaultsShape | None) -> dict[str, CheckSpec]:
         checks: dict[str, CheckSpec] = {}
         for name, raw in section.items():
             path = ("checks", name)
             found = self._kind(raw, path, CheckShape, "checks")
             shape = self._beside(CheckShape, raw, found[0] if found else None, path)
             if found and shape:
-                timing = self._timing(cast("CheckShape", shape), cast("DefaultsShape | None", defaults), path)
+                timing = self._timing(cast("CheckShape", shape), defaults, path)
                 rest = {key: getattr(shape, key) for key in ("critical", "liveness", "tags", "depends_on", "service")}
                 description_ = cast("CheckShape", shape).description
                 checks[name] = CheckSpec(
@@ -247,19 +257,28 @@ class Builder:
                 what = f"{key} is longer than the interval: looks never overlap, so the next one waits"
                 at = (*path, key) if getattr(shape, key) is not None else (*path, "interval")
                 self._warnings.append(self._sources.problem(at, what, "lengthen the interval or shorten this"))
-        self._thresholds(said, path)
+        self._thresholds(shape, defaults, path)
         return said
 
-    def _thresholds(self, said: Mapping[str, Any], path: Keys) -> None:
-        """Note what does not fit together."""
-        threshold, window = said.get("failure_threshold", 1), said.get("failure_window", 0)
+    def _thresholds(self, own: DefaultsShape, defaults: DefaultsShape | None, path: Keys) -> None:
+        """Note what does not fit together, at a key that stands here; what the defaults say is told there."""
+
+        def value(key: str) -> Any:
+            said = [getattr(shape, key) for shape in (own, defaults) if shape and getattr(shape, key) is not None]
+            return said[0] if said else getattr(CheckSpec(name="", kind=""), key)
+
+        def note(what: str, *pair: str) -> None:
+            here = [key for key in pair if getattr(own, key) is not None]
+            if here:
+                self._convert.note((*path, here[0]), what, f"raise {pair[0]}, or lower {pair[1]}")
+
+        threshold, window = value("failure_threshold"), value("failure_window")
         if window and window < threshold:
-            what = f"{threshold} bad looks cannot be among the last {window}"
-            self._convert.note((*path, "failure_window"), what, "raise it, or lower failure_threshold")
-        low, high = said.get("low_flap_threshold", 0.2), said.get("high_flap_threshold", 0.3)
+            note(f"{threshold} bad looks cannot be among the last {window}", "failure_window", "failure_threshold")
+        low, high = value("low_flap_threshold"), value("high_flap_threshold")
         if high and low > high:
-            what = "must not be more than high_flap_threshold"
-            self._convert.note((*path, "low_flap_threshold"), what, "lower it")
+            what = f"flapping cannot end under {low * 100:g}% and begin at {high * 100:g}%"
+            note(what, "high_flap_threshold", "low_flap_threshold")
 
     # ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,6 +296,10 @@ class Builder:
                 timeout = float(shape.timeout) if shape.timeout is not None else None
                 actions.append(ActionSpec(kind=found[0], options=found[1], timeout=timeout))
         return tuple(actions)
+
+
+def _entry(raw: Json) -> Mapping[str, Json]:
+    return raw if isinstance(raw, dict) else {}
 
 
 def _options(raw: Json) -> dict[str, Json]:

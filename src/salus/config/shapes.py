@@ -119,14 +119,14 @@ class RuleShape(Shape, frozen=True, kw_only=True):
         check: the check it watches, where the rule has another name.
         tags: watch every check that has one of these tags: one rule each, named ``<rule>[<check>]``.
         all_checks: watch every check; must be spelled out.
-        trigger_on: act when the look is at least this bad.
+        trigger_on: act when the look is at least this bad: ``degraded`` or ``unhealthy`` (degraded).
         when: act when this condition holds instead, a CEL expression such as ``metrics.rss_bytes > 1e9``.
         min_failure_count: looks at least that bad (or with that condition) before acting.
         failure_window: looks among which they are counted, at most 30; 0: they follow each other.
         recovery_timeout: how long one attempt may take, from the first action to the last verification.
         cooldown_period: from the end of one attempt to the start of the next.
         cooldown_multiplier: what the cooldown is multiplied with after every further attempt.
-        cooldown_max: the longest that it grows to.
+        cooldown_max: the longest that it grows to; never less than ``cooldown_period``.
         cooldown_jitter: share by which a cooldown may be longer, so that rules do not act in step.
         max_recovery_attempts: attempts per incident.
         reset_after: proven health after which attempts are forgotten.
@@ -148,7 +148,7 @@ class RuleShape(Shape, frozen=True, kw_only=True):
     tags: tuple[str, ...] | None = None
     all_checks: bool = False
     trigger_on: Literal["degraded", "unhealthy"] | None = None
-    when: str = ""
+    when: str | None = None
     min_failure_count: Count = 1
     failure_window: Looks = 0
     recovery_timeout: Positive = Duration(30)
@@ -203,8 +203,8 @@ class GroupShape(SelectorShape, frozen=True, kw_only=True):
         max_unavailable_share: this share of them, rounded down, at least one; both bounds bind.
     """
 
-    max_unavailable: Annotated[int, Meta(ge=1)] | Share | None = None
-    max_unavailable_share: Annotated[Share, Meta(gt=0)] | None = None
+    max_unavailable: int | Share | None = None
+    max_unavailable_share: Share | None = None
 
 
 class MaintenanceShape(SelectorShape, frozen=True, kw_only=True):

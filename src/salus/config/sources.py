@@ -48,7 +48,7 @@ class Sources:
     aliases: dict[Keys, Keys] = field(default_factory=dict)
 
     def alias(self, path: Keys, original: Keys) -> None:
-        """Let an entry that was made from another one (both two keys deep) point at its place."""
+        """Let an entry that was made from another one point at its place; ``path`` is two or three keys deep."""
         self.aliases[path] = original
 
     def place(self, path: Keys) -> tuple[Place | None, bool]:
@@ -65,7 +65,10 @@ class Sources:
 
     def original(self, path: Keys) -> Keys:
         """Return the path as it stands in the file."""
-        return (*self.aliases[path[:2]], *path[2:]) if path[:2] in self.aliases else path
+        for depth in (2, 3):
+            if path[:depth] in self.aliases:
+                path = (*self.aliases[path[:depth]], *path[depth:])
+        return path
 
     def problem(self, path: Keys, what: str, remedy: str = "", *, value: bool = False) -> Problem:
         """Make a problem that points at an entry.

@@ -21,10 +21,12 @@ ENVIRON = {"A": "1", "B": "two", "EMPTY": ""}
 TEXT = r"""
 checks: rules: services: salus: defaults: limits: alerts: a b : - { } [ ] , ' " &x *x << !t ? | > # --- % @ ~ on
 memory http interval timeout depends_on tags check actions wait log critical 5s -1 010 1e999 ${A} ${B:-x} ${C} ${ $$ \
+maintenance: true 30% 0
 """
 NAMES = """
 checks rules salus limits defaults services interval timeout tags depends_on service actions check listen
-keep_events storm_brake recoveries_at_once a b wait critical
+keep_events storm_brake recoveries_at_once a b wait critical maintenance cron duration time_zone everything all_checks
+ladders on_exhausted when mode groups max_unavailable failure_window cooldown_max low_flap_threshold
 """
 WORDS, KEYS = (text.split() for text in (TEXT, NAMES))
 SPACES = (" ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "\0", "\u2028", "\ufeff", "é", "9" * 400 + "d")

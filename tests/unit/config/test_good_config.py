@@ -228,3 +228,116 @@ maintenance:
     window = settings.maintenance[0]
     assert (window.cron, window.duration, window.time_zone) == ("0 2 * * *", 3600.0, "Europe/Berlin")
     assert window.members == Selector(tags=("front",))
+
+
+def test_a_maximum_that_nobody_said_is_never_too_low() -> None:
+    text = """
+checks: {a: memory}
+rules: {a: {actions: [log], cooldown_period: 2h, exhausted_retry: 2d}}
+limits: {storm_hold: 3h, circuit_retry: 4h}
+"""
+    settings = loads(text)
+    rule, limits = settings.rules[0], settings.limits
+    assert (rule.cooldown_max, rule.exhausted_retry_max) == (7200.0, 172800.0)
+    assert (limits.storm_hold_max, limits.circuit_retry_max) == (10800.0, 14400.0)
+
+
+def test_a_rule_names_its_checks_by_tags_or_says_that_it_means_all() -> None:
+    text = """
+checks: {a: {memory: , tags: [t]}, b: {swap: , tags: [t, u]}, c: load}
+rules:
+  some: {tags: [u, not-on-this-host], actions: [log]}
+  most: {tags: [t], actions: [log]}
+  all: {all_checks: true, actions: [log]}
+  a: {all_checks: false, actions: [log]}
+"""
+    names = [rule.name for rule in loads(text).rules]
+    assert names == ["some[b]", "most[a]", "most[b]", "all[a]", "all[b]", "all[c]", "a"]
+
+
+def test_one_check_with_the_tags_of_a_rule_is_not_everything() -> None:
+    assert loads("{checks: {a: {memory: , tags: [t]}}, rules: {r: {tags: [t], actions: [log]}}}").rules[0].check == "a"
+
+
+def test_everything_may_be_said_with_a_variable() -> None:
+    text = """
+checks: {a: memory, b: swap}
+rules:
+  r:
+    all_checks: ${ALL}
+    actions: [log]
+limits:
+  groups:
+    g:
+      everything: ${ALL}
+      max_unavailable: ${MOST:-2}
+"""
+    settings = loads(text, environ={"ALL": "true"})
+    assert [rule.check for rule in settings.rules] == ["a", "b"]
+    assert settings.limits.groups[0].members == Selector(everything=True)
+    assert settings.limits.groups[0].max_unavailable == 2
+
+
+def test_a_problem_of_the_only_ladder_points_into_it() -> None:
+    text = """
+checks: {a: {memory: , tags: [t]}, b: swap}
+rules:
+  r: {tags: [t], ladders: [[{wait: 5x}]]}
+"""
+    settings = loads(text, name="salus.yaml")
+    problem = settings.sources.problem(("rules", "r[a]", "actions", 0, "wait"), "wrong", value=True)
+    assert str(problem) == "salus.yaml:4:36: rules.r.ladders[0][0].wait: wrong"
+
+
+def test_what_is_wrong_with_a_check_is_told_once_and_not_by_everyone_who_names_it() -> None:
+    text = """
+checks: {a: {memory: , tags: [t], interval: soon}, b: swap}
+rules: {r: {tags: [t], actions: [log]}}
+limits: {groups: {g: {checks: [a], tags: [t], max_unavailable: 1}}}
+maintenance: {m: {cron: "0 2 * * *", duration: 1h, checks: [a]}}
+"""
+    with pytest.raises(ConfigError) as caught:
+        loads(text)
+    assert [problem.path for problem in caught.value.problems] == ["checks.a.interval"]
+
+
+@pytest.mark.parametrize("cron, duration", [("0 * * * *", "1h"), ("0 2 * * *", "1d"), ("* * * * *", "5m")])
+def test_a_window_that_is_always_open_is_a_warning(cron: str, duration: str) -> None:
+    text = f"maintenance:\n  m: {{cron: '{cron}', everything: true, duration: {duration}}}"
+    assert [str(warning) for warning in loads(text, name="salus.yaml").warnings] == [
+        (
+            "salus.yaml:2:44: maintenance.m.duration: it begins again before it ends, so it is always open and nothing"
+            " there is ever healed (shorten it, or let it begin less often)"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "cron, duration", [("0 2 * * *", "23h"), ("*/5 0-22 * * *", "5m"), ("0 0 29 2 *", "52w"), ("0 0 1-30 * *", "1d")]
+)
+def test_a_window_that_closes_now_and_then_is_none(cron: str, duration: str) -> None:
+    text = f"maintenance: {{m: {{cron: '{cron}', everything: true, duration: {duration}}}}}"
+    assert loads(text).warnings == ()
+
+
+def test_a_diamond_of_services_and_checks_is_no_circle() -> None:
+    text = """
+services:
+  db: {command: {start: [a]}}
+  cache: {command: {start: [a]}, depends_on: [db]}
+  web: {command: {start: [a]}, depends_on: [db, cache]}
+checks:
+  db-up: {memory: , service: db}
+  db-fast: {memory: , service: db, depends_on: [db-up]}
+  web-up: {memory: , service: web, depends_on: [db-fast, cache-up]}
+  web-fast: {memory: , service: web, depends_on: [web-up]}
+  cache-up: {memory: , service: cache, depends_on: [db-up]}
+"""
+    assert len(loads(text).checks) == 5
+
+
+def test_many_checks_of_many_services_are_judged_quickly() -> None:
+    services = [f"  s{n}: {{command: {{start: [a]}}, depends_on: [s{n + 1}]}}" for n in range(1000)]
+    checks = [f"  c{n}-{m}: {{memory: , service: s{n}}}" for n in range(1000) for m in range(3)]
+    settings = loads("\n".join(["services:", *services, "  s1000: {command: {start: [a]}}", "checks:", *checks]))
+    assert (len(settings.services), len(settings.checks)) == (1001, 3000)

@@ -21,6 +21,8 @@ defaults: {interval: 30s, failure_threshold: 1}
 services:
   web:
     process: {command: [python3, -m, http.server, "8000"], environment: {LOG_LEVEL: info}, stop_timeout: 5s}
+    depends_on: [db]
+  db: {command: {start: [db], stop: [db, stop]}}
 checks:
   web-up: {process: {service: web}, critical: true}
   disk: {disk: {path: /, free_above: 10%}, depends_on: [web-up], tags: [web]}
@@ -32,9 +34,19 @@ rules:
     trigger_on: unhealthy
     min_failure_count: 2
     actions: [log, restart_service, {restart_service: web, timeout: 5s}, {wait: 5s}, {wait: {duration: 1}}]
-limits: {storm_brake: 50%}
+  load: {when: metrics.load5 > 8, ladders: [[log], [{restart_service: web}]], on_exhausted: [log], mode: approve}
+  all: {all_checks: true, failure_window: 5, actions: [log], cooldown_multiplier: 2, cooldown_jitter: 10%}
+  some: {all_checks: false, tags: [web], actions: [log]}
+limits:
+  storm_brake: 50%
+  mode: observe
+  groups:
+    pool: {services: [web], max_unavailable: 30%}
+    rest: {everything: true, max_unavailable: 1, max_unavailable_share: 0.3}
+    some: {everything: false, tags: [web], max_unavailable: "${MOST:-30%}"}
 maintenance:
   nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, everything: true}
+  weekly: {cron: "0 2 * * SUN", duration: 1h, checks: [disk], services: [web], description: backup}
 """
 
 WRONG = [
@@ -56,6 +68,29 @@ WRONG = [
     "rules: {a: {actions: [log], trigger_on: healthy}}",
     "salus: {store: postgresql}",
     "limits: {storm_brake: 150}",
+    "limits: {mode: yolo}",
+    "limits: {groups: {a: {checks: [a]}}}",
+    "limits: {groups: {a: {max_unavailable: 1}}}",
+    "limits: {groups: {a: {tags: [], max_unavailable: 1}}}",
+    "limits: {groups: {a: {everything: false, max_unavailable: 1}}}",
+    "limits: {groups: {a: {everything: true, tags: [a], max_unavailable: 1}}}",
+    "limits: {groups: {a b: {everything: true, max_unavailable: 1}}}",
+    "rules: {a: {actions: [log], ladders: [[log]]}}",
+    "rules: {a: {ladders: []}}",
+    "rules: {a: {ladders: [[]]}}",
+    "rules: {a: {ladders: [log]}}",
+    "rules: {a: {actions: [log], tags: []}}",
+    "rules: {a: {actions: [log], tags: [a], check: b}}",
+    "rules: {a: {actions: [log], tags: [a], all_checks: true}}",
+    "rules: {a: {actions: [log], when: a > 1, trigger_on: degraded}}",
+    "rules: {a: {actions: [log], failure_window: 31}}",
+    "rules: {a: {actions: [log], cooldown_multiplier: 0.5}}",
+    "checks: {a: {memory: , failure_window: 31}}",
+    "checks: {a: {memory: , high_flap_threshold: 150}}",
+    "services: {a: {command: {start: [a]}, depends_on: b}}",
+    "maintenance: {a: {cron: '0 2 * * *', duration: 1h}}",
+    "maintenance: {a: {cron: '0 2 * * *', everything: true}}",
+    "maintenance: {a: {duration: 1h, everything: true}}",
 ]
 
 
