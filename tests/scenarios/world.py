@@ -80,11 +80,14 @@ class World:
         _be_nice(self.programs[name].pid, program)
 
     def end_program(self, name: str) -> None:
-        """End a process beside Salus and all that it started."""
+        """End a process beside Salus and all that it started; kill what does not end when asked."""
         program = self.programs.pop(name)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)
-        program.wait(timeout=10)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(program.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(timeout=5)
+                return
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a program, or to the main process of a service, also while Salus cannot say which it is."""
