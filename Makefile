@@ -34,6 +34,7 @@ check: $(STAMPS)/dev ## Format, lint, types, contracts between rooms, requiremen
 	$(BIN)/python scripts/check-requirements
 	$(BIN)/python scripts/check-tree
 	$(BIN)/python scripts/write-reference --check
+	$(BIN)/python scripts/write-diagram --check
 
 bench: $(STAMPS)/dev ## Measure Salus beside its peers, and judge the numbers
 	@scripts/install-bench-peers

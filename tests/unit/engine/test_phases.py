@@ -236,20 +236,21 @@ async def a_storm_of_faults(world: World, witness: Witness, *, seed: int) -> Non
             await witness.watch(chance.choice([0.3, 2.0, 11.0, 25.0, 70.0]))
 
 
+TOLD: tuple[Story, ...] = (
+    a_restart_that_helps,
+    nothing_helps_and_then_it_comes_back,
+    a_person_takes_over_after_the_giving_up,
+    every_attempt_helps_for_a_moment,
+    it_comes_back_before_anything_is_done,
+    a_person_says_yes_once_and_pauses,
+    a_leak_that_only_a_condition_sees,
+    a_leak_that_nothing_stops_is_reset_by_a_person,
+    a_person_asks_although_all_is_well,
+)
 STORIES: dict[str, Story] = {
-    story.__name__: story
-    for story in (
-        a_restart_that_helps,
-        nothing_helps_and_then_it_comes_back,
-        a_person_takes_over_after_the_giving_up,
-        every_attempt_helps_for_a_moment,
-        it_comes_back_before_anything_is_done,
-        a_person_says_yes_once_and_pauses,
-        a_leak_that_only_a_condition_sees,
-        a_leak_that_nothing_stops_is_reset_by_a_person,
-        a_person_asks_although_all_is_well,
-    )
-} | {f"storm {seed}": partial(a_storm_of_faults, seed=seed) for seed in (1, 2)}
+    **{getattr(story, "__name__", ""): story for story in TOLD},
+    **{f"storm {seed}": partial(a_storm_of_faults, seed=seed) for seed in (1, 2)},
+}
 
 
 @pytest.fixture(scope="module")
