@@ -37,6 +37,7 @@ class Pressure:
         self._began: float | None = None
         self._strained = 0.0
         self._given_up = False
+        self._slow = False
         self._held: dict[str, float] = {}
         self._usual: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -60,12 +61,15 @@ class Pressure:
         now, name = self._clock.monotonic(), look.spec.name
         given = look.elapsed
         strain = self.gauge.strain(now, look.started, self._limits())
-        if not strain.words or not self._excused(strain, look, given):
+        words = strain.words if self._excused(strain, look, given) else ""
+        if words:
+            self._begin(now, strain)
+            self._slow = self._slow or strain.slowdown > 1
+        elif self._slow and name in self._held:
+            words = strain.words or "this host was overloaded until a moment ago"
+        if not words or self._given_up or now - self._held.setdefault(name, now) >= self._limits().overload_hold:
             return ""
-        self._begin(now, strain)
-        if self._given_up or now - self._held.setdefault(name, now) >= self._limits().overload_hold:
-            return ""
-        return strain.words
+        return words
 
     def answered(self, name: str) -> None:
         """Hear that a look ended in another way."""
@@ -79,6 +83,8 @@ class Pressure:
 
     def _excused(self, strain: Strain, look: Look, given: float) -> bool:
         """Tell whether this strain alone could make what the look usually takes as long as it was given."""
+        if not strain.words:
+            return False
         previous, name = look.previous, look.spec.name
         if previous and previous.status in _ANSWERED:
             self._usual[name] = previous.duration
@@ -116,7 +122,7 @@ class Pressure:
     def _end(self, why: str) -> None:
         if not self._given_up:
             self._tell_end(why)
-        self._began, self._given_up, self._timer, self._words = None, False, None, ""
+        self._began, self._given_up, self._slow, self._timer, self._words = None, False, False, None, ""
 
     def _tell_end(self, why: str) -> None:
         self._tell(EventKind.OVERLOAD_ENDED, message=f"{why}; time-outs count again")

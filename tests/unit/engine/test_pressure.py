@@ -128,6 +128,28 @@ def test_what_usually_takes_long_is_held_on_a_host_that_is_that_much_slower_and_
     play(story)
 
 
+def test_what_was_held_stays_held_until_the_overload_is_over_for_what_piled_up_has_to_be_worked_off() -> None:
+    async def story(stage: Stage) -> None:
+        stage.target.takes = 0.3
+        await stage.wait(20)
+        stage.host.strain(4.0, cpu=0.9)
+        stage.target.takes = 1.2
+        await stage.world.until(lambda: stage.last.cause == Cause.OVERLOADED, within=20)
+        stage.host.strain()
+        since = stage.world.clock.monotonic()
+        await stage.world.until(lambda: bool(stage.told(EventKind.OVERLOAD_ENDED)), within=20)
+        assert stage.world.clock.monotonic() - since >= 5
+        assert stage.last.cause == Cause.OVERLOADED
+        assert (
+            stage.last.message
+            == "timed out after 1 s, which proves nothing: this host was overloaded until a moment ago"
+        )
+        assert not stage.act.runs
+        await stage.world.until(lambda: bool(stage.act.runs), within=20)
+
+    play(story)
+
+
 def test_what_usually_answers_at_once_and_hangs_beside_busy_cores_is_healed_at_once() -> None:
     async def story(stage: Stage) -> None:
         stage.target.takes = 0.005
