@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+RESOLUTION = 1e-6
 
 _Ready = list[tuple[selectors.SelectorKey, int]]
 
@@ -44,6 +45,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Begin at zero."""
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        # A timer fires when it is due within the clock's resolution, which asyncio takes from the machine's clock: a
+        # nanosecond. From 2**24 s (194 days) on, the next float is further away than that, and a timer that is due
+        # now would never fire. A microsecond is enough for 270 years.
+        self._clock_resolution = RESOLUTION
 
     def time(self) -> float:
         """Return virtual seconds."""

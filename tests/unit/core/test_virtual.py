@@ -1,0 +1,36 @@
+"""Virtual time jumps from timer to timer, however late it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from salus.virtual import virtual_time
+
+A_FLOAT_LATER_THAN_ANY_NANOSECOND = 2.0**24
+
+
+async def _ticks(start: float) -> list[float]:
+    """Sleep until ``start``, then nine times a third of a second."""
+    loop = asyncio.get_running_loop()
+    seen: list[float] = []
+    over = loop.create_future()
+
+    def tick() -> None:
+        seen.append(loop.time())
+        if len(seen) == 10:
+            over.set_result(None)
+        else:
+            loop.call_at(seen[-1] + 1 / 3, tick)
+
+    loop.call_at(start, tick)
+    await over
+    return seen
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0, A_FLOAT_LATER_THAN_ANY_NANOSECOND, 365 * 86400.0, 100 * 365.25 * 86400.0])
+def test_a_timer_fires_at_its_moment_after_a_second_and_after_a_hundred_years(start: float) -> None:
+    with virtual_time() as (runner, _clock):
+        seen = runner.run(_ticks(start))
+    assert seen == pytest.approx([start + place / 3 for place in range(10)], abs=1e-5)
