@@ -5,12 +5,14 @@
     ├── NotFoundError          no check, rule, service or recovery has that name
     ├── ConflictError          the request is right, the moment is wrong (a recovery is running)
     ├── ConditionError         a condition (`when:`) cannot be understood
+    ├── MatcherError           matchers (`label="value"`) cannot be understood
     ├── MissingExtraError      a kind needs an optional dependency that is not installed
     ├── CheckBrokenError       a check could not tell; the observation becomes ``unknown``
     ├── ActionError            one step of a recovery failed
     ├── ServiceError           a service could not be started, stopped or signalled
     │   ├── StartError
     │   └── StopError
+    ├── DeliveryError          a notification did not arrive
     └── StoreError             the ledger
         ├── StoreUnreadableError   it cannot be read: automatic recovery stays off
         └── StoreUnwritableError   it cannot be written: healing goes on, budgets in memory
@@ -95,6 +97,17 @@ class ConditionError(SalusError):
         self.column = column
 
 
+class MatcherError(SalusError):
+    """The matchers cannot be understood."""
+
+    permanent = True
+
+    def __init__(self, message: str, *, column: int = 1, remedy: str | None = None) -> None:
+        """Point at a column of the text; the first is 1."""
+        super().__init__(message, remedy=remedy)
+        self.column = column
+
+
 class MissingExtraError(SalusError):
     """An optional dependency is not installed."""
 
@@ -129,6 +142,23 @@ class StartError(ServiceError):
 
 class StopError(ServiceError):
     """The service did not stop."""
+
+
+class DeliveryError(SalusError):
+    """The notification did not arrive."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        remedy: str | None = None,
+        permanent: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Say whether trying again is pointless, or after how many seconds the other side wants to be asked again."""
+        super().__init__(message, remedy=remedy)
+        self.permanent = permanent
+        self.retry_after = retry_after
 
 
 class StoreError(SalusError):

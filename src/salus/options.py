@@ -14,7 +14,7 @@ import msgspec
 from salus.model import Effect
 
 if TYPE_CHECKING:
-    from salus.ports import Check, Service, Site
+    from salus.ports import Channel, Check, Outlet, Service, Site
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,3 +79,22 @@ class ServiceOptions(Options, frozen=True, kw_only=True):
         """Make the service of that name."""
         message = f"{type(self).__name__} does not say how to build {name!r} at {site.state_dir}"
         raise TypeError(message)
+
+
+class ChannelOptions(Options, frozen=True, kw_only=True):
+    """Base of the options of a channel.
+
+    A channel without state of its own implements ``send`` right here; one that keeps a connection overrides ``build``.
+    """
+
+    @property
+    def resend(self) -> float | None:
+        """Return seconds after which what still fires must be told again: never, unless a kind says otherwise."""
+        return None
+
+    def build(self, outlet: Outlet) -> Channel:
+        """Make the channel that stands at ``outlet``."""
+        return cast("Channel", self)
+
+    async def aclose(self) -> None:
+        """Nothing is kept, so nothing is let go."""

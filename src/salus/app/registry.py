@@ -50,7 +50,14 @@ SERVICES: Mapping[str, str] = {
     "process": "salus.services.process:ProcessOptions",
 }
 
-_ROOMS: Mapping[str, Mapping[str, str]] = {"checks": CHECKS, "actions": ACTIONS, "services": SERVICES}
+CHANNELS: Mapping[str, str] = {}
+
+_ROOMS: Mapping[str, Mapping[str, str]] = {
+    "checks": CHECKS,
+    "actions": ACTIONS,
+    "services": SERVICES,
+    "channels": CHANNELS,
+}
 _EXTRAS: Mapping[str, str] = {"cryptography": "tls"}
 
 
@@ -63,7 +70,7 @@ def kind(room: str, name: str) -> type:
     """Return the class behind a name.
 
     Args:
-        room: ``checks``, ``actions`` or ``services``.
+        room: ``checks``, ``actions``, ``services`` or ``channels``.
         name: the kind as configured.
 
     Raises:

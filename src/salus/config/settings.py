@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from salus.config.sources import Sources
 from salus.errors import Problem
-from salus.model import CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
+from salus.model import AlertSettings, CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ class Settings:
         rules: in the order of the file; one with tags stands here once per check.
         limits: the blast radius.
         maintenance: windows that come again and again.
+        alerts: who hears what.
         sources: the place of every key, for problems found later.
         files: the files it came from.
         warnings: what is allowed and seldom meant.
@@ -62,6 +63,7 @@ class Settings:
     rules: tuple[RecoveryRule, ...]
     limits: Limits
     maintenance: tuple[MaintenanceSpec, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

@@ -1,38 +1,24 @@
-"""The shapes that rooms meet through: a room imports these and never its siblings."""
+"""What the parts of Salus are given and what they must do: checks, actions, services, channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from salus.model import (
     NO_METRICS,
     NOTHING,
-    AgentInfo,
-    Approval,
-    CheckReport,
     CheckSpec,
-    CheckState,
     Effect,
-    Event,
     EventKind,
     Json,
-    Maintenance,
-    Memo,
     Metric,
+    Notification,
     Observation,
-    Overall,
-    Pause,
     Plan,
-    PolicyReport,
-    RecoveryRecord,
-    RuleExplanation,
-    RuleReport,
-    RuleState,
-    Selector,
     ServiceRecord,
     ServiceStatus,
     Status,
@@ -342,253 +328,60 @@ class Service(Protocol):
         ...
 
 
-# ── Store ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Channels ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows to write in one transaction. States, records and recoveries replace the row of the same key.
+class Outlet:
+    """Where a channel stands.
 
     Attributes:
-        events: new rows.
-        observations: (check name, look) pairs; new rows.
-        check_states: by check name.
-        rule_states: keyed by their rule.
-        services: keyed by their service.
-        recoveries: keyed by their id.
-        memos: keyed by their key; one without a value is forgotten.
-        forget_checks, forget_rules, forget_services: names whose state rows go.
+        clock: time.
+        state_dir: folder of Salus' own files.
+        state_id: unique id of that folder, as in ``Site``.
     """
 
-    events: Sequence[Event] = ()
-    observations: Sequence[tuple[str, Observation]] = ()
-    check_states: Mapping[str, CheckState] = field(default_factory=dict)
-    rule_states: Sequence[RuleState] = ()
-    services: Sequence[ServiceRecord] = ()
-    recoveries: Sequence[RecoveryRecord] = ()
-    memos: Sequence[Memo] = ()
-    forget_checks: Sequence[str] = ()
-    forget_rules: Sequence[str] = ()
-    forget_services: Sequence[str] = ()
+    clock: Clock
+    state_dir: Path
+    state_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What a starting Salus needs to know of its past.
+class Letter:
+    """One try to deliver a notification.
 
     Attributes:
-        last_event_id: highest id in the ledger, 0 when empty.
-        unfinished: recoveries without an outcome: the last Salus died in them.
-        recent_starts: instants at which recoveries started in the last hour, oldest first.
-        memos: what each key remembers.
+        notification: what is to be told.
+        attempt: 1 for the first.
+        late: seconds since it was made, where that is worth a word; else 0.
+        timeout: seconds this try may take.
     """
 
-    check_states: Mapping[str, CheckState] = field(default_factory=dict)
-    rule_states: Mapping[str, RuleState] = field(default_factory=dict)
-    services: Mapping[str, ServiceRecord] = field(default_factory=dict)
-    unfinished: Sequence[RecoveryRecord] = ()
-    recent_starts: Sequence[datetime] = ()
-    memos: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    last_event_id: int = 0
+    notification: Notification
+    attempt: int = 1
+    late: float = 0.0
+    timeout: float = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventQuery:
-    """Which events, newest first. ``before`` and ``after`` are event ids, both exclusive."""
-
-    check: str | None = None
-    rule: str | None = None
-    service: str | None = None
-    recovery: str | None = None
-    kinds: Sequence[EventKind] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    before: int | None = None
-    after: int | None = None
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryQuery:
-    """Which recoveries, newest first. ``before`` is the ``started_at`` of the last row of the page before."""
-
-    id: str | None = None
-    check: str | None = None
-    rule: str | None = None
-    since: datetime | None = None
-    before: datetime | None = None
-    limit: int = 100
-
-
-class Store(Protocol):
-    """The ledger, the states, the history."""
-
-    async def open(self) -> None:
-        """Make it ready: create or migrate, and verify that it can be read.
-
-        Raises:
-            StoreUnreadableError: it is there and cannot be trusted. It is left untouched.
-            StoreUnwritableError: it cannot be created or written.
-        """
-        ...
-
-    async def load(self, now: datetime) -> Snapshot:
-        """Read what a starting Salus needs.
-
-        Raises:
-            StoreUnreadableError: rows cannot be read or understood.
-        """
-        ...
-
-    async def write(self, batch: Batch) -> None:
-        """Write all rows in one transaction; on return they survive a kill of this process.
-
-        Raises:
-            StoreUnwritableError: nothing was written.
-        """
-        ...
-
-    async def events(self, query: EventQuery) -> Sequence[Event]:
-        """Return events, newest first."""
-        ...
-
-    async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
-        """Return recoveries, newest first."""
-        ...
-
-    async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
-        """Return recorded looks at one check, newest first."""
-        ...
-
-    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
-        """Forget old rows, in bounded steps. Returns how many rows went.
-
-        Unfinished recoveries stay, and so do those that started within the last day: budgets are counted from them.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Write what is pending and let go."""
-        ...
-
-
-# ── What surfaces see ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class View(Protocol):
-    """Read-only truth for surfaces. Everything is in memory; nothing here runs a check."""
+class Channel(Protocol):
+    """Tells people. One try at a time; when to try again, and whether, is not its business."""
 
     @property
-    def version(self) -> int:
-        """Return a number that grows with every change that could be seen."""
+    def resend(self) -> float | None:
+        """Return seconds after which it must be told again what still fires (an Alertmanager forgets); None never."""
         ...
 
-    def agent(self) -> AgentInfo:
-        """Return who is speaking."""
-        ...
+    async def send(self, letter: Letter) -> str:
+        """Deliver it. Returns one line on what the other side said (without secrets), or nothing.
 
-    def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
-        """Return all checks in one word, leaving out the named ones."""
-        ...
+        The courier sets the deadline and cancels.
 
-    def checks(self) -> Sequence[CheckReport]:
-        """Return all checks, by name."""
-        ...
-
-    def check(self, name: str) -> CheckReport | None:
-        """Return one check, or None."""
-        ...
-
-    def services(self) -> Sequence[ServiceStatus]:
-        """Return all services, by name."""
-        ...
-
-    def rules(self) -> Sequence[RuleReport]:
-        """Return all rules, by name."""
-        ...
-
-    def recoveries(self) -> Sequence[RecoveryRecord]:
-        """Return the recoveries that run now."""
-        ...
-
-    def policy(self) -> PolicyReport:
-        """Return what holds healing now, beyond single rules."""
-        ...
-
-    def explain(self, check: str) -> Sequence[RuleExplanation]:
-        """Say for every rule of a check why it acts or does not, stage by stage. Raises NotFoundError."""
-        ...
-
-
-class Control(Protocol):
-    """What a person may ask for. Every call is audited by the event it writes."""
-
-    async def check_now(self, name: str) -> Observation:
-        """Look afresh. Raises NotFoundError."""
-        ...
-
-    async def heal(self, rule: str) -> RecoveryRecord:
-        """Run a rule now, whatever its thresholds and budgets; single flight and verification still hold.
-
-        Raises NotFoundError, ConflictError.
+        Raises:
+            DeliveryError: it did not arrive; ``permanent`` when it never will, ``retry_after`` when the other side
+                said so. Any other exception counts as passing.
         """
         ...
 
-    async def reset(self, rule: str) -> None:
-        """Forget a rule's attempts and its giving up. Raises NotFoundError."""
+    async def aclose(self) -> None:
+        """Let go of kept connections. Called once, after the last letter."""
         ...
-
-    async def pause(self, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
-        """Stop all automatic recovery, for that long or until ``resume``; survives a restart of Salus."""
-        ...
-
-    async def resume(self, *, by: str = "") -> None:
-        """End the pause, and look at what is bad. Raises ConflictError when nothing is paused."""
-        ...
-
-    async def start_maintenance(
-        self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
-    ) -> Maintenance:
-        """Open a window in which nothing of ``members`` is healed; survives a restart of Salus.
-
-        Raises NotFoundError (a check, tag or service that is not there), ConflictError (the name is taken).
-        """
-        ...
-
-    async def end_maintenance(self, name: str, *, by: str = "") -> None:
-        """Close a window before its time, also one of the config. Raises NotFoundError."""
-        ...
-
-    async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
-        """Switch a rule on or off; survives a restart of Salus. Raises NotFoundError."""
-        ...
-
-    async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
-        """Answer a rule that asks for approval, by the id of its question or by the rule's name.
-
-        Raises NotFoundError, ConflictError (answered already, or lapsed).
-        """
-        ...
-
-    async def start_service(self, name: str) -> ServiceStatus:
-        """Start a service. Raises NotFoundError, ServiceError."""
-        ...
-
-    async def stop_service(self, name: str) -> ServiceStatus:
-        """Stop a service; Salus will not start it again until asked. Raises NotFoundError, ServiceError."""
-        ...
-
-    async def restart_service(self, name: str) -> ServiceStatus:
-        """Restart a service. Raises NotFoundError, ServiceError."""
-        ...
-
-    async def reload(self) -> str:
-        """Read the config again; says what changed. Raises ConfigError and keeps the last good config."""
-        ...
-
-    def beat(self, heartbeat: Heartbeat) -> bool:
-        """Take a job's report; false when no check listens to that slug."""
-        ...
-
-
-Subscriber: TypeAlias = Callable[[Event], None]
