@@ -431,7 +431,7 @@ class Hush:
 
 
 class Occasion(StrEnum):
-    """Why a notification is made."""
+    """Why a notification is made, the most urgent first."""
 
     FIRING = "firing"
     ESCALATED = "escalated"
@@ -439,6 +439,7 @@ class Occasion(StrEnum):
     REMINDER = "reminder"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    REFRESH = "refresh"  # a receiver that forgets what is not repeated is told again; nothing is new
     TEST = "test"
 
 
