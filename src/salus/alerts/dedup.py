@@ -60,6 +60,8 @@ def news(alert: Alert, path: Path | None, told: Told | None, resend: float | Non
     if alert.state is AlertState.ACKNOWLEDGED:
         known = told.state is AlertState.ACKNOWLEDGED
         return None if known else News(Occasion.ACKNOWLEDGED, alert.acknowledged_at or told.at)
+    if alert.quiet_since is not None:
+        return None
     repeat = path.route.repeat_interval
     return News(Occasion.REMINDER, told.at + timedelta(seconds=repeat)) if repeat else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,7 +22,7 @@ class Case:
         intervals: time intervals by name.
         roots: open and pending alerts about what its check depends on.
         inhibit: rules by which alerts keep others quiet.
-        sources: for each of these rules by its name, the open alerts that may keep others quiet.
+        sources: returns the alerts that may keep one quiet by one of these rules.
         cooldown: seconds, of its alert rule.
         told_before: when its fingerprint was last told as firing to this channel, or None.
     """
@@ -35,7 +35,7 @@ class Case:
     intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
     roots: Sequence[Alert] = ()
     inhibit: Sequence[InhibitRule] = ()
-    sources: Mapping[str, Sequence[Alert]] = field(default_factory=dict)
+    sources: Callable[[InhibitRule, Alert], Iterable[Alert]] = lambda *_: ()
     cooldown: float = 0.0
     told_before: datetime | None = None
 
