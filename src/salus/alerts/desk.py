@@ -12,6 +12,7 @@ No clock and no I/O: ``now`` is an argument, and the same calls give the same no
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,7 @@ class Desk:
         self._by_check: dict[str, set[str]] = {}
         self._sources = Sources()
         self._targets_at: datetime | None = None
+        self.suppressed: Counter[str] = Counter()
         self._quiet_until: dict[str, dict[str, datetime]] = {}
         self._told_before: dict[tuple[str, str], datetime] = {}
         self._again: list[tuple[datetime, str]] = []
@@ -380,7 +382,10 @@ class Desk:
         hushed = hush(self._case(alert, channel, path.route, now))
         if hushed is None:
             return False
-        self._quiet_until.setdefault(alert.fingerprint, {})[channel] = _NOT_YET
+        quiet = self._quiet_until.setdefault(alert.fingerprint, {})
+        if quiet.get(channel) is not _NOT_YET:
+            self.suppressed[hushed.reason.value] += 1
+            quiet[channel] = _NOT_YET
         if hushed.until is not None and not alert.moment:
             self._ask_again(alert.fingerprint, hushed.until)
         return True

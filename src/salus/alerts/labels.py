@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from salus.model import AlertRule, CheckSpec, Labels, Level, Status
+from salus.model import AlertRule, CheckSpec, Happening, Labels, Level, Status
 
 SALUS = "salus"
 LONGEST = 256
@@ -22,30 +22,25 @@ def fingerprint(labels: Labels) -> str:
     return hashlib.sha256("".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def of_check(rule: AlertRule, spec: CheckSpec, level: Level, common: Labels, subject: str = "") -> dict[str, str]:
-    """Return the labels of an alert about a check.
-
-    Args:
-        rule: what raised it.
-        spec: the check.
-        level: how much it matters.
-        common: labels of every alert.
-        subject: what else it is about, such as the recovery rule that gave up.
-    """
+def of_check(rule: AlertRule, spec: CheckSpec, level: Level, common: Labels) -> dict[str, str]:
+    """Return the labels of an alert about a check; ``common`` are those of every alert."""
     labels = {**common, **rule.labels, "alertname": rule.name, "check": spec.name, "level": level.value}
     labels["component"] = spec.service or spec.name
     if spec.service:
         labels["service"] = spec.service
     if spec.tags:
         labels["tags"] = ",".join(sorted(spec.tags))
-    if subject and subject != spec.name:
-        labels["subject"] = subject
     return _bounded(labels)
 
 
-def of_salus(rule: AlertRule, level: Level, common: Labels, subject: str = "") -> dict[str, str]:
-    """Return the labels of an alert about Salus itself, or about no check that is there."""
+def of_happening(
+    rule: AlertRule, happening: Happening, subject: str, *, spec: CheckSpec | None, level: Level, common: Labels
+) -> dict[str, str]:
+    """Return the labels of an alert about something that happened; ``spec`` is the check it is about, or None."""
     labels = {**common, **rule.labels, "alertname": rule.name, "level": level.value, "component": SALUS}
+    if spec is not None:
+        labels = of_check(rule, spec, level, common)
+    labels["happening"] = happening.value
     if subject:
         labels["subject"] = subject
     return _bounded(labels)

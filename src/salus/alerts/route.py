@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from salus.matchers import in_words, matches
-from salus.model import Alert, Labels, RouteSpec
+from salus.model import Alert, Happening, Labels, RouteSpec
 from salus.units import format_duration
 
 EACH = ("...",)
@@ -44,7 +44,10 @@ class Path:
 def paths(routes: Sequence[RouteSpec], labels: Labels) -> list[Path]:
     """Return the ways of an alert with these labels, each channel once: by the way on which it hears first."""
     found: dict[str, Path] = {}
+    silent = labels.get("subject") if labels.get("happening") == Happening.CHANNEL_FAILED else None
     for path in _all(routes, labels):
+        if path.channel == silent:  # that it cannot be reached is told by others
+            continue
         known = found.get(path.channel)
         if known is None or path.after < known.after:
             found[path.channel] = path
