@@ -21,6 +21,7 @@ from salus.alerts.desk import Desk
 from salus.alerts.life import Flaps
 from salus.engine.engine import Engine
 from salus.engine.sights import Sights
+from salus.engine.silences import Silences
 from salus.engine.truths import Truth, truths
 from salus.engine.units import CheckUnit, Judge
 from salus.model import (
@@ -33,6 +34,7 @@ from salus.model import (
     Event,
     EventKind,
     Happening,
+    Memo,
     Notification,
     Observation,
     Occasion,
@@ -79,6 +81,10 @@ class Keeping(Protocol):
         """Return why the ledger cannot be written, or an empty string."""
         ...
 
+    def memo(self, memo: Memo) -> None:
+        """Take what must survive a death of Salus."""
+        ...
+
     def alert(self, alert: Alert) -> None:
         """Take an alert into the next batch of rows."""
         ...
@@ -107,6 +113,7 @@ class Alerter:
         self.settings = AlertSettings()
         self.desk = Desk(_Surroundings(engine), engine.ids)
         self.book = Book(self.desk, engine.ids)
+        self.silences = Silences(engine.bus.tell, keeping.memo, self.desk.silences)
         self._number = 0
         self.sights = Sights(engine, self.settings)
         self._events: deque[Event | _Finished] = deque()
@@ -139,11 +146,16 @@ class Alerter:
             self.survey()
 
     def load(self, snapshot: Snapshot) -> None:
-        """Take up what an earlier Salus raised and told."""
+        """Take up what an earlier Salus raised and told.
+
+        Raises:
+            StoreUnreadableError: a silence cannot be understood; everything else is taken up.
+        """
         now = self._engine.now()
         self._number = snapshot.last_delivery
         self.desk.spent(snapshot.recent_deliveries)
         self.book.load(snapshot.alerts, now)
+        self.silences.load(snapshot.memos)
 
     def start(self) -> None:
         """Begin: look at everything once, and from then on at what happens."""
@@ -164,9 +176,7 @@ class Alerter:
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
-        silences = self.desk.silences
-        for name, one in silences.items():
-            silences[name] = replace(one, since=one.since + by, until=one.until + by)
+        self.silences.shift(by)
         for alert in self.book.shift(by, self._engine.site.clock.now()):
             self._write(alert)
         self._arm(0.0)
@@ -203,6 +213,19 @@ class Alerter:
         """Do what is due now: people changed something."""
         self._arm(0.0)
 
+    def acknowledge(self, alert: Alert, *, by: str, note: str) -> Alert:
+        """Take an alert that fires upon a person."""
+        return self._by_hand(self.book.acknowledge(alert, self._engine.now(), by=by, note=note), alert)
+
+    def dismiss(self, alert: Alert, *, by: str, note: str) -> Alert:
+        """End an open alert by hand."""
+        return self._by_hand(self.book.dismiss(alert, self._engine.now(), by=by, note=note), alert)
+
+    def _by_hand(self, change: Change, alert: Alert) -> Alert:
+        self._take(change)
+        self._arm(0.0)
+        return change.after or alert
+
     # ── the work, in small parts ──────────────────────────────────────────────────────────────────────────────────────
 
     def _arm(self, seconds: float) -> None:
@@ -218,7 +241,8 @@ class Alerter:
         self._timer = loop.call_at(at, self._work)
 
     def _arm_for_next(self) -> None:
-        due = [at for at in (self.book.next_due(), self.desk.next_due()) if at is not None]
+        instants = (self.book.next_due(), self.desk.next_due(), self.silences.next_end())
+        due = [at for at in instants if at is not None]
         if due:
             wait = (min(due) - self._engine.site.clock.now()).total_seconds()
             self._arm(min(_MOST_WAIT, max(0.0, wait)))
@@ -244,6 +268,7 @@ class Alerter:
         self._round(self._engine.now())
 
     def _round(self, now: datetime) -> None:
+        self.silences.tick(now)
         for change in self.book.tick(now):
             self._take(change)
         made = self.desk.due(now)
