@@ -245,16 +245,13 @@ async def store(ledger: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room_again(store: SqliteStore) -> None:
-    def limit(pages: int) -> Callable[[sqlite3.Connection], object]:
-        return lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
-
-    await store._writer.call(limit(1))  # SQLite takes it as "no more than there are now"
+    await store._writer.change("PRAGMA max_page_count = 1", {})  # SQLite takes it as "no more than there are now"
     with pytest.raises(StoreUnwritableError, match="disk is full") as caught:
         await store.write(Batch(events=[event(number, "y" * 1000) for number in range(1000, 1200)]))
     assert caught.value.remedy
     assert not caught.value.permanent
     assert (await store.load(NOW)).last_event_id == 300
-    await store._writer.call(limit(100_000))
+    await store._writer.change("PRAGMA max_page_count = 100000", {})
     await store.write(Batch(events=[event(number, "y" * 1000) for number in range(1000, 1200)]))
     assert (await store.load(NOW)).last_event_id == 1199
 
@@ -279,7 +276,7 @@ async def test_a_batch_with_a_naive_instant_is_refused_for_good(store: SqliteSto
 
 
 async def test_a_ledger_locked_by_another_process_is_said(store: SqliteStore, ledger: Path) -> None:
-    await store._writer.call(lambda db: db.execute("PRAGMA busy_timeout = 50"))
+    await store._writer.change("PRAGMA busy_timeout = 50", {})
     other = sqlite3.connect(ledger, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnwritableError, match="locked by another process") as caught:
