@@ -20,12 +20,14 @@ from tests.unit.engine.world import World, restarting, up
 
 
 class FailingStore(MemoryStore):
-    """Cannot be written while ``full``."""
+    """Cannot be written while ``full``; something may happen while it tries."""
 
     full = False
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
 
     async def write(self, batch: Batch) -> None:
         if self.full:
+            self.meanwhile()
             raise StoreUnwritableError("no space left on the disk")
         await super().write(batch)
 
@@ -173,6 +175,26 @@ def test_alerts_and_deliveries_wait_for_a_store_that_fails() -> None:
         assert await recorder.commit()
         states = {found.id: found.state for found in await store.alerts(AlertQuery())}
         assert states == {"a": AlertState.RESOLVED, "b": AlertState.FIRING}
+        assert await numbers(store) == [1, 2]
+
+    record(scenario)
+
+
+def test_what_came_while_a_write_failed_comes_after_what_was_to_be_written() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        def meanwhile() -> None:
+            recorder.alert(ended("a"))
+            recorder.delivery(delivery(2))
+
+        store.full, store.meanwhile = True, meanwhile
+        recorder.alert(alert("a"))
+        recorder.alert(alert("b"))
+        recorder.delivery(delivery(1))
+        assert not await recorder.commit()
+        store.full = False
+        assert [found.number for found in recorder._pending.deliveries] == [1, 2]
+        assert await recorder.commit()
+        assert [found.id for found in await store.alerts(AlertQuery(active=True))] == ["b"]
         assert await numbers(store) == [1, 2]
 
     record(scenario)
