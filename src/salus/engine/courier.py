@@ -31,6 +31,7 @@ _log = logging.getLogger("salus.courier")
 
 LATE = 60.0
 CLAIM_LASTS = timedelta(minutes=10)
+REREAD = timedelta(seconds=1)
 FAILING_AFTER = 3
 _MOST_WAIT = 300.0
 
@@ -150,9 +151,9 @@ class Courier:
 
     async def _work(self, lane: Lane) -> None:
         while not lane.stopping:
-            if lane.more and (not lane.waiting or lane.next(self._clock.now()) is None):
-                await self._read(lane)
             now = self._clock.now()
+            if lane.more and lane.rested(now) and lane.next(now) is None:
+                await self._read(lane)
             delivery = lane.next(now) if lane.spec.enabled else None
             if delivery is not None:
                 await self._deliver(lane, delivery)
@@ -169,8 +170,9 @@ class Courier:
             await self._keeper.commit()
             lane.fresh.discard(delivery.id)
         claimed = await self._claim(delivery)
-        if claimed is False:
+        if claimed is False:  # somebody else tries it, or did: what is true stands in the outbox
             lane.drop(delivery)
+            lane.more, lane.held_until = True, self._clock.now() + REREAD
             return
         tried = replace(delivery, attempts=delivery.attempts + 1, claimed_by=self._name)
         try:

@@ -78,9 +78,13 @@ class Lane:
         """Tell whether something of that key waits."""
         return any(delivery.key == key for delivery in self.waiting)
 
+    def rested(self, now: datetime) -> bool:
+        """Tell whether a try may begin."""
+        return self.held_until is None or now >= self.held_until
+
     def next(self, now: datetime) -> Delivery | None:
         """Return what is to be tried now: the first that is due and has nothing of its key before it."""
-        if self.held_until is not None and now < self.held_until:
+        if not self.rested(now):
             return None
         blocked: set[str] = set()
         for delivery in self.waiting:
@@ -97,9 +101,9 @@ class Lane:
         for delivery in self.waiting:
             firsts.setdefault(delivery.key, delivery.due_at)
         due = min(firsts.values(), default=None)
-        if due is None or self.held_until is None:
+        if self.held_until is None or (due is None and not self.more):
             return due
-        return max(due, self.held_until)
+        return max(due or self.held_until, self.held_until)
 
     def drop(self, delivery: Delivery) -> None:
         """Forget one that is done."""

@@ -39,7 +39,7 @@ class _Pending:
     recoveries: dict[str, RecoveryRecord] = field(default_factory=dict)
     memos: dict[str, Memo] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
-    deliveries: deque[Delivery] = field(default_factory=deque)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(
@@ -64,7 +64,7 @@ class _Pending:
             recoveries=tuple(self.recoveries.values()),
             memos=tuple(self.memos.values()),
             alerts=tuple(self.alerts.values()),
-            deliveries=tuple(self.deliveries),
+            deliveries=tuple(self.deliveries.values()),
         )
 
     def take_budget(self) -> _Pending:
@@ -85,7 +85,7 @@ class _Pending:
         self.recoveries |= newer.recoveries
         self.memos |= newer.memos
         self.alerts |= newer.alerts
-        self.deliveries.extend(newer.deliveries)
+        self.deliveries |= newer.deliveries
         self.bound()
 
     def bound(self) -> None:
@@ -96,7 +96,7 @@ class _Pending:
                 del self.alerts[name]
                 _log.warning("too much waits for the ledger: the end of alert %s is not kept", name)
         while len(self.deliveries) > MOST_ROWS:
-            lost = self.deliveries.popleft()
+            lost = self.deliveries.pop(next(iter(self.deliveries)))
             _log.error("too much waits for the ledger: notification %s to %s is not sent", lost.id, lost.channel)
 
 
@@ -156,8 +156,11 @@ class Recorder:
         self._wake.set()
 
     def delivery(self, delivery: Delivery) -> None:
-        """Take a notification for the outbox. It is written together with all that was taken before it."""
-        self._pending.deliveries.append(delivery)
+        """Take a notification for the outbox. It is written together with all that was taken before it.
+
+        One that waits to be written is replaced; one whose row is there already stays as that says.
+        """
+        self._pending.deliveries[delivery.id] = delivery
         self._pending.bound()
         self._wake.set()
 

@@ -192,7 +192,7 @@ def test_what_came_while_a_write_failed_comes_after_what_was_to_be_written() -> 
         recorder.delivery(delivery(1))
         assert not await recorder.commit()
         store.full = False
-        assert [found.number for found in recorder._pending.deliveries] == [1, 2]
+        assert [found.number for found in recorder._pending.deliveries.values()] == [1, 2]
         assert await recorder.commit()
         assert [found.id for found in await store.alerts(AlertQuery(active=True))] == ["b"]
         assert await numbers(store) == [1, 2]
