@@ -58,7 +58,7 @@ _ROOMS: Mapping[str, Mapping[str, str]] = {
     "services": SERVICES,
     "channels": CHANNELS,
 }
-_EXTRAS: Mapping[str, str] = {"cryptography": "tls"}
+_EXTRAS: Mapping[str, str] = {"aiosmtplib": "email", "apprise": "apprise", "cryptography": "tls"}
 
 
 def names(room: str) -> list[str]:
