@@ -1,1 +1,0 @@
-"""Tells people: one file per kind of channel."""
