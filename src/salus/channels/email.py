@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 
+from salus.channels._guard import Guard
 from salus.channels._mail import address, addresses, compose, mail_host
+from salus.channels._redact import Redactor
 from salus.channels._words import clean
 from salus.errors import DeliveryError, MissingExtraError
-from salus.httpclient import HttpError, TlsOptions
+from salus.httpclient import HttpError, TlsOptions, explain
+from salus.httpclient.dial import Endpoint, permitted
 from salus.httpclient.tls import context
 from salus.options import ChannelOptions
 from salus.ports import Channel, Letter, Outlet
@@ -104,9 +108,10 @@ class EmailChannel:
         """Connect to nothing yet."""
         self._options = options
         self._clock = outlet.clock
-        self._port = options.port or _PORTS[options.security]
-        self._place = f"{options.host}:{self._port}"
-        self._hidden = tuple(_spellings(options.username, options.password))
+        self._endpoint = Endpoint(options.host, options.port or _PORTS[options.security])
+        self._place = str(self._endpoint)
+        self._guard = Guard(outlet.targets)
+        self._redact = Redactor(_spellings(options.username, options.password))
 
     async def send(self, letter: Letter) -> str:
         """Hand it to the server. When cancelled, the connection is closed at once."""
@@ -114,7 +119,6 @@ class EmailChannel:
 
         client = aiosmtplib.SMTP(
             hostname=self._options.host,
-            port=self._port,
             local_hostname=mail_host(letter.notification.host),
             use_tls=self._options.security == "tls",
             start_tls=False,  # that is asked for below, with a remedy where it is refused
@@ -134,7 +138,7 @@ class EmailChannel:
         except (aiosmtplib.SMTPException, OSError) as error:
             failure = DeliveryError(f"{self._place}: {self._shown(str(error) or type(error).__name__)}")
         except HttpError as error:
-            failure = DeliveryError(str(error), remedy=error.remedy)
+            failure = DeliveryError(str(error), remedy=error.remedy, permanent=error.permanent)
         finally:
             _hang_up(client)
         raise failure  # here and not above, so that it carries no error along that may quote what must not be shown
@@ -145,7 +149,7 @@ class EmailChannel:
     async def _converse(self, client: aiosmtplib.SMTP, letter: Letter) -> str:
         options = self._options
         tls = None if options.security == "none" else context(TlsOptions(ca_file=options.ca_file))
-        await client.connect(tls_context=tls)
+        await client.connect(tls_context=tls, sock=await self._dial(letter.timeout))
         await client.ehlo()
         if options.security == "starttls":
             if not client.supports_extension("starttls"):
@@ -167,15 +171,31 @@ class EmailChannel:
         exceptions = f", but not for {self._said(refused)}" if refused else ""
         return f"{self._place} took it ({self._shown(answer)}){exceptions}"
 
+    async def _dial(self, seconds: float) -> socket.socket:
+        """Connect to the first address that may be connected to and answers."""
+        loop = asyncio.get_running_loop()
+        failure: OSError | None = None
+        try:
+            found = await loop.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
+            allowed = permitted(self._endpoint, [str(address[0]) for *_, address in found], self._guard.why_not)
+            for family, kind, protocol, _, address in found:
+                if address[0] in allowed:
+                    try:
+                        async with asyncio.timeout(seconds / len(allowed)):
+                            return await _connected(socket.socket(family, kind, protocol), address)
+                    except OSError as error:
+                        failure = error
+        except OSError as error:
+            failure = error
+        raise explain(failure or OSError("there is no address for it"), self._place)
+
     def _said(self, refused: Mapping[str, tuple[int, str]]) -> str:
         """Say who was refused, and why."""
         return self._shown("; ".join(f"{who} ({code} {why})" for who, (code, why) in refused.items()))
 
     def _shown(self, text: str) -> str:
         """Make one line of what a server said, without our secrets, should it repeat them."""
-        for spelling in self._hidden:
-            text = text.replace(spelling, "***")
-        return clean(text, 300)
+        return clean(self._redact(text), 300)
 
 
 def _spellings(*secrets: Secret | None) -> Iterator[str]:
@@ -184,6 +204,16 @@ def _spellings(*secrets: Secret | None) -> Iterator[str]:
     for text in [*texts, "\0" + "\0".join(texts)] if texts else []:
         yield text
         yield b64encode(text.encode(errors="replace")).decode()
+
+
+async def _connected(peer: socket.socket, address: Any) -> socket.socket:
+    try:
+        peer.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(peer, address)
+    except BaseException:
+        peer.close()
+        raise
+    return peer
 
 
 def _hang_up(client: aiosmtplib.SMTP) -> None:

@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP
 from salus.channels.email import Email
 from salus.clock import SystemClock
 from salus.errors import DeliveryError
+from salus.model import Targets
 from salus.ports import Letter, Outlet
 from salus.secret import Secret
 from tests import letters
@@ -43,9 +44,10 @@ def email(port: int, **options: Any) -> Email:
     return Email(**told | options)
 
 
-async def send(options: Email, letter: Letter) -> str:
+async def send(options: Email, letter: Letter, targets: Targets | None = None) -> str:
     assert options.problems() == []
-    channel = options.build(Outlet(clock=SystemClock(), state_dir=Path("state"), state_id="tests"))
+    stands = Outlet(clock=SystemClock(), state_dir=Path("state"), state_id="tests", targets=targets or Targets())
+    channel = options.build(stands)
     try:
         return await channel.send(letter)
     finally:
@@ -218,6 +220,13 @@ async def test_a_server_that_hangs_up_within_the_mail_is_a_passing_trouble(serve
     error = await refusal(email(server.port), letters.firing())
     assert not error.permanent
     assert str(error).startswith(f"127.0.0.1:{server.port}: ")
+
+
+async def test_a_server_that_may_not_be_connected_to_hears_nothing(server: MailServer) -> None:
+    with pytest.raises(DeliveryError, match="denies localhost") as caught:
+        await send(email(server.port, host="localhost"), letters.firing(), Targets(deny=("localhost",)))
+    assert caught.value.permanent
+    assert server.mails == []
 
 
 async def test_nobody_listening_is_a_passing_trouble(server: MailServer) -> None:
