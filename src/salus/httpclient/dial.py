@@ -95,7 +95,7 @@ async def connect(
         resolve_within: seconds the resolver may take. A resolver that hangs must end as ``ResolveError`` and not as
             the caller's own time-out, which would read as a verdict against the target.
         permit: asked for every address before it is connected to, and after the resolver has spoken, so that no later
-            answer of it can lead elsewhere. Addresses that may not be connected to are left out; a unix socket has none.
+            answer of it can lead elsewhere. What may not be connected to is left out; a unix socket has no address.
 
     Raises:
         ForbiddenError: there is no address that may be connected to.
