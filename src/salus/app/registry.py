@@ -50,7 +50,12 @@ SERVICES: Mapping[str, str] = {
     "process": "salus.services.process:ProcessOptions",
 }
 
-CHANNELS: Mapping[str, str] = {}
+CHANNELS: Mapping[str, str] = {
+    "alertmanager": "salus.channels.alertmanager:Alertmanager",
+    "apprise": "salus.channels.apprise:Apprise",
+    "email": "salus.channels.email:Email",
+    "pagerduty": "salus.channels.pagerduty:PagerDuty",
+}
 
 _ROOMS: Mapping[str, Mapping[str, str]] = {
     "checks": CHECKS,

@@ -19,6 +19,7 @@ from salus.ports import Letter
 
 _ATOM = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _COLOURS = {Level.CRITICAL: "#d32f2f", Level.WARNING: "#d98200", Level.INFO: "#1e88e5"}
+_URGENCY = tuple(Level)
 _CALM = {AlertState.ACKNOWLEDGED: "#7e6bc4", AlertState.RESOLVED: "#2e9d44"}
 _BODY = "margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:15px;line-height:1.5"
 _LIST = "margin:0 0 12px;padding-left:20px"
@@ -80,7 +81,7 @@ def _facts(told: Notification) -> dict[str, str]:
     """Return what people filter their mail by."""
     return {
         "State": told.state.value,
-        "Level": worst(told).value,
+        "Level": max((alert.level for alert in told.alerts), key=_URGENCY.index, default=Level.INFO).value,
         "Occasion": told.occasion.value,
         "Notification": told.id,
         "Key": told.key,

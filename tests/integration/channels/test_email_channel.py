@@ -7,7 +7,6 @@ import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from salus.errors import DeliveryError
 from salus.model import Targets
 from salus.ports import Letter, Outlet
 from salus.secret import Secret
-from tests import letters
+from tests import letters, mails
 from tests.certificates import Authority
 from tests.integration.channels.mailserver import PASSWORD, MailServer, hang_up, mail_server
 
@@ -66,21 +65,23 @@ async def closed(server: MailServer) -> None:
             await asyncio.sleep(0.005)
 
 
-def part(mail: EmailMessage, kind: str) -> str:
-    found = mail.get_body((kind,))
-    assert found is not None
-    return str(found.get_content())
-
-
 async def test_a_mail_arrives_with_both_its_parts(server: MailServer) -> None:
     said = await send(email(server.port), letters.firing())
     assert said == f"127.0.0.1:{server.port} took it (2.0.0 queued as 4Xq1)"
     (mail,) = server.mails
     assert mail["Subject"].startswith("[production] Critical: web-http is unhealthy")
     assert (mail["From"], mail["To"]) == ("Salus <salus@example.org>", "ops@example.org")
-    assert "https://runbooks.example.org/web" in part(mail, "plain")
-    assert '<a href="https://runbooks.example.org/web">' in part(mail, "html")
+    assert "https://runbooks.example.org/web" in mails.text(mail)
+    assert '<a href="https://runbooks.example.org/web">' in mails.page(mail)
     await closed(server)
+
+
+@pytest.mark.parametrize("sort", mails.SORTS)
+async def test_a_mail_reads_as_in_its_golden_files(server: MailServer, sort: str) -> None:
+    await send(email(server.port), letters.LETTERS[sort]())
+    (mail,) = server.mails
+    assert mails.as_read(mail) == (mails.GOLDEN / f"{sort}.txt").read_text(encoding="utf-8")
+    assert mails.page(mail) == (mails.GOLDEN / f"{sort}.html").read_text(encoding="utf-8")
 
 
 async def test_firing_and_resolved_are_one_thread_of_two_mails(server: MailServer) -> None:
