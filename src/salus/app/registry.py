@@ -50,7 +50,14 @@ SERVICES: Mapping[str, str] = {
     "process": "salus.services.process:ProcessOptions",
 }
 
-CHANNELS: Mapping[str, str] = {}
+CHANNELS: Mapping[str, str] = {
+    "console": "salus.channels.console:Console",
+    "exec": "salus.channels.exec:Exec",
+    "file": "salus.channels.file:File",
+    "log": "salus.channels.log:Log",
+    "slack": "salus.channels.slack:Slack",
+    "webhook": "salus.channels.webhook:Webhook",
+}
 
 _ROOMS: Mapping[str, Mapping[str, str]] = {
     "checks": CHECKS,
@@ -58,7 +65,7 @@ _ROOMS: Mapping[str, Mapping[str, str]] = {
     "services": SERVICES,
     "channels": CHANNELS,
 }
-_EXTRAS: Mapping[str, str] = {"cryptography": "tls"}
+_EXTRAS: Mapping[str, str] = {"cryptography": "tls", "jinja2": "templates"}
 
 
 def names(room: str) -> list[str]:
