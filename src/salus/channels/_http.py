@@ -85,7 +85,7 @@ class HttpChannel(ChannelOptions, frozen=True, kw_only=True):
         """Find what cannot be sent."""
         found = [("url", complaint) for complaint in url_problems(self.url)]
         for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name) or not _fits_header(value.reveal()):
+            if not _TOKEN.fullmatch(name) or not fits_header(value.reveal()):
                 found.append(("headers", f"{name!r} cannot be a header, or its value is empty or holds a line break"))
         if self.client_key and not self.client_certificate:
             found.append(("client_key", "a key needs its certificate: add client_certificate"))
@@ -307,7 +307,7 @@ def _target(answer: httpclient.Response) -> str:
         return "nowhere"
 
 
-def _fits_header(value: str) -> bool:
+def fits_header(value: str) -> bool:
     if any(character in value for character in "\r\n\0"):
         return False
     try:
