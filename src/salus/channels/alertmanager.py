@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import msgspec
 
+from salus.channels._alertmanager import alert_annotations, alert_labels
 from salus.channels._http import Http, HttpChannel, HttpSender, place, url_problems
-from salus.channels._words import at, clean, headline, page, story, summary
+from salus.channels._words import at, clean, headline, page
 from salus.errors import DeliveryError
 from salus.httpclient.prepare import basic
 from salus.model import Alert, AlertState, Json, Notification, Occasion
@@ -23,9 +23,6 @@ from salus.units import Duration
 _PATH = "/api/v2/alerts"
 _LASTS = 4  # times the interval of re-sending: three may get lost before an alert ends for the Alertmanager
 _TRIAL = timedelta(minutes=1)
-_FITTING = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_UNFIT = re.compile(r"[^a-zA-Z0-9_]")
-_LONGEST = 8000
 _SHARE = 0.8  # of the letter's time: one Alertmanager that hangs must not undo what another has taken
 
 
@@ -144,61 +141,34 @@ def posted(told: Notification, now: datetime, resend: float) -> list[Json]:
 
 
 def _posted(told: Notification, alert: Alert, until: datetime, now: datetime) -> Json:
-    ends = until if alert.state.open else max(alert.resolved_at or now, alert.first_seen)
+    began = alert.fired_at or alert.first_seen
     made: dict[str, Json] = {
-        "labels": _labels(alert),
-        "annotations": {name: text for name, text in _annotations(alert, now).items() if text},
-        "startsAt": _written(alert.first_seen),
-        "endsAt": _written(ends),
+        "labels": {"level": alert.level.value, **alert_labels(alert)},
+        "annotations": {**alert_annotations(alert, now), **_acknowledgement(alert)},
+        "startsAt": _written(began),
+        "endsAt": _written(until if alert.state.open else max(alert.resolved_at or now, began)),
     }
     if link := page(told, alert):
         made["generatorURL"] = link
     return made
 
 
-def _labels(alert: Alert) -> dict[str, Json]:
-    """Return the labels under names that Prometheus allows; two that would become one keep apart."""
-    level = alert.level.value
-    fixed = {"alertname": alert.rule or "SalusAlert", "level": level, "severity": level}
-    found: dict[str, Json] = {}
-    for name, value in sorted({**fixed, **alert.labels}.items(), key=lambda pair: (not _fits(pair[0]), pair)):
-        if not value:
-            continue
-        fitting = name if _fits(name) else re.sub(r"^(?=\d|$)", "_", _UNFIT.sub("_", name))
-        while fitting in found:
-            fitting += "_"
-        found[fitting] = _encodable(value)
-    return found
-
-
-def _annotations(alert: Alert, now: datetime) -> dict[str, Json]:
-    found: dict[str, Json] = {
-        "summary": summary(alert),
-        "description": _encodable("\n".join(story(alert, now))),
-        "runbook_url": clean(alert.runbook, 2000),
-    }
-    if alert.acknowledged_at is not None:
-        found["acknowledged_at"] = at(alert.acknowledged_at)
-        found["acknowledged_by"] = clean(alert.acknowledged_by, 100) or "somebody"
-        found["acknowledged_note"] = clean(alert.note)
-    return found
+def _acknowledgement(alert: Alert) -> dict[str, Json]:
+    """Return who has it, since when, and what was said."""
+    if alert.acknowledged_at is None:
+        return {}
+    who = clean(alert.acknowledged_by, 100) or "somebody"
+    note = {"acknowledged_note": clean(alert.note)} if alert.note else {}
+    return {"acknowledged_by": who, "acknowledged_at": at(alert.acknowledged_at), **note}
 
 
 def _trial(told: Notification, now: datetime) -> Json:
     return {
-        "labels": {"alertname": "SalusTest", "channel": _encodable(told.channel), "severity": "info"},
+        "labels": {"alertname": "SalusTest", "channel": clean(told.channel, 200), "severity": "info"},
         "annotations": {"summary": headline(told)},
         "startsAt": _written(now),
         "endsAt": _written(now + _TRIAL),
     }
-
-
-def _fits(name: str) -> bool:
-    return _FITTING.fullmatch(name) is not None
-
-
-def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()[:_LONGEST]
 
 
 def _written(moment: datetime) -> str:

@@ -130,11 +130,11 @@ async def test_an_acknowledged_alert_goes_on_firing_and_says_who_has_it(peer: Ru
 @needs_alertmanager
 async def test_hostile_labels_and_texts_are_taken(peer: RunningAlertmanager) -> None:
     hostile = 'a"}\n<b>\ud800\x00é'
-    labels = {"alertname": "x", "a.b": "1", "a_b": "2", "9": "digit", "": "none", "ü": hostile, "empty": ""}
-    await send(to(peer.url), firing(labels=labels, summary=hostile, detail=hostile, note=hostile))
+    labels = {"alertname": "x", "a.b": "1", "9": "digit", "ü": hostile, "empty": ""}
+    await send(to(peer.url), firing(labels=labels, summary=hostile, detail=hostile, runbook=hostile))
     (shown,) = await peer.alerts()
     assert shown["labels"] == {
-        "alertname": "x", "a_b": "2", "a_b_": "1", "_9": "digit", "_": "none", "__": 'a"}\n<b>?\x00é',
+        "alertname": "x", "a_b": "1", "_9": "digit", "_": 'a"} <b>\ufffd\ufffdé',
         "level": "critical", "severity": "critical",
     }  # fmt: skip
 
