@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.smtp import SMTP
@@ -22,6 +22,7 @@ from salus.secret import Secret
 from tests import letters, mails
 from tests.certificates import Authority
 from tests.integration.channels.mailserver import PASSWORD, MailServer, hang_up, mail_server
+from tests.integration.network.conftest import connected_to
 
 USERNAME, KEY = Secret("salus"), Secret(PASSWORD.decode())
 
@@ -211,6 +212,20 @@ async def test_a_cancelled_try_closes_its_connection(server: MailServer) -> None
     with pytest.raises(asyncio.CancelledError):
         await task
     await closed(server)
+
+
+async def test_a_server_that_does_not_even_hear_a_goodbye_keeps_no_socket_of_ours(authority: Authority) -> None:
+    async def deaf(session: SMTP) -> None:
+        cast("asyncio.Transport", session.transport).pause_reading()
+        await asyncio.Event().wait()
+
+    async with mail_server(tls=authority.issue().server(), implicit=True) as server:
+        server.data = deaf
+        options = email(server.port, security="tls", ca_file=authority.file)
+        await refusal(options, replace(letters.firing(), timeout=0.2))
+        async with asyncio.timeout(5):
+            while connected_to(server.port):
+                await asyncio.sleep(0.005)
 
 
 async def test_a_server_that_hangs_up_within_the_mail_is_a_passing_trouble(server: MailServer) -> None:

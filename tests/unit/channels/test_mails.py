@@ -54,12 +54,12 @@ class _Tags(HTMLParser):
         self.links |= {value or "" for name, value in attrs if name == "href"}
 
 
-@given(text=hostile, other=hostile, identity=hostile)
-def test_whatever_a_check_says_the_mail_is_valid(text: str, other: str, identity: str) -> None:
+@given(text=hostile, other=hostile, identity=hostile, several=st.booleans())
+def test_whatever_a_check_says_the_mail_is_valid(text: str, other: str, identity: str, several: bool) -> None:
     alert = replace(letters.WEB, summary=text, detail=other, check=text, rule=other, labels={"a": text}, runbook=other)
     told = replace(
         letters.firing().notification,
-        alerts=(alert, replace(alert, summary=other)),
+        alerts=(alert, replace(alert, summary=other)) if several else (alert,),
         group={"a": text},
         id=identity,
         key=identity,
