@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -125,7 +127,7 @@ class EmailChannel:
             timeout=letter.timeout,
         )
         try:
-            return await self._converse(client, letter)
+            return await self._deliver(client, letter)
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = {each.recipient: (each.code, each.message) for each in error.recipients}
             permanent = all(500 <= code < 600 for code, _ in refused.values())
@@ -136,20 +138,31 @@ class EmailChannel:
         except aiosmtplib.SMTPNotSupported as error:
             failure = DeliveryError(f"{self._place}: {self._shown(str(error))}", permanent=True)
         except (aiosmtplib.SMTPException, OSError) as error:
-            failure = DeliveryError(f"{self._place}: {self._shown(str(error) or type(error).__name__)}")
+            failure = self._broken(error)
         except HttpError as error:
             failure = DeliveryError(str(error), remedy=error.remedy, permanent=error.permanent)
-        finally:
-            _hang_up(client)
         raise failure  # here and not above, so that it carries no error along that may quote what must not be shown
 
     async def aclose(self) -> None:
         """Nothing is kept."""
 
-    async def _converse(self, client: aiosmtplib.SMTP, letter: Letter) -> str:
+    async def _deliver(self, client: aiosmtplib.SMTP, letter: Letter) -> str:
+        if self._options.security != "none":
+            client.tls_context = context(TlsOptions(ca_file=self._options.ca_file))
+        peer = await self._dial(letter.timeout)
+        try:
+            return await self._converse(client, peer, letter)
+        except BaseException:
+            # Closing alone would wait for the other side's goodbye where TLS is spoken, and for a hung one in vain.
+            with suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+            raise
+        finally:
+            client.close()
+
+    async def _converse(self, client: aiosmtplib.SMTP, peer: socket.socket, letter: Letter) -> str:
         options = self._options
-        tls = None if options.security == "none" else context(TlsOptions(ca_file=options.ca_file))
-        await client.connect(tls_context=tls, sock=await self._dial(letter.timeout))
+        await client.connect(sock=peer)
         await client.ehlo()
         if options.security == "starttls":
             if not client.supports_extension("starttls"):
@@ -157,7 +170,7 @@ class EmailChannel:
                     f"{self._place} offers no STARTTLS, so nothing was sent",
                     remedy="choose security: tls (port 465), or none where the way there is safe",
                 )
-            await client.starttls(tls_context=tls)
+            await client.starttls()
         if options.username and options.password:
             await client.login(options.username.reveal().encode(), options.password.reveal().encode())
         refused, answer = await client.send_message(
@@ -165,9 +178,9 @@ class EmailChannel:
             sender=address(options.sender).addr_spec,
             recipients=[address(each).addr_spec for each in options.to],
         )
-        if client.protocol is not None:  # It has the mail. Nobody waits for its goodbye: a hang would send it again.
+        # It has the mail. Nobody waits for its goodbye: a hang would send it again.
+        if client.is_connected and client.protocol is not None:
             client.protocol.write(b"QUIT\r\n")
-            client.close()
         exceptions = f", but not for {self._said(refused)}" if refused else ""
         return f"{self._place} took it ({self._shown(answer)}){exceptions}"
 
@@ -188,6 +201,14 @@ class EmailChannel:
         except OSError as error:
             failure = error
         raise explain(failure or OSError("there is no address for it"), self._place)
+
+    def _broken(self, error: Exception) -> DeliveryError:
+        """Say why the conversation broke off; where it is over TLS, there is a remedy."""
+        reason = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+        if isinstance(reason, ssl.SSLError):
+            lesson = explain(reason, self._place)
+            return DeliveryError(str(lesson), remedy=lesson.remedy)
+        return DeliveryError(f"{self._place}: {self._shown(str(error) or type(error).__name__)}")
 
     def _said(self, refused: Mapping[str, tuple[int, str]]) -> str:
         """Say who was refused, and why."""
@@ -214,10 +235,3 @@ async def _connected(peer: socket.socket, address: Any) -> socket.socket:
         peer.close()
         raise
     return peer
-
-
-def _hang_up(client: aiosmtplib.SMTP) -> None:
-    """Close at once whatever is still open; what is closing already may still say goodbye."""
-    if (transport := cast("asyncio.Transport | None", client.transport)) is not None:
-        transport.abort()
-    client.close()

@@ -78,7 +78,7 @@ class MailServer:
         return AuthResult(success=(auth.login, auth.password) == (USER, PASSWORD), handled=False)
 
 
-class _Counted(SMTP):
+class CountedSmtp(SMTP):
     """Counts the connections that are open."""
 
     def __init__(self, owner: MailServer, **options: Any) -> None:
@@ -104,7 +104,11 @@ def hang_up(session: SMTP) -> None:
 
 @asynccontextmanager
 async def mail_server(
-    *, tls: ssl.SSLContext | None = None, implicit: bool = False, logins: bool = False
+    *,
+    tls: ssl.SSLContext | None = None,
+    implicit: bool = False,
+    logins: bool = False,
+    kind: type[CountedSmtp] = CountedSmtp,
 ) -> AsyncIterator[MailServer]:
     """Serve mail: plain, with STARTTLS (``tls``), or over TLS from the start (``implicit``)."""
     kept = MailServer()
@@ -114,10 +118,10 @@ async def mail_server(
         options |= {"tls_context": tls, "require_starttls": True}
     if logins:
         options |= {"auth_required": True, "authenticator": kept.authenticate}
-    made: list[_Counted] = []
+    made: list[CountedSmtp] = []
 
-    def factory() -> _Counted:
-        made.append(_Counted(kept, **options))
+    def factory() -> CountedSmtp:
+        made.append(kind(kept, **options))
         return made[-1]
 
     server = await loop.create_server(factory, "127.0.0.1", 0, ssl=tls if implicit else None)
