@@ -127,7 +127,7 @@ def _spelled(host: str) -> str:
         pass
     try:
         return socket.inet_ntoa(socket.inet_aton(host)) if host and not host[-1:].isspace() else ""
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return ""
 
 

@@ -23,7 +23,8 @@ _Write: TypeAlias = Callable[[Letter], str]
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _SAMPLE_ALERT = Alert(
     id="0", fingerprint="0" * 16, labels={"alertname": "sample", "check": "sample", "component": "sample"},
-    rule="sample", level=Level.WARNING, state=AlertState.FIRING, check="sample", summary="sample", detail="sample", runbook="sample",
+    rule="sample", level=Level.WARNING, state=AlertState.FIRING, check="sample", summary="sample", detail="sample",
+    runbook="sample",
     first_seen=_SOME_TIME, last_seen=_SOME_TIME, deeds=(Deed(at=_SOME_TIME, recovery="0", action="log", result="ok"),),
 )  # fmt: skip
 _SAMPLE = Letter(

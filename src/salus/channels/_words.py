@@ -141,7 +141,9 @@ def lasting(alert: Alert, now: datetime) -> str:
 
 def page(told: Notification, alert: Alert) -> str:
     """Return the link to an alert's page, or nothing where no base is configured."""
-    return f"{told.link.rstrip('/')}/health-dashboard/alerts/{quote(alert.id, safe='')}" if told.link else ""
+    return (
+        f"{told.link.rstrip('/')}/health-dashboard/alerts/{quote(clean(alert.id, 200), safe='')}" if told.link else ""
+    )
 
 
 def overview(told: Notification) -> str:

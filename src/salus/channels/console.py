@@ -30,6 +30,15 @@ class Console(ChannelOptions, frozen=True, kw_only=True):
 
 def _print(letter: Letter, out: TextIO) -> None:
     """Print in one piece, so that nothing comes between the lines."""
+    encoding = out.encoding or "utf-8"
+    try:
+        out.write(_drawn(letter, out).encode(encoding, "replace").decode(encoding))
+        out.flush()
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise DeliveryError(f"standard output cannot be written: {error}") from error
+
+
+def _drawn(letter: Letter, out: TextIO) -> str:
     told = letter.notification
     console = RichConsole(file=out, highlight=False, soft_wrap=True)
     with console.capture() as captured:
@@ -37,9 +46,4 @@ def _print(letter: Letter, out: TextIO) -> None:
         for line in words.lines(letter):
             console.print(Text(f"  {line}" if line else ""))
         console.print()
-    encoding = out.encoding or "utf-8"
-    try:
-        out.write(captured.get().encode(encoding, "replace").decode(encoding))
-        out.flush()
-    except (OSError, ValueError) as error:  # ValueError: it is closed
-        raise DeliveryError(f"standard output cannot be written: {error}") from error
+    return captured.get()

@@ -29,7 +29,7 @@ class File(ChannelOptions, frozen=True, kw_only=True):
     The file is made for its owner alone (mode 0600). A symbolic link in its place is refused.
 
     Attributes:
-        path: the file; a relative path begins in Salus' own folder.
+        path: the file.
         max_size: a file that would become longer is renamed to ``<path>.1``, which is replaced; 0 lets it grow.
     """
 
@@ -43,8 +43,8 @@ class File(ChannelOptions, frozen=True, kw_only=True):
         return [] if self.path.name else [("path", "it names no file: write /var/log/salus/alerts.jsonl")]
 
     def build(self, outlet: Outlet) -> Channel:
-        """Make the channel, with its path made absolute."""
-        return FileChannel(outlet.state_dir / self.path, self.max_size)
+        """Make the channel."""
+        return FileChannel(self.path, self.max_size)
 
 
 @dataclass(frozen=True, slots=True)
