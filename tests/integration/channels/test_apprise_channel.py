@@ -19,9 +19,6 @@ from salus.secret import Secret
 from tests import letters
 from tests.integration.channels.receiver import Receiver, receiving
 
-# Of its 150 plugins some import what Python 3.11 to 3.13 call deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
 PLANTED = "planted-token-4711"
 
 

@@ -17,27 +17,43 @@ from salus.app.registry import CHANNELS, kind
 from salus.errors import DeliveryError
 from salus.options import ChannelOptions
 from salus.ports import Letter
+from tests.integration.channels.mailserver import mail_server
 from tests.integration.channels.outlets import channel, configured, outlet
 from tests.integration.network.conftest import Servers, answering, ok, read_request
 from tests.letters import LETTERS
 
-SECRET = "s3cr3t-w0rd"
+SECRET = "s3cr3tw0rd"
+KEY = f"{SECRET:0>32}"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a channel is pointed: a server that takes every HTTP request, and a folder."""
+    """Where a channel is pointed: a server that takes every HTTP request, a folder, and a server that takes mail."""
 
     port: int
     folder: Path
+    mail: int = 0
 
 
 # How each kind is configured for this test.
 OPTIONS: dict[str, Callable[[Place], Any]] = {
+    "alertmanager": lambda place: {
+        "urls": [f"http://user:{SECRET}@127.0.0.1:{place.port}", f"http://127.0.0.1:{place.port}/{SECRET}"],
+        "bearer": SECRET,
+    },
+    "apprise": lambda place: f"json://user:{SECRET}@127.0.0.1:{place.port}/{SECRET}",
     "console": lambda _: None,
+    "email": lambda place: {
+        "host": "127.0.0.1",
+        "port": place.mail or place.port,
+        "security": "none",
+        "from": "salus@example.org",
+        "to": ["ops@example.org"],
+    },
     "exec": lambda _: {"command": ["cat"], "environment": {"TOKEN": SECRET}},
     "file": lambda place: str(place.folder / "alerts.jsonl"),
     "log": lambda _: None,
+    "pagerduty": lambda place: {"routing_key": KEY, "url": f"http://127.0.0.1:{place.port}"},
     "slack": lambda place: f"http://127.0.0.1:{place.port}/services/{SECRET}",
     "webhook": lambda place: {
         "url": f"http://user:{SECRET}@127.0.0.1:{place.port}/{SECRET}?token={SECRET}",
@@ -57,7 +73,8 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         await writer.drain()
 
     servers = Servers()
-    yield Place(await servers.tcp(taking), tmp_path)
+    async with mail_server() as mail:
+        yield Place(await servers.tcp(taking), tmp_path, mail.port)
     await servers.close()
 
 

@@ -19,8 +19,9 @@ from salus import __version__
 from salus.clock import SystemClock
 from salus.errors import DeliveryError
 from salus.ports import Letter
+from tests.certificates import Authority
 from tests.integration.channels.outlets import channel, outlet
-from tests.integration.network.conftest import Authority, Handler, Servers, answering, ok, read_request
+from tests.integration.network.conftest import Handler, Servers, answering, ok, read_request
 from tests.letters import digest, firing, healed
 
 SECRETS = ("s3cr3t-path", "s3cr3t-query", "s3cr3t-word", "s3cr3t-header", "s3cr3t-signing")
