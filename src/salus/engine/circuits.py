@@ -62,7 +62,9 @@ class Circuits:
                 del self._known[key]
                 self._keep(memo(f"circuit:{key}", None))
                 if known.opened_at:
-                    self._tell(EventKind.CIRCUIT_CLOSED, action=spec.kind, message=f"{spec.kind} works again")
+                    self._tell(
+                        EventKind.CIRCUIT_CLOSED, action=spec.kind, reason=key, message=f"{spec.kind} works again"
+                    )
             return
         if result not in (StepResult.FAILED, StepResult.TIMED_OUT):
             return
@@ -71,7 +73,7 @@ class Circuits:
         self._keep(memo(f"circuit:{key}", after))
         if after.opened_at and not (known and known.opened_at):
             said = f"{spec.kind} failed {after.failures} times in a row; skipped until {after.retry_at:%H:%M:%S} UTC"
-            self._tell(EventKind.CIRCUIT_OPENED, action=spec.kind, check=unit.spec.name, message=said)
+            self._tell(EventKind.CIRCUIT_OPENED, action=spec.kind, check=unit.spec.name, reason=key, message=said)
 
     def forget(self, unit: CheckUnit, specs: Iterable[ActionSpec]) -> None:
         """Close the circuits of these actions: a person says that they are worth a try."""
@@ -82,7 +84,7 @@ class Circuits:
             self._keep(memo(f"circuit:{key}", None))
             if known.opened_at:
                 said = f"{spec.kind} is tried again: a person asked"
-                self._tell(EventKind.CIRCUIT_CLOSED, action=spec.kind, check=unit.spec.name, message=said)
+                self._tell(EventKind.CIRCUIT_CLOSED, action=spec.kind, check=unit.spec.name, reason=key, message=said)
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""

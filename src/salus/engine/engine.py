@@ -62,6 +62,8 @@ class Engine:
         self.ids: Callable[[], str] = _random_id
         self._judging = Judging(self._clock, lambda: self.units)
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
+        self.looked: Callable[[CheckUnit, Observation], None] | None = None
+        self.shifted: list[Callable[[timedelta], None]] = []
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
         self.units: dict[str, CheckUnit] = {}
@@ -213,6 +215,8 @@ class Engine:
     def _shift_wall_clock(self, by: timedelta) -> None:
         self.healer.shift(by)
         self.policy.shift(by)
+        for follow in self.shifted:
+            follow(by)
         for unit in self.units.values():
             state = unit.state
             unit.state = replace(
@@ -363,6 +367,8 @@ class Engine:
         if transition:
             self._changed(unit, transition.old, transition.new)
         self._record(unit, seen, changed=transition is not None)
+        if unit.alert_rules and self.looked is not None:
+            self.looked(unit, seen)
         if unit.rules and self._running:
             self.healer.consider(unit, now)
 

@@ -8,7 +8,18 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from salus.errors import StoreError
-from salus.model import CheckState, Event, EventKind, Memo, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.model import (
+    Alert,
+    CheckState,
+    Delivery,
+    Event,
+    EventKind,
+    Memo,
+    Observation,
+    RecoveryRecord,
+    RuleState,
+    ServiceRecord,
+)
 from salus.ports import Batch, Clock, Store, Tell
 
 _log = logging.getLogger("salus.recorder")
@@ -27,6 +38,8 @@ class _Pending:
     services: dict[str, ServiceRecord] = field(default_factory=dict)
     recoveries: dict[str, RecoveryRecord] = field(default_factory=dict)
     memos: dict[str, Memo] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(
@@ -37,6 +50,8 @@ class _Pending:
             or self.services
             or self.recoveries
             or self.memos
+            or self.alerts
+            or self.deliveries
         )
 
     def batch(self) -> Batch:
@@ -48,6 +63,8 @@ class _Pending:
             services=tuple(self.services.values()),
             recoveries=tuple(self.recoveries.values()),
             memos=tuple(self.memos.values()),
+            alerts=tuple(self.alerts.values()),
+            deliveries=tuple(self.deliveries.values()),
         )
 
     def take_budget(self) -> _Pending:
@@ -67,6 +84,20 @@ class _Pending:
         self.services |= newer.services
         self.recoveries |= newer.recoveries
         self.memos |= newer.memos
+        self.alerts |= newer.alerts
+        self.deliveries |= newer.deliveries
+        self.bound()
+
+    def bound(self) -> None:
+        """Let go of what is too much, and say so: only a ledger that fails for long lets it come to that."""
+        if len(self.alerts) > MOST_ROWS:
+            ended = [alert.id for alert in self.alerts.values() if alert.resolved_at is not None]
+            for name in ended[: len(self.alerts) - MOST_ROWS]:
+                del self.alerts[name]
+                _log.warning("too much waits for the ledger: the end of alert %s is not kept", name)
+        while len(self.deliveries) > MOST_ROWS:
+            lost = self.deliveries.pop(next(iter(self.deliveries)))
+            _log.error("too much waits for the ledger: notification %s to %s is not sent", lost.id, lost.channel)
 
 
 class Recorder:
@@ -118,6 +149,21 @@ class Recorder:
         self._pending.memos[memo.key] = memo
         self._wake.set()
 
+    def alert(self, alert: Alert) -> None:
+        """Take an alert as it stands."""
+        self._pending.alerts[alert.id] = alert
+        self._pending.bound()
+        self._wake.set()
+
+    def delivery(self, delivery: Delivery) -> None:
+        """Take a notification for the outbox. It is written together with all that was taken before it.
+
+        One that waits to be written is replaced; one whose row is there already stays as that says.
+        """
+        self._pending.deliveries[delivery.id] = delivery
+        self._pending.bound()
+        self._wake.set()
+
     async def commit(self) -> bool:
         """Write everything taken so far; true when it is durable, false when the store failed (it is kept)."""
         async with self._writing:  # in order: an older row must never be written over a newer one
@@ -136,7 +182,8 @@ class Recorder:
             await self._store.write(taken.batch())
         except StoreError as error:
             if error.permanent:  # these very rows can never be written: keeping them would block all that follow
-                _log.error("%d rows were refused by the ledger and dropped: %s", len(taken.events), error)
+                what = "%d events, %d alerts and %d notifications were refused by the ledger and dropped: %s"
+                _log.error(what, len(taken.events), len(taken.alerts), len(taken.deliveries), error)
                 return False
             self._failed(taken, error)
             return False

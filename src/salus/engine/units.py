@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from salus.conditions import Condition
 from salus.model import (
     ActionSpec,
+    AlertRule,
     CheckSpec,
     CheckState,
     RecoveryRecord,
@@ -56,6 +57,7 @@ class CheckUnit:
         ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
+        alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
     """
 
     spec: CheckSpec
@@ -77,6 +79,7 @@ class CheckUnit:
     ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
+    alert_rules: tuple[AlertRule, ...] = ()
 
     @property
     def check_is_instant(self) -> bool:

@@ -180,6 +180,7 @@ class Alert:
         flapping: it comes and goes: told once, and resolved when it has been quiet for a while.
         quiet_since: since when its trouble is gone while it flaps, or None.
         dismissed: a person resolved it while it lasts: not told again before it ended.
+        moment: it has no duration, such as a recovery that succeeded: it is resolved from its beginning, and told once.
         deeds: what was done about it, oldest first, the newest few.
         told: what each channel knows, by channel.
     """
@@ -206,6 +207,7 @@ class Alert:
     flapping: bool = False
     quiet_since: datetime | None = None
     dismissed: bool = False
+    moment: bool = False
     deeds: tuple[Deed, ...] = ()
     told: Mapping[str, Told] = field(default_factory=dict)
 
@@ -448,7 +450,7 @@ class Hush:
 
 
 class Occasion(StrEnum):
-    """Why a notification is made."""
+    """Why a notification is made, the most urgent first."""
 
     FIRING = "firing"
     ESCALATED = "escalated"
@@ -456,6 +458,7 @@ class Occasion(StrEnum):
     REMINDER = "reminder"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+    REFRESH = "refresh"  # a receiver that forgets what is not repeated is told again; nothing is new
     TEST = "test"
 
 

@@ -60,6 +60,16 @@ class EventKind(StrEnum):
     OVERLOAD_ENDED = "overload_ended"
     STORE_FAILED = "store_failed"
     STORE_RECOVERED = "store_recovered"
+    ALERT_FIRING = "alert_firing"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+    ALERT_RESOLVED = "alert_resolved"
+    NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_FAILED = "notification_failed"
+    NOTIFICATION_DEAD = "notification_dead"
+    CHANNEL_FAILED = "channel_failed"
+    CHANNEL_RECOVERED = "channel_recovered"
+    SILENCE_STARTED = "silence_started"
+    SILENCE_ENDED = "silence_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,8 @@ class Outbox(Protocol):
     async def claim(self, delivery: Delivery, by: str, now: datetime, *, stale_before: datetime) -> bool:
         """Compare and set: take a waiting delivery, unless another took it after ``stale_before``.
 
-        On success the row is durably claimed, and its ``attempts`` one more than ``delivery.attempts``.
+        On success the row is durably claimed, and its ``attempts`` one more than ``delivery.attempts``. Whoever knows
+        of other attempts than the row does is told no; whoever holds the claim may take it again.
 
         Raises:
             StoreUnwritableError: nothing was written.
@@ -217,7 +218,8 @@ class Store(Outbox, Protocol):
         """Forget old rows, in bounded steps. Returns how many rows went.
 
         Unfinished recoveries stay, and so do those that started within the last day: budgets are counted from them.
-        Alerts that have not ended and deliveries that wait stay too; what ended goes with the events.
+        Alerts that have not ended and deliveries that wait stay too; what ended goes with the events, after a day at
+        the earliest: rates and flapping are counted from it.
         """
         ...
 

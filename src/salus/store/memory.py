@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import TypeVar
 
-from salus.errors import StoreUnwritableError
-from salus.model import CheckState, Event, Json, Observation, RecoveryRecord, RuleState, ServiceRecord
-from salus.ports import Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store.queries import BUDGET_WINDOW, KEEP_STARTS
+from salus.model import Alert, CheckState, Delivery, Event, Json, Observation, RecoveryRecord, RuleState, ServiceRecord
+from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
+from salus.store.alert_rows import unheard
+from salus.store.memory_outbox import MemoryOutbox, Shelf
+from salus.store.queries import ALERT_WINDOW, BUDGET_WINDOW, KEEP_STARTS, RATE_WINDOW
 
 T = TypeVar("T")
 
 
-class MemoryStore:
-    """``salus.ports.Store`` in rings: the oldest rows go when they are full, unfinished recoveries never."""
+class MemoryStore(MemoryOutbox):
+    """``salus.ports.Store`` in rings: the oldest rows go when they are full.
 
-    def __init__(self, *, events: int = 10_000, observations: int = 500, recoveries: int = 1_000) -> None:
+    Unfinished recoveries, alerts that have not ended and deliveries that wait never go.
+    """
+
+    def __init__(
+        self,
+        *,
+        events: int = 10_000,
+        observations: int = 500,
+        recoveries: int = 1_000,
+        alerts: int = 1_000,
+        deliveries: int = 1_000,
+    ) -> None:
         """Bound what is kept.
 
         Args:
             events: events in all.
             observations: looks per check.
             recoveries: finished recoveries in all.
+            alerts: ended alerts in all.
+            deliveries: deliveries in all that were sent or given up.
         """
+        super().__init__(deliveries)
         self._events: deque[Event] = deque(maxlen=events)
         self._observations: dict[str, deque[Observation]] = {}
         self._observations_max = observations
@@ -36,7 +51,7 @@ class MemoryStore:
         self._rules: dict[str, RuleState] = {}
         self._services: dict[str, ServiceRecord] = {}
         self._memos: dict[str, Mapping[str, Json]] = {}
-        self._open = False
+        self._alerts: Shelf[Alert] = Shelf(alerts)
 
     async def open(self) -> None:
         """Make it ready; what was written before a ``close`` is still there."""
@@ -56,6 +71,9 @@ class MemoryStore:
             unfinished=[record for record in found if record.outcome is None],
             recent_starts=[record.started_at for record in found if record.started_at > now - BUDGET_WINDOW],
             memos=dict(sorted(self._memos.items())),
+            alerts=sorted((alert for alert in self._alerts if _is_needed(alert, now)), key=_age),
+            last_delivery=max((delivery.number for delivery in self._deliveries), default=0),
+            recent_deliveries=_made_since(self._deliveries, now - RATE_WINDOW),
             last_event_id=self._events[-1].id if self._events else 0,
         )
 
@@ -63,10 +81,13 @@ class MemoryStore:
         """Keep all rows of a batch.
 
         Raises:
-            StoreUnwritableError: it is not open; nothing was kept.
+            StoreUnwritableError: it is not open, or two deliveries bear one number; nothing was kept.
         """
-        if not self._open:
-            raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
+        self._must_be_open()
+        for delivery in self._new_deliveries(batch.deliveries) if batch.deliveries else ():
+            self._keep_delivery(delivery)
+        for alert in batch.alerts:
+            self._alerts.put(alert.id, alert, is_open=alert.resolved_at is None)
         for name in batch.forget_checks:
             self._checks.pop(name, None)
         for name in batch.forget_rules:
@@ -124,22 +145,28 @@ class MemoryStore:
         found.sort(key=lambda record: (record.started_at, record.id), reverse=True)
         return _page(found, query.limit)
 
+    async def alerts(self, query: AlertQuery) -> Sequence[Alert]:
+        """Return alerts, newest first."""
+        found = sorted((alert for alert in self._alerts if _alert_fits(alert, query)), key=_age, reverse=True)
+        return _page(found, query.limit)
+
     async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
         """Return recorded looks at one check, newest first."""
         found = takewhile(lambda look: look.at >= since, reversed(self._observations.get(check, ())))
         return _page(found, limit)
 
     async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
-        """Forget old rows; unfinished recoveries and those of the last day stay. Returns how many rows went."""
-        if not self._open:
-            raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
-        before, recoveries_before = self._size(), min(events_before, now - KEEP_STARTS)
+        """Forget old rows; what is unfinished and what is of the last day stays. Returns how many rows went."""
+        self._must_be_open()
+        before, kept_before = self._size(), min(events_before, now - KEEP_STARTS)
         self._events = deque((event for event in self._events if event.at >= events_before), self._events.maxlen)
         self._recoveries = {
             record.id: record
             for record in self._recoveries.values()
-            if record.outcome is None or record.started_at >= recoveries_before
+            if record.outcome is None or record.started_at >= kept_before
         }
+        _forget(self._alerts.ended, kept_before, lambda alert: alert.resolved_at)
+        _forget(self._deliveries.ended, kept_before, lambda delivery: delivery.ended_at)
         for check, ring in list(self._observations.items()):
             kept = deque((look for look in ring if look.at >= observations_before), ring.maxlen)
             self._observations[check] = kept
@@ -148,7 +175,8 @@ class MemoryStore:
         return before - self._size()
 
     def _size(self) -> int:
-        return len(self._events) + len(self._recoveries) + sum(len(ring) for ring in self._observations.values())
+        looks = sum(len(ring) for ring in self._observations.values())
+        return len(self._events) + len(self._recoveries) + len(self._alerts) + len(self._deliveries) + looks
 
 
 def _put_back(ring: deque[T], row: T, late: Sequence[T]) -> None:
@@ -162,6 +190,12 @@ def _put_back(ring: deque[T], row: T, late: Sequence[T]) -> None:
         ring.popleft()
     ring.append(row)
     ring.extend(reversed(late))
+
+
+def _forget(ended: dict[str, T], before: datetime, end: Callable[[T], datetime | None]) -> None:
+    for name, row in list(ended.items()):
+        if (at := end(row)) is not None and at < before:
+            del ended[name]
 
 
 def _page(found: Iterable[T], limit: int) -> list[T]:
@@ -186,4 +220,29 @@ def _recovery_fits(record: RecoveryRecord, query: RecoveryQuery) -> bool:
         all(wanted is None or wanted == found for wanted, found in about)
         and (query.since is None or record.started_at >= query.since)
         and (query.before is None or record.started_at < query.before)
+    )
+
+
+def _age(alert: Alert) -> tuple[datetime, str]:
+    return alert.first_seen, alert.id
+
+
+def _is_needed(alert: Alert, now: datetime) -> bool:
+    fired = alert.fired_at is not None and alert.fired_at > now - ALERT_WINDOW
+    return alert.resolved_at is None or fired or unheard(alert)
+
+
+def _made_since(deliveries: Iterable[Delivery], since: datetime) -> list[tuple[str, datetime]]:
+    found = sorted((made.created_at, made.number, made.channel) for made in deliveries if made.created_at > since)
+    return [(channel, at) for at, _, channel in found]
+
+
+def _alert_fits(alert: Alert, query: AlertQuery) -> bool:
+    return (
+        (query.id is None or alert.id.startswith(query.id) or alert.fingerprint.startswith(query.id))
+        and query.check in (None, alert.check)
+        and query.rule in (None, alert.rule)
+        and not (query.active and alert.resolved_at is not None)
+        and (query.since is None or alert.first_seen >= query.since)
+        and (query.before is None or alert.first_seen < query.before)
     )

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from salus.model import Event, Observation, RecoveryRecord
-from salus.ports import EventQuery, RecoveryQuery, Snapshot
-from salus.store import rows
+from salus.model import Alert, Delivery, DeliveryState, Event, Observation, RecoveryRecord
+from salus.ports import AlertQuery, EventQuery, RecoveryQuery, Snapshot
+from salus.store import alert_rows, rows
 from salus.store.codec import from_micros, load_check_state, load_memo, load_rule_state, to_micros
 from salus.store.faults import reading, unreadable
 from salus.store.rows import Row
@@ -23,7 +23,15 @@ BUDGET_WINDOW = timedelta(hours=1)  # starts of recoveries count this long
 # Recoveries stay at least this long, however little the config wants to keep: budgets are counted from them, also after
 # a clock that went some hours ahead was put right.
 KEEP_STARTS = timedelta(days=1)
+ALERT_WINDOW = timedelta(days=1)  # alerts that fired count this long: whether they flap is told from them
+RATE_WINDOW = timedelta(hours=1)  # notifications count this long against the rate of their channel
 _UNFINISHED = "FROM recoveries WHERE outcome IS NULL ORDER BY started_at, id"
+# Three ranges of three indexes: as one condition SQLite would go through the whole table.
+_NEEDED = """FROM alerts WHERE id IN (
+    SELECT id FROM alerts WHERE resolved_at IS NULL
+    UNION SELECT id FROM alerts WHERE unheard = 1
+    UNION SELECT id FROM alerts WHERE fired_at > ?) ORDER BY first_seen, id"""
+_RECENT = "FROM deliveries WHERE created_at > ? ORDER BY created_at, number"
 _PAGE_MAX = 10_000  # whatever is asked for: a page is bounded
 _SCAN_PAGE, _NO_LIMIT = 500, -1
 _ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
@@ -90,6 +98,9 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
         path, db, "SELECT id, started_at FROM recoveries WHERE started_at > ? ORDER BY started_at", (since,)
     )
     last = _fetch(path, db, "SELECT coalesce(max(id), 0) FROM events")
+    alerts = _fetch(path, db, f"SELECT {alert_rows.ALERT} {_NEEDED}", (to_micros(now - ALERT_WINDOW),))
+    recent = _fetch(path, db, f"SELECT id, channel, created_at {_RECENT}", (to_micros(now - RATE_WINDOW),))
+    last_delivery = _fetch(path, db, "SELECT coalesce(max(number), 0) FROM deliveries")
     return Snapshot(
         check_states=dict(_decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
         rule_states=dict(_decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
@@ -97,6 +108,9 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
         unfinished=_decode(path, "recoveries", unfinished, rows.recovery),
         recent_starts=_decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
         memos=dict(_decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
+        alerts=_decode(path, "alerts", alerts, alert_rows.alert),
+        last_delivery=last_delivery[0][0],
+        recent_deliveries=_decode(path, "deliveries", recent, lambda row: (row[1], from_micros(row[2]))),
         last_event_id=last[0][0],
     )
 
@@ -163,6 +177,46 @@ def observations(path: Path, db: sqlite3.Connection, check: str, since: datetime
     sql = _select(rows.OBSERVATION, "observations", ["check_name = ?", "at >= ?"], "at DESC, id DESC")
     found = _fetch(path, db, sql, (check, to_micros(since), _limit(limit)))
     return _decode(path, "observations", found, rows.observation)
+
+
+def alerts(path: Path, db: sqlite3.Connection, query: AlertQuery) -> list[Alert]:
+    """Return alerts, newest first."""
+    terms: list[tuple[str, Any]] = [
+        ("check_name = ?", query.check),
+        ("rule_name = ?", query.rule),
+        ("first_seen >= ?", query.since and to_micros(query.since)),
+        ("first_seen < ?", query.before and to_micros(query.before)),
+    ]
+    where, values = _where(terms)
+    if query.active:
+        where.append("resolved_at IS NULL")
+    if query.id is not None:
+        # What begins with a text lies between it and the same followed by the last character there is.
+        where.append("(id BETWEEN ? AND ? OR fingerprint BETWEEN ? AND ?)")
+        values += [query.id, f"{query.id}\U0010ffff"] * 2
+    sql = _select(alert_rows.ALERT, "alerts", where, "first_seen DESC, id DESC")
+    return _decode(path, "alerts", _fetch(path, db, sql, [*values, _limit(query.limit)]), alert_rows.alert)
+
+
+def waiting(path: Path, db: sqlite3.Connection, channel: str, limit: int) -> list[Delivery]:
+    """Return the deliveries of a channel that are not done, the oldest first."""
+    sql = _select(alert_rows.DELIVERY, "deliveries", ["channel = ?", "state = 'waiting'"], "number")
+    return _decode(path, "deliveries", _fetch(path, db, sql, (channel, _limit(limit))), alert_rows.delivery)
+
+
+def deliveries(
+    path: Path, db: sqlite3.Connection, channel: str | None, state: DeliveryState | None, limit: int
+) -> list[Delivery]:
+    """Return deliveries, newest first."""
+    where, values = _where([("channel = ?", channel), ("state = ?", state and state.value)])
+    sql = _select(alert_rows.DELIVERY, "deliveries", where, "number DESC")
+    return _decode(path, "deliveries", _fetch(path, db, sql, [*values, _limit(limit)]), alert_rows.delivery)
+
+
+def depth(path: Path, db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many deliveries wait, by channel."""
+    sql = "SELECT channel, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY channel ORDER BY channel"
+    return dict(_fetch(path, db, sql))
 
 
 def _where(terms: Sequence[tuple[str, Any]]) -> tuple[list[str], list[Any]]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from salus.model import Event, EventKind, Observation, Outcome, RecoveryRecord, ServiceRecord, Status
-from salus.ports import Batch
 from salus.store.codec import (
-    dump,
-    dump_check_state,
     dump_metrics,
     dump_or_none,
     from_micros,
@@ -25,7 +22,6 @@ from salus.store.codec import (
 )
 
 Row: TypeAlias = tuple[Any, ...]
-Work: TypeAlias = list[tuple[str, list[Row]]]
 
 EVENT = "id, at, kind, message, check_name, rule_name, service_name, recovery_id, action, old, new, reason, data"
 OBSERVATION = "check_name, at, status, message, duration, metrics, metadata, incarnation, cause"
@@ -33,53 +29,7 @@ RECOVERY = (
     "id, rule_name, check_name, targets, attempt, trigger, failing_since, decided_at, started_at, finished_at, "
     "outcome, message, initiation, duration, half_open, manual, steps, evidence, ladder, approved_by, needless"
 )
-
 RECOVERY_IN_SHORT = RECOVERY.replace("evidence", "NULL")
-
-
-def _upsert(table: str, columns: str, key: str) -> str:
-    names = columns.split(", ")
-    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
-    return f"{_insert(table, columns)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
-
-
-def _insert(table: str, columns: str) -> str:
-    marks = ", ".join("?" * len(columns.split(", ")))
-    return f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # names of ours, no input
-
-
-# A batch whose writer was cut off is written again: rows that are there already do no harm. An event never changes.
-_PUT_EVENT = f"{_insert('events', EVENT)} ON CONFLICT (id) DO NOTHING"
-_PUT_OBSERVATION = _upsert("observations", OBSERVATION, "check_name, at")
-_PUT_RECOVERY = _upsert("recoveries", RECOVERY, "id")
-_PUT_CHECK = _upsert("check_states", "check_name, state", "check_name")
-_PUT_RULE = _upsert("rule_states", "rule_name, state", "rule_name")
-_PUT_SERVICE = _upsert("services", "service_name, wanted, launch", "service_name")
-_PUT_MEMO = _upsert("memos", "key, value", "key")
-_FORGET_CHECK = "DELETE FROM check_states WHERE check_name = ?"
-_FORGET_RULE = "DELETE FROM rule_states WHERE rule_name = ?"
-_FORGET_SERVICE = "DELETE FROM services WHERE service_name = ?"
-_FORGET_MEMO = "DELETE FROM memos WHERE key = ?"
-
-
-def work(batch: Batch) -> Work:
-    """Turn a batch into statements with their rows. A name that is both forgotten and written stays written."""
-    # Of a memo counts what is said last: one that is forgotten after it was written is gone.
-    memos = {text(memo.key): memo.value for memo in batch.memos}
-    statements: Work = [
-        (_FORGET_CHECK, [(text(name),) for name in batch.forget_checks]),
-        (_FORGET_RULE, [(text(name),) for name in batch.forget_rules]),
-        (_FORGET_SERVICE, [(text(name),) for name in batch.forget_services]),
-        (_FORGET_MEMO, [(key,) for key, value in memos.items() if value is None]),
-        (_PUT_MEMO, [(key, dump(value)) for key, value in memos.items() if value is not None]),
-        (_PUT_RECOVERY, [recovery_row(record) for record in batch.recoveries]),
-        (_PUT_RULE, [(text(state.rule), dump(state)) for state in batch.rule_states]),
-        (_PUT_SERVICE, [service_row(record) for record in batch.services]),
-        (_PUT_CHECK, [(text(name), dump_check_state(state)) for name, state in batch.check_states.items()]),
-        (_PUT_EVENT, [event_row(event) for event in batch.events]),
-        (_PUT_OBSERVATION, [observation_row(check, look) for check, look in batch.observations]),
-    ]
-    return [(sql, rows) for sql, rows in statements if rows]
 
 
 # ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────────

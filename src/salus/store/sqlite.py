@@ -7,23 +7,26 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from salus.errors import StoreUnreadableError
-from salus.model import Event, Observation, RecoveryRecord
-from salus.ports import Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store import queries, rows
+from salus.model import Alert, Delivery, DeliveryState, Event, Observation, RecoveryRecord
+from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
+from salus.store import queries
 from salus.store.codec import to_micros
-from salus.store.faults import reading, refused, unreadable, unwritable, writing
+from salus.store.faults import reading, refused, unreadable, unwritable
 from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, set_aside
+from salus.store.outbox import Change, SqliteOutbox
 from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
+from salus.store.work import work
 from salus.store.writer import Writer
 
 __all__ = [
     "SqliteStore",
+    "read_alerts",
+    "read_deliveries",
     "read_events",
     "read_observations",
     "read_recoveries",
@@ -41,14 +44,19 @@ _PRUNE_ROWS = 200  # rows that go in one transaction: a writer waits a few milli
 _UPGRADE_SECONDS = 600.0
 
 _PRUNE = (
-    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? ORDER BY at LIMIT ?)",
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < :before ORDER BY at LIMIT :rows)",
     """DELETE FROM recoveries WHERE id IN (
-        SELECT id FROM recoveries WHERE started_at < ? AND outcome IS NOT NULL ORDER BY started_at LIMIT ?)""",
-    "DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < ? ORDER BY at LIMIT ?)",
+        SELECT id FROM recoveries WHERE started_at < :before AND outcome IS NOT NULL
+        ORDER BY started_at LIMIT :rows)""",
+    """DELETE FROM alerts WHERE id IN (
+        SELECT id FROM alerts WHERE resolved_at < :before ORDER BY resolved_at LIMIT :rows)""",
+    """DELETE FROM deliveries WHERE id IN (
+        SELECT id FROM deliveries WHERE ended_at < :before AND state <> 'waiting' ORDER BY ended_at LIMIT :rows)""",
+    "DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < :before ORDER BY at LIMIT :rows)",
 )
 
 
-class SqliteStore:
+class SqliteStore(SqliteOutbox):
     """``salus.ports.Store`` in one file.
 
     A committed row survives ``kill -9`` at any instant. When the file cannot be written (full disk, read-only folder)
@@ -119,39 +127,40 @@ class SqliteStore:
         Raises:
             StoreUnwritableError: nothing was written; ``permanent`` when it never will be.
         """
-        if self._shut:
-            raise unwritable(self._path, self._shut, "See the first complaint about it")
+        self._must_be_open()
         try:
-            work = rows.work(batch)
+            statements = work(batch)
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise refused(self._path, f"cannot take the rows ({error})") from error
-        if work:
-            await self._writer.write(work)
+        if statements:
+            await self._writer.write(statements)
 
     async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
         """Forget old rows, a few per transaction, others' writes in between.
 
-        Unfinished recoveries stay, and so do those of the last day, whose starts the budgets are counted from.
+        Unfinished recoveries stay, and so do those of the last day, whose starts the budgets are counted from. So it is
+        with alerts that have not ended and deliveries that wait, and with those that ended within the last day.
 
         Raises:
             StoreUnwritableError: it cannot be written now. What went so far is gone.
         """
-        if self._shut:
-            raise unwritable(self._path, self._shut, "See the first complaint about it")
-        gone, recoveries_before = 0, min(events_before, now - queries.KEEP_STARTS)
-        for sql, before in zip(_PRUNE, (events_before, recoveries_before, observations_before), strict=True):
-            step = partial(self._delete, sql, to_micros(before))
-            while count := await self._writer.call(step):
+        self._must_be_open()
+        gone, kept = 0, min(events_before, now - queries.KEEP_STARTS)
+        for sql, before in zip(_PRUNE, (events_before, kept, kept, kept, observations_before), strict=True):
+            values = {"before": to_micros(before), "rows": _PRUNE_ROWS}
+            while count := await self._writer.change(sql, values):
                 gone += count
         if gone:
             self._reader.checkpoint_soon()
         return gone
 
-    def _delete(self, sql: str, before: int, db: sqlite3.Connection) -> int:
-        try:
-            return db.execute(sql, (before, _PRUNE_ROWS)).rowcount
-        except sqlite3.Error as error:
-            raise writing(self._path, error) from error
+    async def _change(self, change: Change) -> bool:
+        self._must_be_open()
+        return await self._writer.change(*change) > 0
+
+    def _must_be_open(self) -> None:
+        if self._shut:
+            raise unwritable(self._path, self._shut, "See the first complaint about it")
 
     # ── reading ──
 
@@ -170,6 +179,10 @@ class SqliteStore:
     async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
         """Return recoveries, newest first."""
         return await self._read(lambda db: queries.recoveries(self._path, db, query), [])
+
+    async def alerts(self, query: AlertQuery) -> Sequence[Alert]:
+        """Return alerts, newest first."""
+        return await self._read(lambda db: queries.alerts(self._path, db, query), [])
 
     async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
         """Return recorded looks at one check, newest first."""
@@ -205,6 +218,26 @@ def read_recoveries(path: Path, query: RecoveryQuery) -> list[RecoveryRecord]:
     return _read_now(path, lambda db: queries.recoveries(path, db, query))
 
 
+def read_alerts(path: Path, query: AlertQuery) -> list[Alert]:
+    """Return alerts from a ledger, newest first.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.alerts(path, db, query))
+
+
+def read_deliveries(
+    path: Path, *, channel: str | None = None, state: DeliveryState | None = None, limit: int = 100
+) -> list[Delivery]:
+    """Return deliveries from a ledger, newest first.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: queries.deliveries(path, db, channel, state, limit))
+
+
 def read_observations(path: Path, check: str, *, since: datetime, limit: int = 1000) -> list[Observation]:
     """Return recorded looks at one check from a ledger, newest first.
 
@@ -233,7 +266,7 @@ def scan_recoveries(path: Path, query: RecoveryQuery) -> Iterator[RecoveryRecord
 
 
 def read_snapshot(path: Path, now: datetime) -> Snapshot:
-    """Return states, unfinished recoveries and budgets from a ledger.
+    """Return states, unfinished recoveries, budgets and alerts from a ledger.
 
     Raises:
         StoreUnreadableError: it is not there or cannot be read.

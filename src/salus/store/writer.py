@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from salus.errors import StoreError, StoreUnwritableError
 from salus.store.faults import refused, unwritable, writing
 from salus.store.ledger import connect_writer
-from salus.store.rows import Work
+from salus.store.work import Work
 
 T = TypeVar("T")
 Answer: TypeAlias = "tuple[asyncio.Future[Any], Any, Exception | None]"
@@ -110,13 +110,13 @@ class Writer:
         self._put(job)
         await job.future
 
-    async def call(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function with the connection, on the writing thread, in its turn.
+    async def change(self, sql: str, values: Mapping[str, Any]) -> int:
+        """Carry out one statement in a transaction of its own; return how many rows it changed.
 
         Raises:
-            StoreError: the file cannot be opened.
+            StoreUnwritableError: nothing was written.
         """
-        return await self._do(lambda: function(self._connection()))
+        return await self._do(lambda: self._change(sql, values))
 
     async def open(self) -> None:
         """Make the file ready and open it.
@@ -192,15 +192,27 @@ class Writer:
         """Write all of it in one transaction, or none of it."""
         try:
             self._transact(self._connection(), works)
-        except StoreUnwritableError as error:
-            return error
-        except StoreError as error:
-            return unwritable(self._path, f"cannot be opened again: {error}", error.remedy or "")
-        except sqlite3.Error as error:
-            return writing(self._path, error)
-        except Exception as error:  # noqa: BLE001  # a value of a type that SQLite does not take
-            return refused(self._path, f"cannot take the rows ({error})")
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits to be told
+            return self._said(error)
         return None
+
+    def _change(self, sql: str, values: Mapping[str, Any]) -> int:
+        try:
+            count = self._connection().execute(sql, values).rowcount
+        except Exception as error:
+            raise self._said(error) from error
+        self._committed(count)
+        return count
+
+    def _said(self, error: Exception) -> StoreUnwritableError:
+        """Say why something could not be written."""
+        if isinstance(error, StoreUnwritableError):
+            return error
+        if isinstance(error, StoreError):
+            return unwritable(self._path, f"cannot be opened again: {error}", error.remedy or "")
+        if isinstance(error, sqlite3.Error):
+            return writing(self._path, error)
+        return refused(self._path, f"cannot take the rows ({error})")  # a value of a type that SQLite does not take
 
     @staticmethod
     def _transact(db: sqlite3.Connection, works: list[Work]) -> None:

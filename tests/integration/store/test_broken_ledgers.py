@@ -9,16 +9,35 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from salus.errors import StoreUnreadableError, StoreUnwritableError
-from salus.model import CheckState, Event, EventKind, Memo, Outcome, RecoveryRecord, RuleState, ServiceRecord
-from salus.ports import Batch, EventQuery, RecoveryQuery
-from salus.store.sqlite import SqliteStore, read_events, read_recoveries, read_snapshot, set_aside
+from salus.model import (
+    CheckState,
+    DeliveryState,
+    Event,
+    EventKind,
+    Memo,
+    Outcome,
+    RecoveryRecord,
+    RuleState,
+    ServiceRecord,
+)
+from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery
+from salus.store.sqlite import (
+    SqliteStore,
+    read_alerts,
+    read_deliveries,
+    read_events,
+    read_recoveries,
+    read_snapshot,
+    set_aside,
+)
+from tests.integration.store.alerting import alert, delivery
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -45,6 +64,8 @@ async def ledger(tmp_path: Path) -> Path:
             services=[ServiceRecord(service="web", wanted=True)],
             recoveries=[recovery("r")],
             memos=[Memo(key="brake:all", value={"probes": 1})],
+            alerts=[alert("a")],
+            deliveries=[delivery(1)],
         )
     )
     await store.close()
@@ -164,6 +185,13 @@ async def test_a_ledger_that_cannot_be_trusted_is_named_and_left_alone(ledger: P
         "UPDATE memos SET value = ''",
         "UPDATE memos SET value = 'on'",
         "UPDATE memos SET value = '[]'",
+        "UPDATE alerts SET body = '{}'",
+        "UPDATE alerts SET state = 'splendid'",
+        "UPDATE alerts SET level = x'00ff'",
+        "UPDATE alerts SET first_seen = 'yesterday'",
+        "UPDATE deliveries SET created_at = 9223372036854775807",
+        "DROP TABLE alerts",
+        "DROP TABLE deliveries",
         "DROP TABLE memos",
         "DROP TABLE rule_states",
     ],
@@ -189,6 +217,19 @@ async def test_an_event_that_cannot_be_understood_does_not_stop_a_start(ledger: 
         await store.events(EventQuery())
     assert len(await store.events(EventQuery(before=300))) == 100
     await store.close()
+
+
+async def test_a_notification_that_cannot_be_understood_is_named_and_stops_no_start(ledger: Path) -> None:
+    sql("UPDATE deliveries SET body = '{}'")(ledger)
+    store = SqliteStore(ledger)
+    await store.open()
+    assert (await store.load(NOW)).last_delivery == 1
+    with pytest.raises(StoreUnreadableError, match=r"deliveries 'n1'"):
+        await store.waiting("ops")
+    assert dict(await store.depth()) == {"ops": 1}
+    await store.close()
+    with pytest.raises(StoreUnreadableError, match=r"deliveries 'n1'"):
+        read_deliveries(ledger)
 
 
 async def test_a_broken_ledger_can_be_set_aside_and_a_new_one_begun(ledger: Path) -> None:
@@ -245,16 +286,13 @@ async def store(ledger: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room_again(store: SqliteStore) -> None:
-    def limit(pages: int) -> Callable[[sqlite3.Connection], object]:
-        return lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
-
-    await store._writer.call(limit(1))  # SQLite takes it as "no more than there are now"
+    await store._writer.change("PRAGMA max_page_count = 1", {})  # SQLite takes it as "no more than there are now"
     with pytest.raises(StoreUnwritableError, match="disk is full") as caught:
         await store.write(Batch(events=[event(number, "y" * 1000) for number in range(1000, 1200)]))
     assert caught.value.remedy
     assert not caught.value.permanent
     assert (await store.load(NOW)).last_event_id == 300
-    await store._writer.call(limit(100_000))
+    await store._writer.change("PRAGMA max_page_count = 100000", {})
     await store.write(Batch(events=[event(number, "y" * 1000) for number in range(1000, 1200)]))
     assert (await store.load(NOW)).last_event_id == 1199
 
@@ -279,7 +317,7 @@ async def test_a_batch_with_a_naive_instant_is_refused_for_good(store: SqliteSto
 
 
 async def test_a_ledger_locked_by_another_process_is_said(store: SqliteStore, ledger: Path) -> None:
-    await store._writer.call(lambda db: db.execute("PRAGMA busy_timeout = 50"))
+    await store._writer.change("PRAGMA busy_timeout = 50", {})
     other = sqlite3.connect(ledger, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnwritableError, match="locked by another process") as caught:
@@ -289,6 +327,24 @@ async def test_a_ledger_locked_by_another_process_is_said(store: SqliteStore, le
     other.execute("ROLLBACK")
     other.close()
     await store.write(Batch(events=[event(500)]))
+
+
+async def test_a_claim_that_cannot_be_written_is_no_claim(store: SqliteStore, ledger: Path) -> None:
+    await store._writer.change("PRAGMA busy_timeout = 50", {})
+    (waiting,) = await store.waiting("ops")
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnwritableError, match="locked by another process"):
+            await store.claim(waiting, "me", NOW, stale_before=NOW)
+        other.execute("ROLLBACK")
+    assert list(await store.waiting("ops")) == [waiting]
+    assert await store.claim(waiting, "me", NOW, stale_before=NOW)
+    ledger.unlink()
+    with pytest.raises(StoreUnwritableError, match="removed or replaced"):
+        await store.release(waiting, "me")
+    ledger.mkdir()
+    with pytest.raises(StoreUnwritableError, match="is a directory"):
+        await store.release(waiting, "me")
 
 
 async def test_a_ledger_removed_under_us_is_said_once_and_made_again(store: SqliteStore, ledger: Path) -> None:
@@ -303,8 +359,11 @@ async def test_a_ledger_removed_under_us_is_said_once_and_made_again(store: Sqli
 async def test_the_command_line_reads_while_salus_writes_and_afterwards(store: SqliteStore, ledger: Path) -> None:
     await store.write(Batch(events=[event(500)], recoveries=[recovery("s")]))
     assert read_events(ledger, EventQuery(limit=2))[0].id == 500
-    await store.write(Batch(events=[event(501)]))
+    await store.write(Batch(events=[event(501)], alerts=[alert("b")], deliveries=[delivery(2)]))
     assert read_events(ledger, EventQuery(limit=2))[0].id == 501
+    assert [row.id for row in read_alerts(ledger, AlertQuery(id="b", active=True))] == ["b"]
+    assert [row.number for row in read_deliveries(ledger, channel="ops", limit=1)] == [2]
+    assert read_deliveries(ledger, state=DeliveryState.DEAD) == []
     await store.close()
     assert read_events(ledger, EventQuery(limit=2))[0].id == 501
     assert {row.id for row in read_recoveries(ledger, RecoveryQuery())} == {"r", "s"}
@@ -312,8 +371,13 @@ async def test_the_command_line_reads_while_salus_writes_and_afterwards(store: S
 
 
 def test_reading_a_ledger_that_is_not_there_says_so_and_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
     with pytest.raises(StoreUnreadableError, match="does not exist"):
-        read_events(tmp_path / "ledger.db", EventQuery())
+        read_events(path, EventQuery())
+    with pytest.raises(StoreUnreadableError, match="does not exist"):
+        read_alerts(path, AlertQuery())
+    with pytest.raises(StoreUnreadableError, match="does not exist"):
+        read_deliveries(path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from salus.errors import StoreUnreadableError
-from salus.model import Event, EventKind, RuleState
+from salus.model import Alert, AlertState, Event, EventKind, Level, RuleState
 from salus.ports import Batch, EventQuery
 from salus.store import migrate
 from salus.store.schema import APPLICATION_ID, SCHEMA, Schema
@@ -53,6 +53,19 @@ ROWS = {
         INSERT INTO memos (key, value) VALUES ('pause', '{"by":"eve"}');
     """,
 }
+ROWS["0003"] = (
+    ROWS["0002"]
+    + """
+        INSERT INTO alerts (id, fingerprint, rule_name, check_name, level, state, first_seen, fired_at, resolved_at,
+            unheard, body) VALUES ('a1', '00112233aabbccdd', 'web-down', 'web', 'critical', 'firing', 1777636800000000,
+            1777636860000000, NULL, 0, '{"labels":{"alertname":"web-down"},"last_seen":"2026-05-01T12:01:00Z",
+            "told":{"ops":{"state":"firing","key":"k","at":"2026-05-01T12:01:00Z"}}}');
+        INSERT INTO deliveries (id, number, channel, key, created_at, state, attempts, due_at, claimed_by, claimed_at,
+            error, ended_at, body) VALUES ('n1', 7, 'ops', 'k', 1777636860000000, 'waiting', 2, 1777636920000000, '',
+            NULL, 'refused', NULL, '{"id":"n1","channel":"ops","key":"k","occasion":"firing","state":"firing",
+            "at":"2026-05-01T12:01:00Z","alerts":[]}');
+    """
+)
 
 NEXT = '''
 """A revision that exists only in this test."""
@@ -141,6 +154,7 @@ async def test_a_ledger_of_any_revision_can_be_brought_up_to_date_and_read(tmp_p
     await store.open()
     snapshot = await store.load(NOW)
     (seen,) = await store.observations("web", since=NOW)
+    waiting = await store.waiting("ops")
     await store.close()
     assert snapshot.check_states["web"].consecutive_failures == 3
     assert snapshot.rule_states["web"].attempts == 2
@@ -153,6 +167,31 @@ async def test_a_ledger_of_any_revision_can_be_brought_up_to_date_and_read(tmp_p
     assert seen.cause == ("dns" if new else "")
     assert dict(snapshot.memos) == ({"pause": {"by": "eve"}} if new else {})
     assert snapshot.rule_states["web"].escalations == int(new)
+    told = revision >= "0003"
+    assert [(alert.id, alert.told["ops"].key) for alert in snapshot.alerts] == ([("a1", "k")] if told else [])
+    assert snapshot.last_delivery == (7 if told else 0)
+    assert [(found.id, found.attempts) for found in waiting] == ([("n1", 2)] if told else [])
+
+
+@pytest.mark.parametrize("revision", SCHEMA.revisions[:-1])
+async def test_a_ledger_of_any_older_revision_is_kept_as_it_was_and_takes_alerts(tmp_path: Path, revision: str) -> None:
+    path, kept = tmp_path / "ledger.db", tmp_path / "ledger.db.bak"
+    migrate.upgrade(path, to=revision)
+    with connected(path) as db:
+        db.executescript(ROWS[revision])
+    store = SqliteStore(path)
+    await store.open()
+    alert = Alert(
+        id="a", fingerprint="f", labels={}, rule="r", level=Level.INFO, state=AlertState.FIRING, first_seen=NOW,
+        last_seen=NOW,
+    )  # fmt: skip
+    await store.write(Batch(alerts=[alert]))
+    assert list((await store.load(NOW)).alerts) == [alert]
+    await store.close()
+    with connected(kept) as db:
+        assert db.execute("SELECT version_num FROM alembic_version").fetchall() == [(revision,)]
+        assert db.execute("SELECT id FROM recoveries").fetchall() == [("r1",)]
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name IN ('alerts', 'deliveries')").fetchall()
 
 
 async def test_an_old_ledger_is_kept_upgraded_and_used(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from salus.engine.bus import Bus
-from salus.engine.recorder import Recorder
+from salus.engine.recorder import MOST_ROWS, Recorder
 from salus.errors import StoreUnwritableError
-from salus.model import EventKind, Memo, Outcome, Status
-from salus.ports import Batch, EventQuery
+from salus.model import Alert, AlertState, Delivery, EventKind, Level, Memo, Notification, Occasion, Outcome, Status
+from salus.ports import AlertQuery, Batch, EventQuery
 from salus.store.memory import MemoryStore
 from salus.tasks import begin
 from salus.testing import EPOCH, virtual_time
@@ -16,12 +20,14 @@ from tests.unit.engine.world import World, restarting, up
 
 
 class FailingStore(MemoryStore):
-    """Cannot be written while ``full``."""
+    """Cannot be written while ``full``; something may happen while it tries."""
 
     full = False
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
 
     async def write(self, batch: Batch) -> None:
         if self.full:
+            self.meanwhile()
             raise StoreUnwritableError("no space left on the disk")
         await super().write(batch)
 
@@ -113,6 +119,137 @@ def test_a_memo_alone_wakes_the_writer() -> None:
         writing.cancel()
 
     record(scenario)
+
+
+def alert(name: str, **more: Any) -> Alert:
+    said = {"state": AlertState.FIRING, "first_seen": EPOCH, "last_seen": EPOCH, **more}
+    return Alert(id=name, fingerprint="f", labels={}, rule="r", level=Level.INFO, **said)
+
+
+def ended(name: str) -> Alert:
+    return alert(name, state=AlertState.RESOLVED, resolved_at=EPOCH)
+
+
+def delivery(number: int) -> Delivery:
+    told = Notification(
+        id=f"n{number}", channel="ops", key="k", occasion=Occasion.FIRING, state=AlertState.FIRING, at=EPOCH
+    )
+    return Delivery(
+        id=told.id, channel="ops", key="k", number=number, notification=told, created_at=EPOCH, due_at=EPOCH
+    )
+
+
+async def numbers(store: FailingStore) -> list[int]:
+    return [found.number for found in await store.waiting("ops", limit=10 * MOST_ROWS)]
+
+
+def test_an_alert_and_its_delivery_are_written_together_and_an_act_waits_for_neither() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        recorder.alert(alert("a", count=1))
+        recorder.delivery(delivery(2))
+        recorder.alert(alert("a", count=2))
+        recorder.delivery(delivery(3))
+        recorder.memo(brake(1))
+        assert await recorder.reserve()
+        assert (await store.load(EPOCH)).memos
+        assert list(await store.alerts(AlertQuery())) == []
+        assert await numbers(store) == []
+        assert await recorder.commit()
+        assert list(await store.alerts(AlertQuery())) == [alert("a", count=2)]
+        assert await numbers(store) == [2, 3]
+
+    record(scenario)
+
+
+def test_alerts_and_deliveries_wait_for_a_store_that_fails() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        store.full = True
+        recorder.alert(alert("a"))
+        recorder.alert(alert("b"))
+        recorder.delivery(delivery(1))
+        assert not await recorder.commit()
+        recorder.alert(ended("a"))
+        recorder.delivery(delivery(2))
+        assert not await recorder.commit()
+        store.full = False
+        assert await recorder.commit()
+        states = {found.id: found.state for found in await store.alerts(AlertQuery())}
+        assert states == {"a": AlertState.RESOLVED, "b": AlertState.FIRING}
+        assert await numbers(store) == [1, 2]
+
+    record(scenario)
+
+
+def test_what_came_while_a_write_failed_comes_after_what_was_to_be_written() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        def meanwhile() -> None:
+            recorder.alert(ended("a"))
+            recorder.delivery(delivery(2))
+
+        store.full, store.meanwhile = True, meanwhile
+        recorder.alert(alert("a"))
+        recorder.alert(alert("b"))
+        recorder.delivery(delivery(1))
+        assert not await recorder.commit()
+        store.full = False
+        assert [found.number for found in recorder._pending.deliveries.values()] == [1, 2]
+        assert await recorder.commit()
+        assert [found.id for found in await store.alerts(AlertQuery(active=True))] == ["b"]
+        assert await numbers(store) == [1, 2]
+
+    record(scenario)
+
+
+@pytest.mark.parametrize("what", ["alert", "delivery"])
+def test_an_alert_or_a_delivery_alone_wakes_the_writer(what: str) -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        writing = begin(recorder.run())
+        if what == "alert":
+            recorder.alert(alert("a"))
+        else:
+            recorder.delivery(delivery(1))
+        await recorder._clock.sleep(1)
+        assert len(await store.alerts(AlertQuery())) + len(await numbers(store)) == 1
+        writing.cancel()
+
+    record(scenario)
+
+
+def test_what_is_too_much_goes_with_a_word_and_what_lasts_stays(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        store.full = True
+        recorder.alert(alert("lasts"))
+        for number in range(MOST_ROWS):
+            recorder.delivery(delivery(number))
+            recorder.alert(ended(f"e{number}"))
+        assert not await recorder.commit()
+        recorder.delivery(delivery(MOST_ROWS))
+        assert not await recorder.commit()
+        store.full = False
+        assert await recorder.commit()
+        assert await numbers(store) == list(range(1, MOST_ROWS + 1))
+        assert [found.id for found in await store.alerts(AlertQuery(active=True))] == ["lasts"]
+
+    record(scenario)
+    assert [said for said in caplog.messages if "too much" in said] == [
+        "too much waits for the ledger: the end of alert e0 is not kept",
+        "too much waits for the ledger: notification n0 to ops is not sent",
+    ]
+
+
+def test_rows_that_the_ledger_will_never_take_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        recorder.delivery(delivery(1))
+        assert await recorder.commit()
+        recorder.alert(alert("a"))
+        recorder.delivery(replace(delivery(1), id="another"))
+        assert not await recorder.commit()
+        recorder.delivery(delivery(2))
+        assert await recorder.commit()
+        assert await numbers(store) == [1, 2]
+
+    record(scenario)
+    assert "0 events, 1 alerts and 1 notifications were refused by the ledger and dropped" in caplog.text
 
 
 def record(scenario: Callable[[FailingStore, Recorder], Coroutine[None, None, None]]) -> None:

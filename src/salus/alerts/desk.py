@@ -1,0 +1,457 @@
+"""Where all alerts lie: what each still needs to be told, to whom and when; what is due becomes notifications.
+
+No clock and no I/O: ``now`` is an argument, and the same calls give the same notifications.
+
+1. Whoever changes an alert puts it here (``put``); it is assessed: for every channel that it goes to, dedup says
+   whether there is news, the stages whether it is to be kept quiet, group and rate when it goes out.
+2. What is due is taken out (``due``), assessed once more, since silences and hours change by themselves, and told.
+3. What was told is written into the alert in the same step, so that the row of the alert and the delivery are one fact.
+4. What was kept quiet waits as long as a new alert when that is over: what ended its silence often ends it too.
+5. An alert that has ended, and that nobody has still to hear of, leaves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import Protocol
+
+from salus.alerts import compose
+from salus.alerts.compose import Draft, Sender, told_of
+from salus.alerts.dedup import News, news, waits_for_group
+from salus.alerts.group import Group, Groups, Need
+from salus.alerts.inhibit import Sources
+from salus.alerts.rate import Rate
+from salus.alerts.route import Path, key_of, paths
+from salus.alerts.stage import Case
+from salus.alerts.stages import hush
+from salus.matchers import matches
+from salus.model import (
+    Alert,
+    AlertRule,
+    AlertSettings,
+    AlertState,
+    Hush,
+    InhibitRule,
+    Notification,
+    Occasion,
+    RouteSpec,
+    Silence,
+)
+
+MACHINE_KEY = "all"
+_AT_ONCE = 500
+_NOT_YET = datetime.max.replace(tzinfo=UTC)
+_IN_DIGEST = frozenset({Occasion.FIRING, Occasion.FLAPPING, Occasion.ESCALATED, Occasion.REMINDER})
+_SOON = timedelta(milliseconds=1)
+_HEALING_PAUSE = timedelta(seconds=1)
+_HEALING_MOST = timedelta(minutes=5)
+
+
+class Around(Protocol):
+    """What the desk asks of the world: all of it in memory."""
+
+    def roots(self, check: str) -> Sequence[str]:
+        """Return the checks that a check depends on, directly or not."""
+        ...
+
+    def leaves(self, check: str) -> Sequence[str]:
+        """Return the checks that hang on a check, directly or not."""
+        ...
+
+    def maintenance(self, check: str, now: datetime) -> tuple[str, datetime | None] | None:
+        """Return what is being done to a check or its service, and until when, or None."""
+        ...
+
+    def healing(self, check: str) -> bool:
+        """Tell whether a recovery of a check is under way, so that its end is not told before its story is whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one look at what is due brought: notifications, and the alerts as they are now that these were made."""
+
+    notifications: tuple[Notification, ...] = ()
+    changed: tuple[Alert, ...] = ()
+
+
+class Desk:
+    """All alerts of one Salus."""
+
+    def __init__(self, around: Around, ids: Callable[[], str]) -> None:
+        """Begin with none; ``ids`` makes ids of notifications."""
+        self.settings = AlertSettings()
+        self.sender = Sender()
+        self.silences: dict[str, Silence] = {}
+        self.alerts: dict[str, Alert] = {}
+        self._around = around
+        self._ids = ids
+        self._resend: Mapping[str, float | None] = {}
+        self._machines: frozenset[str] = frozenset()
+        self._rules: Mapping[str, AlertRule] = {}
+        self._rates: dict[str, Rate] = {}
+        self._groups = Groups()
+        self._by_check: dict[str, set[str]] = {}
+        self._sources = Sources()
+        self._targets_at: datetime | None = None
+        self.suppressed: Counter[str] = Counter()
+        self._quiet_until: dict[str, dict[str, datetime]] = {}
+        self._told_before: dict[tuple[str, str], datetime] = {}
+        self._again: list[tuple[datetime, str]] = []
+        self._again_at: dict[str, datetime] = {}
+
+    # ── what changes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def configure(self, settings: AlertSettings, resend: Mapping[str, float | None], now: datetime) -> None:
+        """Take a config; ``resend`` names for each channel the seconds after which it must be told again."""
+        self.settings = settings
+        self._resend = resend
+        self._machines = frozenset(name for name, seconds in resend.items() if seconds is not None)
+        self._groups = self._known_groups()
+        self._rules = {rule.name: rule for rule in settings.rules}
+        self._rates = {name: self._rates.get(name) or Rate() for name in settings.channels}
+        self._sources = Sources(settings.inhibit)
+        for alert in self.alerts.values():
+            self._sources.add(alert)
+        self.reconsider(now)
+
+    def spent(self, made: Iterable[tuple[str, datetime]]) -> None:
+        """Take the notifications that an earlier Salus made into the rates: (channel, instant), oldest first."""
+        for channel, at in made:
+            if channel in self._rates:
+                self._rates[channel].spend(at)
+
+    def load(self, alert: Alert, now: datetime) -> None:
+        """Take an alert of an earlier Salus."""
+        for channel, told in alert.told.items():
+            if told.count:
+                self._told_before[alert.fingerprint, channel] = told.at
+            self._groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=told.state.open)
+        self.put(alert, now)
+
+    def put(self, alert: Alert, now: datetime) -> None:
+        """Take an alert as it is now."""
+        before = self.alerts.get(alert.fingerprint)
+        self.alerts[alert.fingerprint] = alert
+        if alert.check is not None:
+            self._by_check.setdefault(alert.check, set()).add(alert.fingerprint)
+        if before is not None and before.labels != alert.labels:
+            self._sources.discard(before)
+        self._sources.add(alert)
+        self._assess(alert.fingerprint, now)
+        if before is None or before.state is not alert.state or before.quiet_since != alert.quiet_since:
+            self._stir(alert, now)
+        self._leave(alert.fingerprint, now)
+
+    def drop(self, alert: Alert, now: datetime) -> None:
+        """Forget an alert that nobody need hear of."""
+        if self.alerts.pop(alert.fingerprint, None) is None:
+            return
+        self._groups.drop(alert.fingerprint)
+        self._again_at.pop(alert.fingerprint, None)
+        self._quiet_until.pop(alert.fingerprint, None)
+        if alert.check is not None and (others := self._by_check.get(alert.check)):
+            others.discard(alert.fingerprint)
+            if not others:
+                del self._by_check[alert.check]
+        self._sources.discard(alert)
+        self._stir(alert, now)
+
+    def reconsider(self, now: datetime) -> None:
+        """Assess everything anew, a part at a time: a silence, a window or the config has changed."""
+        for fingerprint in self.alerts:
+            self._ask_again(fingerprint, now)
+
+    def about(self, check: str) -> list[Alert]:
+        """Return the alerts about a check."""
+        return [self.alerts[one] for one in sorted(self._by_check.get(check, ()))]
+
+    def shift(self, alerts: Iterable[Alert], by: timedelta, now: datetime) -> None:
+        """Follow a jump of the wall clock; ``alerts`` are all of them, moved along already."""
+        self._groups, self._again, self._again_at, self._quiet_until = Groups(self._machines), [], {}, {}
+        self._told_before = {key: at + by for key, at in self._told_before.items()}
+        for rate in self._rates.values():
+            rate.shift(by)
+        for alert in alerts:
+            self.load(alert, now)
+
+    # ── what is due ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def next_due(self) -> datetime | None:
+        """Return when ``due`` is worth a call; None when nothing is to come."""
+        while self._again and self._again_at.get(self._again[0][1]) != self._again[0][0]:
+            heappop(self._again)
+        instants = [self._again[0][0]] if self._again else []
+        instants += [self._targets_at] if self._targets_at else []
+        if (group := self._groups.next_due()) is not None:
+            instants.append(group)
+        return min(instants, default=None)
+
+    def due(self, now: datetime) -> Round:
+        """Return what is to be told now; bounded, so call it again while ``next_due`` is not in the future."""
+        self._ask(now)
+        by_channel: dict[str, list[Group]] = {}
+        for group in self._groups.pop_ready(now):
+            if self._still_due(group, now):
+                by_channel.setdefault(group[0], []).append(group)
+        made: list[Notification] = []
+        changed: dict[str, Alert] = {}
+        for channel, groups in sorted(by_channel.items()):
+            drafts, put_off = self._drafts(channel, groups, now)
+            for draft in drafts:
+                made.append(compose.compose(draft, self.sender))
+                self._told(draft, now, changed)
+            for group in groups:
+                self._groups.rearm(group, put_off.get(group))
+        for alert in changed.values():
+            self._assess(alert.fingerprint, now)
+            self._leave(alert.fingerprint, now)
+        return Round(tuple(made), tuple(changed.values()))
+
+    def _ask(self, now: datetime) -> None:
+        if self._targets_at is not None and self._targets_at <= now:
+            self._targets_at = None
+            for fingerprint, alert in self.alerts.items():
+                if any(matches(rule.target, alert.labels) for rule in self.settings.inhibit):
+                    self._ask_again(fingerprint, now)
+        for _ in range(_AT_ONCE):
+            if not self._again or self._again[0][0] > now:
+                return
+            at, fingerprint = heappop(self._again)
+            if self._again_at.get(fingerprint) == at:
+                del self._again_at[fingerprint]
+                self._assess(fingerprint, now)
+                self._leave(fingerprint, now)
+
+    def _still_due(self, group: Group, now: datetime) -> bool:
+        """Assess what a group has to tell once more; tell whether it still has."""
+        machine = group[0] in self._machines
+        for fingerprint in sorted(self._groups.needs(group))[: _AT_ONCE if machine else None]:
+            self._assess(fingerprint, now)
+        at = self._groups.ready_at(group)
+        if at is None:
+            return False
+        if at > now:
+            self._groups.rearm(group, at)
+            return False
+        return True
+
+    def _drafts(self, channel: str, groups: list[Group], now: datetime) -> tuple[list[Draft], dict[Group, datetime]]:
+        """Put together what a channel is told now, and say which groups must wait until when.
+
+        What the rate does not allow shares one notification, the last that it does allow, or waits.
+        """
+        if channel in self._machines:
+            return [self._draft(group, now, most=compose.MACHINE_ALERTS) for group in groups], {}
+        spec = self.settings.channels[channel]
+        rate = self._rates[channel]
+        left = rate.left(spec, now)
+        groups.sort(key=self._urgency)
+        alone = groups if len(groups) <= left else groups[: max(0, left - 1)]
+        drafts = [self._draft(group, now) for group in alone]
+        waiting = groups[len(alone) :]
+        if waiting and left:
+            drafts.append(self._digest(channel, waiting, now) or self._draft(waiting.pop(0), now))
+        for _ in drafts:
+            rate.spend(now)
+        again = max(rate.again(spec) or now, now + _SOON)
+        return drafts, dict.fromkeys(waiting, again)
+
+    def _urgency(self, group: Group) -> tuple[int, datetime, Group]:
+        needs = self._groups.needs(group)
+        return compose.by_level(self.alerts, list(needs)), min(need.at for need in needs.values()), group
+
+    def _draft(self, group: Group, now: datetime, *, most: int = compose.MOST_ALERTS) -> Draft:
+        machine = group[0] in self._machines
+        needs = self._groups.needs(group)
+        # Everything that is there is told, also what could have waited a little for others.
+        chosen = sorted(needs) if not machine else [one for one in sorted(needs) if needs[one].at <= now][:most]
+        told = [one for one in chosen if machine or not _is_later(needs[one], now)]
+        fresh = [(self.alerts[one], needs[one].occasion) for one in told]
+        path = next((needs[one].path for one in told), None)
+        known = set() if machine else self._groups.known(group) - set(told)
+        others = [self.alerts[one] for one in sorted(known) if one in self.alerts]
+        return Draft(
+            id=self._ids(),
+            channel=group[0],
+            key=group[1],
+            at=now,
+            fresh=fresh,
+            others=others,
+            by=path.route.group_by if path else (),
+            most=most,
+        )
+
+    def _digest(self, channel: str, groups: Sequence[Group], now: datetime) -> Draft | None:
+        """Put what several groups have newly to tell into one; resolutions go out under their own keys, later."""
+        fresh = [
+            (self.alerts[one], need.occasion)
+            for group in groups
+            for one, need in sorted(self._groups.needs(group).items())
+            if need.occasion in _IN_DIGEST and not _is_later(need, now)
+        ]
+        if len(fresh) < 2:
+            return None
+        made = self._ids()
+        return Draft(id=made, channel=channel, key=f"digest-{made}", at=now, fresh=fresh, digest=True)
+
+    def _told(self, draft: Draft, now: datetime, changed: dict[str, Alert]) -> None:
+        """Write into the alerts what the channel knows from now on."""
+        for alert, _ in draft.fresh:
+            current = self.alerts[alert.fingerprint]
+            before = current.told.get(draft.channel)
+            key = before.key if before is not None and before.state.open else draft.key
+            told = told_of(current, key, now, before)
+            known = replace(current, told={**current.told, draft.channel: told})
+            self.alerts[alert.fingerprint] = changed[alert.fingerprint] = known
+            self._groups.knows((draft.channel, key), alert.fingerprint, now, open_now=told.state.open)
+            if told.state.open:
+                self._told_before[alert.fingerprint, draft.channel] = now
+        if draft.channel in self._machines:
+            self._groups.machine_told((draft.channel, draft.key), now)
+
+    def _known_groups(self) -> Groups:
+        """Return groups that know what was told, and have nothing to tell yet."""
+        groups = Groups(self._machines)
+        for alert in self.alerts.values():
+            for channel, told in alert.told.items():
+                groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=told.state.open)
+        return groups
+
+    # ── one alert ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _assess(self, fingerprint: str, now: datetime) -> None:
+        """Find out what is to be told of an alert, and ask again when time alone may change the answer."""
+        self._groups.drop(fingerprint)
+        alert = self.alerts.get(fingerprint)
+        if alert is None or alert.state is AlertState.PENDING:
+            return
+        if alert.state is AlertState.RESOLVED and self._story_unfinished(alert, now):
+            self._ask_again(fingerprint, now + _HEALING_PAUSE)
+            return
+        ways = {path.channel: path for path in paths(self.settings.routes, alert.labels)}
+        for channel in [*ways, *(name for name, told in alert.told.items() if told.state.open and name not in ways)]:
+            self._assess_channel(alert, channel, ways.get(channel), now)
+
+    def _assess_channel(self, alert: Alert, channel: str, path: Path | None, now: datetime) -> None:
+        spec = self.settings.channels.get(channel)
+        if spec is None or not spec.enabled:
+            return
+        told = alert.told.get(channel)
+        found = news(alert, path, told, self._resend.get(channel))
+        if found is None:
+            return
+        if found.occasion is Occasion.RESOLVED and not spec.send_resolved:
+            if told is not None:
+                self._groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=False)
+            return
+        if self._kept_quiet(alert, channel, path, found, now):
+            return
+        machine = channel in self._machines
+        key = self._key(alert, channel, path, machine=machine)
+        found = self._after_quiet(alert.fingerprint, channel, found, now)
+        need = Need.of(found, path, machine=machine)
+        self._groups.want(alert.fingerprint, (channel, key), need)
+
+    def _after_quiet(self, fingerprint: str, channel: str, found: News, now: datetime) -> News:
+        """Let what was kept quiet up to now wait like something new."""
+        quiet = self._quiet_until.get(fingerprint)
+        if quiet is None or channel not in quiet or not waits_for_group(found.occasion):
+            return found
+        if quiet[channel] is _NOT_YET:
+            quiet[channel] = now
+        return replace(found, at=max(found.at, quiet[channel]))
+
+    def _key(self, alert: Alert, channel: str, path: Path | None, *, machine: bool) -> str:
+        told = alert.told.get(channel)
+        if told is not None and told.state.open:
+            return told.key
+        if machine:
+            return MACHINE_KEY
+        return key_of(path, alert) if path is not None else alert.fingerprint
+
+    def _kept_quiet(self, alert: Alert, channel: str, path: Path | None, found: News, now: datetime) -> bool:
+        if path is None or not (found.hushable or alert.moment):
+            return False
+        if found.at > now and not waits_for_group(found.occasion):
+            return False  # whether it is kept quiet shows when it is due
+        hushed = hush(self._case(alert, channel, path.route, now))
+        if hushed is None:
+            return False
+        quiet = self._quiet_until.setdefault(alert.fingerprint, {})
+        if quiet.get(channel) is not _NOT_YET:
+            self.suppressed[hushed.reason.value] += 1
+            quiet[channel] = _NOT_YET
+        if hushed.until is not None and not alert.moment:
+            self._ask_again(alert.fingerprint, hushed.until)
+        return True
+
+    def _case(self, alert: Alert, channel: str, route: RouteSpec, now: datetime) -> Case:
+        check = alert.check
+        rule = self._rules.get(alert.rule)
+        cooldown = rule.cooldown if rule else 0.0
+        return Case(
+            alert=alert,
+            route=route,
+            now=now,
+            silences=tuple(self.silences.values()),
+            maintenance=self._around.maintenance(check, now) if check else None,
+            intervals=self.settings.intervals,
+            roots=self._roots(check) if check else (),
+            inhibit=self.settings.inhibit,
+            sources=self._speaking,
+            cooldown=cooldown,
+            told_before=self._told_before.get((alert.fingerprint, channel)) if cooldown else None,
+        )
+
+    def hushes(self, alert: Alert, path: Path, now: datetime) -> Hush | None:
+        """Say why an alert is not told on its way, or None."""
+        return hush(self._case(alert, path.channel, path.route, now))
+
+    def _roots(self, check: str) -> list[Alert]:
+        """Return the alerts about the verdicts of what a check depends on."""
+        return [
+            alert
+            for root in self._around.roots(check)
+            for alert in self.about(root)
+            if (rule := self._rules.get(alert.rule)) is not None and rule.status is not None
+        ]
+
+    def _speaking(self, rule: InhibitRule, alert: Alert) -> Iterator[Alert]:
+        return (self.alerts[one] for one in self._sources.like(rule, alert) if one in self.alerts)
+
+    def _story_unfinished(self, alert: Alert, now: datetime) -> bool:
+        """Tell whether a recovery is still at work, whose end belongs to the story; not for ever."""
+        ended = alert.resolved_at or now
+        return alert.check is not None and now - ended < _HEALING_MOST and self._around.healing(alert.check)
+
+    def _leave(self, fingerprint: str, now: datetime) -> None:
+        alert = self.alerts.get(fingerprint)
+        if alert is None or alert.state is not AlertState.RESOLVED or alert.dismissed:
+            return
+        if not self._groups.wanting(fingerprint) and fingerprint not in self._again_at:
+            self.drop(alert, now)
+
+    def _stir(self, alert: Alert, now: datetime) -> None:
+        """Ask again about alerts that this one may have kept quiet."""
+        if alert.check is not None:
+            for leaf in self._around.leaves(alert.check):
+                for fingerprint in self._by_check.get(leaf, ()):
+                    self._ask_again(fingerprint, now)
+        if self._sources.holds(alert) and self._targets_at is None:
+            self._targets_at = now  # all of them, once, however many sources change at this instant
+
+    def _ask_again(self, fingerprint: str, at: datetime) -> None:
+        known = self._again_at.get(fingerprint)
+        if known is None or at < known:
+            self._again_at[fingerprint] = at
+            heappush(self._again, (at, fingerprint))
+
+
+def _is_later(need: Need, now: datetime) -> bool:
+    """Tell whether something must not be told before its time: a reminder, an escalation."""
+    return need.at > now and not (waits_for_group(need.occasion) or need.occasion is Occasion.RESOLVED)

@@ -1,0 +1,104 @@
+"""What the alert rules of a config say of the checks, looks and happenings of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from salus.alerts import words
+from salus.alerts.labels import level_of, of_check, of_happening
+from salus.alerts.match import Sight, about_metric, about_status, shortened, watches
+from salus.engine.engine import Engine
+from salus.engine.truths import Truth
+from salus.engine.units import CheckUnit, Judge
+from salus.model import AlertRule, AlertSettings, Happening, Observation, Status
+
+_NONE: Mapping[str, Judge] = {}
+
+
+class Sights:
+    """The rules of one config, and what they say."""
+
+    def __init__(self, engine: Engine, settings: AlertSettings, judges: Mapping[str, Judge] = _NONE) -> None:
+        """Look at ``engine``; ``judges`` judge the conditions of rules, by the rule's name."""
+        self._engine = engine
+        self._labels = settings.labels
+        self._judges = judges
+        enabled = [rule for rule in settings.rules if rule.enabled]
+        self.about_status = tuple(rule for rule in enabled if rule.status is not None)
+        self.about_looks = tuple(rule for rule in enabled if rule.metric or rule.when)
+        self.on = {one: tuple(rule for rule in enabled if one in rule.on) for one in Happening}
+        self.by_name = {rule.name: rule for rule in enabled}
+        # A user's rule speaks for its checks also while it is switched off.
+        own = [rule for rule in settings.rules if rule.status is not None and not rule.builtin]
+        self._own = tuple(replace(rule, enabled=True) for rule in own)
+
+    def watches(self, rule: AlertRule, unit: CheckUnit) -> bool:
+        """Tell whether a rule speaks of a check: one of ours only where none of the user's asks for its status."""
+        if not watches(rule, unit.spec):
+            return False
+        return not rule.builtin or not any(watches(own, unit.spec) for own in self._own)
+
+    def of_status(self, rule: AlertRule, unit: CheckUnit, now: datetime) -> Sight:
+        """Return what a rule about a status says of a check."""
+        spec, state = unit.spec, unit.state
+        level = level_of(rule, spec, state.status)
+        message = state.last.message if state.last else ""
+        since = state.failing_since or state.since or now
+        known = words.words(rule, spec, state.status, level=level, message=message, since=since)
+        said = f"{spec.name} is {state.status}"
+        return Sight(
+            rule=rule,
+            labels=of_check(rule, spec, level, self._labels),
+            level=level,
+            holds=about_status(rule, state),
+            since=since,
+            summary=words.summary(rule, known, f"{said}: {message}" if message else said),
+            detail=shortened(message),
+            check=spec.name,
+        )
+
+    def of_look(self, rule: AlertRule, unit: CheckUnit, seen: Observation, now: datetime) -> Sight:
+        """Return what a rule about a number, or with a condition, says of a look."""
+        spec, judge = unit.spec, self._judges.get(rule.name)
+        if rule.metric:
+            holds, said = about_metric(rule, seen)
+        else:
+            holds, said = judge(unit) if judge else (None, "")
+        level = level_of(rule, spec, Status.DEGRADED)
+        metric = seen.metrics.get(rule.metric)
+        value = f"{metric.value:g}" if metric else ""
+        known = words.words(rule, spec, seen.status, level=level, message=said, since=now, value=value)
+        return Sight(
+            rule=rule,
+            labels=of_check(rule, spec, level, self._labels),
+            level=level,
+            holds=holds,
+            since=now,
+            summary=words.summary(rule, known, f"{spec.name}: {said}"),
+            detail=shortened(said),
+            check=spec.name,
+        )
+
+    def of_truth(self, rule: AlertRule, truth: Truth, now: datetime) -> Sight | None:
+        """Return what a rule says of something that is the case; None where it is about other checks."""
+        unit = self._engine.units.get(truth.check or "")
+        spec, status = (unit.spec, unit.state.status) if unit else (None, None)
+        if rule.members and (spec is None or not watches(rule, spec)):
+            return None
+        healed = truth.happening is Happening.RECOVERED
+        level, since = level_of(rule, spec, status), truth.since or now
+        known = words.words(rule, spec, status, level=level, message=truth.message, since=since)
+        own = truth.message if healed else f"{truth.happening.value.replace('_', ' ')}: {truth.message}"
+        return Sight(
+            rule=rule,
+            labels=of_happening(rule, truth.happening, truth.subject, spec=spec, level=level, common=self._labels),
+            level=level,
+            holds=True,
+            since=since,
+            summary=words.summary(rule, known, own),
+            detail=shortened(truth.message),
+            check=spec.name if spec else None,
+            moment=healed,
+        )
