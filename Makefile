@@ -24,6 +24,7 @@ demo: $(STAMPS)/demo ## A small shop of real services breaks in every ordinary w
 	@$(BIN)/salus demo $(ARGS)
 
 test: $(STAMPS)/dev ## Run the tests: unit, integration, acceptance
+	@scripts/install-test-peers
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMPS)/dev ## Format, lint, types, contracts between rooms, requirements, tree

@@ -9,7 +9,7 @@ import pytest
 
 import salus
 
-OPTIONAL = {"apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
+OPTIONAL = {"aiosmtplib", "apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
 HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +11,6 @@ import msgspec
 from salus import processes
 from salus.actions._facts import facts, one_line, variables
 from salus.actions._threads import in_thread
-from salus.actions._trust import files_that_decide, find_program, owners_trusted_anyway, why_not_trusted
 from salus.bounds import bounded
 from salus.errors import ActionError
 from salus.evidence import masked
@@ -66,19 +63,7 @@ class Run(ActionOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find a command that cannot be run."""
-        found = []
-        if not self.command or not self.command[0]:
-            found.append(("command", "no program is named: write it as a list, such as [/usr/local/bin/heal, --fast]"))
-        if any("\0" in word for word in self.command):
-            found.append(("command", "an argument cannot hold NUL"))
-        if len(self.command) == 1 and " " in self.command[0] and not Path(self.command[0]).exists():
-            words = ", ".join(self.command[0].split())
-            found.append(("command", f"no shell takes this apart: write one entry for each argument, [{words}]"))
-        found += [
-            ("environment", f"{name!r} cannot be the name of a variable, or its value holds NUL")
-            for name, value in self.environment.items()
-            if not name or "=" in name or "\0" in name + value
-        ]
+        found = processes.problems(self.command, self.environment)
         if any(not 0 <= code <= 255 for code in self.ok_codes) or not self.ok_codes:
             found.append(("ok_codes", "exit codes are numbers from 0 to 255, and at least one must mean success"))
         if self.effect is Effect.WAITS:
@@ -89,7 +74,6 @@ class Run(ActionOptions, frozen=True, kw_only=True):
         """Run it to its end."""
         extra = {**variables(scene), **self.environment}
         environment = processes.environment(scene.site.state_id, "action", scene.check.name, extra)
-        await in_thread(lambda _: self._make_sure(environment))
         command = processes.Command(
             argv=self.command,
             environment=environment,
@@ -97,30 +81,14 @@ class Run(ActionOptions, frozen=True, kw_only=True):
             user=self.user,
             stdin=json.dumps(bounded(facts(scene), _STDIN)).encode() if self.stdin == "json" else b"",
         )
+        if complaint := await in_thread(lambda _: processes.complaint(command)):
+            raise ActionError(complaint[0], remedy=complaint[1])
         try:
             done = await processes.run(command, max_output=self.max_output)
         except OSError as error:
             remedy = "look at its permissions, and at the first line of a script (#!)"
             raise ActionError(f"{self.command[0]} cannot be run: {error.strerror or error}", remedy=remedy) from error
         return self._result(done)
-
-    def _make_sure(self, environment: dict[str, str]) -> None:
-        """Find the program, and refuse to run as root what others can write to."""
-        if self.directory is not None and not self.directory.is_dir():
-            raise ActionError(f"there is no folder {self.directory}", remedy="correct `directory`, or make the folder")
-        program = find_program(self.command[0], environment, self.directory)
-        if program is None:
-            where = "" if "/" in self.command[0] else f" in PATH ({environment.get('PATH', '')})"
-            remedy = "correct the name, write the full path, or make it executable (chmod +x)"
-            raise ActionError(f"there is no program {self.command[0]!r}{where}", remedy=remedy)
-        if os.geteuid() != 0:
-            return
-        trusted = owners_trusted_anyway() | {_user_id(self.user)}
-        for file in files_that_decide(program, self.command[1:], self.directory):
-            if reason := why_not_trusted(file, trusted):
-                what = f"refused to run {file} as root: {reason}"
-                remedy = "give it and its folders to root and chmod go-w, or run it as its owner with `user`"
-                raise ActionError(what, remedy=remedy)
 
     def _result(self, done: processes.Completed) -> ActionResult:
         stdout, stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -138,15 +106,6 @@ class Run(ActionOptions, frozen=True, kw_only=True):
         }
         last = next((line for line in reversed(stdout.splitlines()) if line.strip()), "")
         return ActionResult(message=f"{message}: {one_line(last)}" if last else message, evidence=evidence)
-
-
-def _user_id(user: str | None) -> int:
-    if user is None:
-        return 0
-    try:
-        return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
-    except KeyError:
-        raise ActionError(f"there is no user {user!r}", remedy="correct `user`, or make the user") from None
 
 
 def _last_words(text: str) -> str:

@@ -50,7 +50,18 @@ SERVICES: Mapping[str, str] = {
     "process": "salus.services.process:ProcessOptions",
 }
 
-CHANNELS: Mapping[str, str] = {}
+CHANNELS: Mapping[str, str] = {
+    "alertmanager": "salus.channels.alertmanager:Alertmanager",
+    "apprise": "salus.channels.apprise:Apprise",
+    "console": "salus.channels.console:Console",
+    "email": "salus.channels.email:Email",
+    "exec": "salus.channels.exec:Exec",
+    "file": "salus.channels.file:File",
+    "log": "salus.channels.log:Log",
+    "pagerduty": "salus.channels.pagerduty:PagerDuty",
+    "slack": "salus.channels.slack:Slack",
+    "webhook": "salus.channels.webhook:Webhook",
+}
 
 _ROOMS: Mapping[str, Mapping[str, str]] = {
     "checks": CHECKS,
@@ -58,7 +69,12 @@ _ROOMS: Mapping[str, Mapping[str, str]] = {
     "services": SERVICES,
     "channels": CHANNELS,
 }
-_EXTRAS: Mapping[str, str] = {"cryptography": "tls"}
+_EXTRAS: Mapping[str, str] = {
+    "aiosmtplib": "email",
+    "apprise": "apprise",
+    "cryptography": "tls",
+    "jinja2": "templates",
+}
 
 
 def names(room: str) -> list[str]:

@@ -6,9 +6,11 @@ the same thing again and again prepares the request once (``prepare``) and sends
 """
 
 from salus.httpclient.client import Connection, fetch, send
+from salus.httpclient.dial import Permit
 from salus.httpclient.faults import (
     AnswerError,
     ConnectError,
+    ForbiddenError,
     HttpError,
     LocalError,
     ProxyError,
@@ -26,8 +28,10 @@ __all__ = [
     "AnswerError",
     "ConnectError",
     "Connection",
+    "ForbiddenError",
     "HttpError",
     "LocalError",
+    "Permit",
     "Prepared",
     "ProxyError",
     "RedirectError",

@@ -148,7 +148,8 @@ async def _open(prepared: Prepared, started: float, resolve_within: float | None
     """Connect, through the proxy's tunnel and with TLS where the request wants them."""
     factory = partial(Wire, asyncio.get_running_loop(), _monotonic, prepared.place)
     if prepared.tls is None and not prepared.proxied:
-        wire = await connect(prepared.endpoint, factory, resolve_within=resolve_within)
+        permit = prepared.request.permit
+        wire = await connect(prepared.endpoint, factory, resolve_within=resolve_within, permit=permit)
         return wire, (_monotonic() - started, 0.0)
     return await _open_secured(prepared, factory, started, resolve_within)
 
@@ -175,7 +176,8 @@ async def _open_secured(
 
 async def _reach(prepared: Prepared, factory: Callable[[], Wire], resolve_within: float | None) -> Wire:
     try:
-        return await connect(prepared.endpoint, factory, resolve_within=resolve_within)
+        permit = prepared.request.permit
+        return await connect(prepared.endpoint, factory, resolve_within=resolve_within, permit=permit)
     except HttpError as error:
         if not prepared.proxied:
             raise

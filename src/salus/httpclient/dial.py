@@ -9,9 +9,9 @@ from asyncio import AbstractEventLoop, BaseTransport, Protocol, Task, Transport
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
-from salus.httpclient.faults import HttpError, RequestError, ResolveError, TlsError, explain
+from salus.httpclient.faults import ForbiddenError, HttpError, RequestError, ResolveError, TlsError, explain
 
 
 class Peer(Protocol):
@@ -34,6 +34,9 @@ class Peer(Protocol):
 
 
 P = TypeVar("P", bound=Peer)
+
+Permit: TypeAlias = Callable[[str, str], str]
+"""Given the host as it was named and one address: why there may be no connection to it, or an empty string."""
 
 # RFC 8305 recommends 250 ms between the attempts at two addresses of one name.
 STAGGER = 0.25
@@ -77,7 +80,13 @@ def is_address(host: str) -> bool:
     return False
 
 
-async def connect(endpoint: Endpoint, factory: Callable[[], P], *, resolve_within: float | None = None) -> P:
+async def connect(
+    endpoint: Endpoint,
+    factory: Callable[[], P],
+    *,
+    resolve_within: float | None = None,
+    permit: Permit | None = None,
+) -> P:
     """Open a connection and return its protocol, connected.
 
     Args:
@@ -85,16 +94,21 @@ async def connect(endpoint: Endpoint, factory: Callable[[], P], *, resolve_withi
         factory: makes the protocol; called once per address that is tried.
         resolve_within: seconds the resolver may take. A resolver that hangs must end as ``ResolveError`` and not as
             the caller's own time-out, which would read as a verdict against the target.
+        permit: asked for every address before it is connected to, and after the resolver has spoken, so that no later
+            answer of it can lead elsewhere. What may not be connected to is left out; a unix socket has no address.
 
     Raises:
+        ForbiddenError: there is no address that may be connected to.
         HttpError: it failed; nothing is left open.
     """
     loop = asyncio.get_running_loop()
     if not endpoint.literal:
-        addresses = await _resolve(loop, endpoint, resolve_within)
+        addresses = permitted(endpoint, await _resolve(loop, endpoint, resolve_within), permit)
         if len(addresses) > 1:
             return await _race(loop, endpoint, addresses, factory)
         return await _try(loop, endpoint, addresses[0], factory)
+    if endpoint.unix_socket is None:
+        permitted(endpoint, (endpoint.host,), permit)
     try:
         if endpoint.unix_socket is None:
             return (await loop.create_connection(factory, endpoint.host, endpoint.port))[1]
@@ -146,6 +160,22 @@ async def _resolve(loop: AbstractEventLoop, endpoint: Endpoint, within: float | 
     except OSError as error:
         raise explain(error, str(endpoint)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def permitted(endpoint: Endpoint, addresses: Sequence[str], permit: Permit | None) -> Sequence[str]:
+    """Return the addresses that may be connected to.
+
+    Raises:
+        ForbiddenError: there is none.
+    """
+    if permit is None:
+        return addresses
+    refused = {address: why for address in addresses if (why := permit(endpoint.host, address))}
+    if len(refused) == len(set(addresses)):
+        address, why = next(iter(refused.items()))
+        place = f"{endpoint} ({address})" if address != endpoint.host else str(endpoint)
+        raise ForbiddenError(f"no connection to {place}: {why}", remedy="name another host, or change what is allowed")
+    return [address for address in addresses if address not in refused]
 
 
 async def _try(loop: AbstractEventLoop, endpoint: Endpoint, address: str, factory: Callable[[], P]) -> P:

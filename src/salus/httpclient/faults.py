@@ -2,6 +2,7 @@
 
     HttpError                  there is no usable answer
     ├── RequestError           the request itself cannot be sent (a malformed URL); ours
+    ├── ForbiddenError         the request may not go to that address; ours
     ├── LocalError             this machine could not even try (no descriptors, no route, no permission); ours
     ├── ResolveError           no address for the name; ours: the target was never asked
     ├── ConnectError           the connection was refused, reset or ran out of time
@@ -47,6 +48,13 @@ class RequestError(HttpError):
         """Say which part of the request is wrong: ``url``, ``method``, ``headers`` or ``proxy``."""
         super().__init__(message, remedy=remedy)
         self.part = part
+
+
+class ForbiddenError(HttpError):
+    """The request may not go to that address."""
+
+    ours = True
+    permanent = True
 
 
 class LocalError(HttpError):

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from salus.httpclient.dial import Permit
 from salus.httpclient.tls import TlsOptions
 
 
@@ -25,6 +26,8 @@ class Request:
         max_body: bytes of the response's body to keep; reading stops there.
         follow_redirects: how many redirects to follow; 0 returns the redirect itself.
         proxy: the proxy's URL, or ``environment`` for what ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` say.
+        permit: asked before every connection, see ``dial.connect``. It sees the address of the proxy where there is
+            one: what lies behind is the proxy's to guard.
     """
 
     url: str = field(repr=False)  # May hold a password, or a token in its query.
@@ -36,6 +39,7 @@ class Request:
     max_body: int = 1 << 20
     follow_redirects: int = 0
     proxy: str = field(default="", repr=False)
+    permit: Permit | None = field(default=None, repr=False)
 
 
 class Timings(NamedTuple):

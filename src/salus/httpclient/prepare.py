@@ -56,7 +56,7 @@ class Prepared:
     @property
     def route(self) -> tuple[object, ...]:
         """Return what two requests must share to share a connection."""
-        return (self.endpoint, self.tls, self.tunnel, self.url.origin if self.tls else None)
+        return (self.endpoint, self.tls, self.tunnel, self.url.origin if self.tls else None, self.request.permit)
 
 
 def prepare(request: Request) -> Prepared:

@@ -380,6 +380,23 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Where channels may connect to: a guard against requests that somebody else made up (SSRF).
+
+    An entry is a name (``hooks.example.org``), all names below one (``*.example.org``), an address (``10.0.0.7``), a
+    network (``10.0.0.0/8``), or ``localhost`` for this machine's own loopback. What counts is the address that is
+    really connected to.
+
+    Attributes:
+        allow: connect to these only; empty for everything that is not denied.
+        deny: never connect to these, even where they are allowed too.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ("169.254.0.0/16", "fe80::/10")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
     """The section ``alerts:`` of a config.
 
@@ -393,6 +410,7 @@ class AlertSettings:
         flap_window: seconds.
         link: base of the links to pages (``https://salus.example.org``), or an empty string.
         labels: labels of every alert, such as a data centre.
+        targets: where channels may connect to.
     """
 
     rules: tuple[AlertRule, ...] = ()
@@ -404,6 +422,7 @@ class AlertSettings:
     flap_window: float = 3600.0
     link: str = ""
     labels: Labels = field(default_factory=lambda: NO_LABELS)
+    targets: Targets = field(default_factory=Targets)
 
 
 class Suppression(StrEnum):

@@ -22,6 +22,7 @@ from salus.model import (
     ServiceRecord,
     ServiceStatus,
     Status,
+    Targets,
 )
 
 
@@ -339,11 +340,13 @@ class Outlet:
         clock: time.
         state_dir: folder of Salus' own files.
         state_id: unique id of that folder, as in ``Site``.
+        targets: where it may connect to.
     """
 
     clock: Clock
     state_dir: Path
     state_id: str
+    targets: Targets = field(default_factory=Targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from salus.processes._tree import (
     look_for,
     surely_none_left,
 )
+from salus.processes._trust import complaint, problems
 
 __all__ = [
     "LIMITS",
@@ -39,6 +40,7 @@ __all__ = [
     "adopt",
     "become_subreaper",
     "boot_id",
+    "complaint",
     "end_family",
     "environment",
     "find_marked",
@@ -46,6 +48,7 @@ __all__ = [
     "leftovers",
     "look_for",
     "marks",
+    "problems",
     "run",
     "spawn",
     "start_ticks",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from salus.actions import _trust
 from salus.actions.run import Run
 from salus.errors import ActionError
 from salus.model import Effect
+from salus.processes import _trust
 from salus.units import Size
 from tests.unit.actions.scenes import FakeService, make_scene
 

@@ -18,7 +18,8 @@ from salus.errors import CheckBrokenError
 from salus.model import Metric, Status
 from salus.secret import Secret
 from salus.units import Duration, Size
-from tests.integration.network.conftest import Authority, Prober, Servers, answering, ok, read_request
+from tests.certificates import Authority
+from tests.integration.network.conftest import Prober, Servers, answering, ok, read_request
 
 DOCUMENT = b'{"status": "ok", "queue": {"depth": 7}, "items": [{"state": "up"}, {"state": "down"}], "odd key": null}'
 

@@ -22,8 +22,8 @@ from salus.httpclient import (
     TlsOptions,
     fetch,
 )
+from tests.certificates import Authority
 from tests.integration.network.conftest import (
-    Authority,
     Handler,
     Servers,
     answering,

@@ -13,7 +13,8 @@ from salus.checks.tcp import Tcp
 from salus.errors import CheckBrokenError
 from salus.model import Status
 from salus.units import Duration, Size
-from tests.integration.network.conftest import Authority, Prober, Servers, connected_to, eventually
+from tests.certificates import Authority
+from tests.integration.network.conftest import Prober, Servers, connected_to, eventually
 
 
 async def _redis(reader: StreamReader, writer: StreamWriter) -> None:

@@ -13,7 +13,8 @@ import pytest
 from salus.checks.tls import Tls
 from salus.model import Status
 from salus.units import Duration
-from tests.integration.network.conftest import Authority, Handler, Prober, Servers, connected_to, eventually
+from tests.certificates import Authority
+from tests.integration.network.conftest import Handler, Prober, Servers, connected_to, eventually
 
 
 async def _silent(reader: StreamReader, writer: StreamWriter) -> None:

@@ -10,9 +10,59 @@ import shutil
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TypeAlias
+
+from salus.processes._command import Command
+
+Complaint: TypeAlias = "tuple[str, str]"
+"""What is wrong, and what to do about it."""
 
 _INTERPRETERS = re.compile(r"(python|pypy|perl|ruby|php|lua|node|bash|dash|zsh|ksh|fish|sh)[\d.]*")
 _LINKS = 40
+
+
+def complaint(command: Command) -> Complaint | None:
+    """Say why a command should not be run, or None: nothing is there, or as root others could change what runs.
+
+    It reads folders and files: not for the event loop.
+    """
+    name, directory = command.argv[0], command.directory
+    if directory is not None and not directory.is_dir():
+        return f"there is no folder {directory}", "correct `directory`, or make the folder"
+    program = find_program(name, command.environment, directory)
+    if program is None:
+        where = "" if "/" in name else f" in PATH ({command.environment.get('PATH', '')})"
+        remedy = "correct the name, write the full path, or make it executable (chmod +x)"
+        return f"there is no program {name!r}{where}", remedy
+    if os.geteuid() != 0:
+        return None
+    user = _user_id(command.user)
+    if user is None:
+        return f"there is no user {command.user!r}", "correct `user`, or make the user"
+    trusted = owners_trusted_anyway() | {user}
+    for file in files_that_decide(program, command.argv[1:], directory):
+        if reason := why_not_trusted(file, trusted):
+            remedy = "give it and its folders to root and chmod go-w, or run it as its owner with `user`"
+            return f"refused to run {file} as root: {reason}", remedy
+    return None
+
+
+def problems(argv: tuple[str, ...], environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Find what can never be run: pairs of ``command`` or ``environment``, and what is wrong."""
+    found = []
+    if not argv or not argv[0]:
+        found.append(("command", "no program is named: write it as a list, such as [/usr/local/bin/heal, --fast]"))
+    if any("\0" in word for word in argv):
+        found.append(("command", "an argument cannot hold NUL"))
+    if len(argv) == 1 and " " in argv[0] and not Path(argv[0]).exists():
+        words = ", ".join(argv[0].split())
+        found.append(("command", f"no shell takes this apart: write one entry for each argument, [{words}]"))
+    found += [
+        ("environment", f"{name!r} cannot be the name of a variable, or its value holds NUL")
+        for name, value in environment.items()
+        if not name or "=" in name or "\0" in name + value
+    ]
+    return found
 
 
 def find_program(name: str, environment: Mapping[str, str], directory: Path | None) -> Path | None:
@@ -108,3 +158,13 @@ def _user(number: int) -> str:
         return f"the user {pwd.getpwuid(number).pw_name}"
     except KeyError:
         return f"the user {number}"
+
+
+def _user_id(user: str | None) -> int | None:
+    """Return whom a command runs as, and None where there is no such user."""
+    if user is None:
+        return 0
+    try:
+        return int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None

@@ -1,0 +1,31 @@
+"""Tell people in the log."""
+
+from __future__ import annotations
+
+import logging
+
+from salus.channels import _words as words
+from salus.model import Level
+from salus.options import ChannelOptions
+from salus.ports import Letter
+from salus.units import format_duration
+
+_log = logging.getLogger("salus.alerts")
+_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.CRITICAL: logging.CRITICAL}
+_LINE = 1000
+
+
+class Log(ChannelOptions, frozen=True, kw_only=True):
+    """Write one line to the log of Salus, on the level of the worst alert that is open (info where none is)."""
+
+    async def send(self, letter: Letter) -> str:
+        """Write the line."""
+        told = letter.notification
+        late = f" (sent {format_duration(letter.late)} late)" if letter.late else ""
+        link = (
+            words.page(told, told.alerts[0]) if len(told.alerts) == 1 else words.overview(told) if told.alerts else ""
+        )
+        line = f"{words.clean(words.headline(told), _LINE)}{late}{f' {words.clean(link, _LINE)}' if link else ''}"
+        facts = {"channel": words.clean(told.channel, 100), "notification": words.clean(told.id, 100)}
+        _log.log(_LEVELS[words.worst(told)], "%s", line, extra={"facts": facts})
+        return ""
