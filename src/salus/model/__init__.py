@@ -6,7 +6,9 @@ Durations are seconds as ``float``; instants are aware UTC ``datetime``.
 from __future__ import annotations
 
 from salus.model.alerts import (
+    ALERT_WORDS,
     NO_LABELS,
+    RESERVED_LABELS,
     Alert,
     AlertRule,
     AlertSettings,
@@ -31,6 +33,7 @@ from salus.model.alerts import (
     RouteSpec,
     Silence,
     Suppression,
+    Targets,
     TimeInterval,
     TimeRange,
     Told,
@@ -67,10 +70,12 @@ from salus.model.rules import (
 from salus.model.services import ServiceRecord, ServiceSpec, ServiceState, ServiceStatus
 
 __all__ = [
+    "ALERT_WORDS",
     "LOOKS_KEPT",
     "NOTHING",
     "NO_LABELS",
     "NO_METRICS",
+    "RESERVED_LABELS",
     "ActionSpec",
     "AgentInfo",
     "Alert",
@@ -139,6 +144,7 @@ __all__ = [
     "StepRecord",
     "StepResult",
     "Suppression",
+    "Targets",
     "TimeInterval",
     "TimeRange",
     "Told",

@@ -15,6 +15,12 @@ Labels: TypeAlias = Mapping[str, str]
 
 NO_LABELS: Labels = {}
 
+ALERT_WORDS = ("check", "status", "message", "component", "service", "level", "value", "rule", "since")
+"""What the message of an alert rule may hold in braces."""
+
+RESERVED_LABELS = frozenset({"alertname", "check", "component", "service", "level", "host", "environment"})
+"""Labels that Salus itself gives to alerts."""
+
 
 class Level(StrEnum):
     """How much an alert matters, the least first."""
@@ -380,12 +386,29 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Where channels may connect to: a guard against requests that somebody else made up (SSRF).
+
+    An entry is a name (``hooks.example.org``), all names below one (``*.example.org``), an address (``10.0.0.7``), a
+    network (``10.0.0.0/8``), or ``localhost`` for this machine's own loopback. What counts is the address that is
+    really connected to.
+
+    Attributes:
+        allow: connect to these only; empty for everything that is not denied.
+        deny: never connect to these, even where they are allowed too.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ("169.254.0.0/16", "fe80::/10")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
     """The section ``alerts:`` of a config.
 
     Attributes:
         rules: in the order of the file, and then Salus' own.
-        channels: by name.
+        channels: by name; ``log`` and ``console`` are always among them.
         routes: in order; the first that matches takes an alert, and the next ones where it says ``continue``.
         inhibit: which alerts keep others quiet, beside the dependencies of checks.
         intervals: by name.
@@ -393,6 +416,7 @@ class AlertSettings:
         flap_window: seconds.
         link: base of the links to pages (``https://salus.example.org``), or an empty string.
         labels: labels of every alert, such as a data centre.
+        targets: where channels may connect to.
     """
 
     rules: tuple[AlertRule, ...] = ()
@@ -404,6 +428,7 @@ class AlertSettings:
     flap_window: float = 3600.0
     link: str = ""
     labels: Labels = field(default_factory=lambda: NO_LABELS)
+    targets: Targets = field(default_factory=Targets)
 
 
 class Suppression(StrEnum):
