@@ -12,7 +12,7 @@ from salus.conditions import Condition
 from salus.config import Settings, Sources, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, RecoveryRule, Rungs
+from salus.model import ActionSpec, CheckSpec, Json, Matchers, RecoveryRule, Rungs
 from salus.options import ActionOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
 
@@ -51,6 +51,11 @@ class Resolved:
             if slug := getattr(check, "slug", None):
                 found[slug] = (*found.get(slug, ()), name)
         return found
+
+    def alert_listeners(self) -> dict[str, tuple[Matchers, ...]]:
+        """Return which alerts of others each check listens to."""
+        listens = {name: getattr(check, "listens_to", ()) for name, (_, check) in self.checks.items()}
+        return {name: matchers for name, matchers in listens.items() if matchers}
 
 
 def resolve(settings: Settings) -> Resolved:

@@ -13,6 +13,7 @@ import msgspec
 from salus.config import leaves
 from salus.config.convert import fields_of
 from salus.config.docstrings import attributes, summary
+from salus.config.receive import ReceiveShape
 from salus.config.shapes import (
     NAME,
     ActionShape,
@@ -115,6 +116,12 @@ class _Writer:
             "rules": self._named("rule", "When to act on a check, how, and how often."),
             "limits": limits,
             "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
+            "alerts": {
+                "type": "object",
+                "description": "Alerts of others, for alert checks.",
+                "properties": {"receive": {"anyOf": [self._struct(ReceiveShape), _NULL]}},
+                "additionalProperties": False,
+            },
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -11,6 +11,7 @@ from salus.config import references
 from salus.config.convert import SCALAR, Converter, Missing, fields_of
 from salus.config.leaves import Refused, description
 from salus.config.listen import address
+from salus.config.receive import receive
 from salus.config.rules import PolicyBuilder, plain
 from salus.config.settings import AgentSettings, Settings
 from salus.config.shapes import (
@@ -26,9 +27,9 @@ from salus.config.shapes import (
 )
 from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
 from salus.errors import ConfigError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, ServiceSpec
+from salus.model import ActionSpec, AlertSettings, CheckSpec, Json, ServiceSpec
 
-_NO_ALERTS = "alerts are not available in this version; remove the section"
+_NO_ALERTS = "of alerts, only receive is available in this version; remove it"
 _EXAMPLES = {"services": "process: {command: [...]}", "checks": "http: {url: ...}", "actions": "wait: 5s"}
 
 
@@ -60,6 +61,9 @@ class Builder:
         rules = policy.rules(self._named(sections, "rules"))
         limits = policy.limits(self._limits(sections), _entry(sections.get("limits")))
         maintenance = policy.maintenance(self._named(sections, "maintenance"))
+        alerts = AlertSettings(
+            receive=receive(self._convert, _entry(sections.get("alerts")).get("receive"), ("alerts", "receive"))
+        )
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
@@ -70,6 +74,7 @@ class Builder:
             rules=tuple(rules),
             limits=limits,
             maintenance=maintenance,
+            alerts=alerts,
             sources=self._sources,
             files=found,
             warnings=tuple(sorted([*self._warnings, *policy.warnings])),
@@ -78,7 +83,11 @@ class Builder:
     def _problems(self) -> tuple[Problem, ...]:
         """Return all of them; where the reading found one, what follows from it is left out."""
         # What stands in a section that must go anyway is nobody's business.
-        read = [one for one in self._read_problems if not one.path.startswith("alerts.")]
+        read = [
+            one
+            for one in self._read_problems
+            if not one.path.startswith("alerts.") or one.path.startswith("alerts.receive")
+        ]
         places = {(problem.file, problem.line, problem.column) for problem in read}
         later = [
             one for one in self._convert.problems if not one.line or (one.file, one.line, one.column) not in places
@@ -94,11 +103,18 @@ class Builder:
             return {}
         for section in tree:
             if section == "alerts":
-                self._convert.note((section,), _NO_ALERTS, value=False)
+                self._only_receive(tree[section])
             elif section not in SECTIONS:
                 remedy = did_you_mean(section, SECTIONS) or known_words(SECTIONS)
                 self._convert.note((section,), f"unknown section {section!r}", remedy, value=False)
         return tree
+
+    def _only_receive(self, section: Json) -> None:
+        if section is not None and not isinstance(section, dict):
+            self._convert.note(("alerts",), f"expected a mapping, got {description(section)}", "write receive: {...}")
+        for key in _entry(section):
+            if key != "receive":
+                self._convert.note(("alerts", key), _NO_ALERTS, value=False)
 
     def _named(self, sections: Mapping[str, Json], section: str) -> dict[str, Json]:
         """Return a section whose keys are names that people choose."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from salus.model.checks import Json, Status
 from salus.model.policy import Selector
+from salus.secret import Secret
 
 Labels: TypeAlias = Mapping[str, str]
 
@@ -380,6 +381,21 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receive:
+    """How alerts of others are taken in; without it the doors for them are shut.
+
+    Attributes:
+        token: what a sender must know.
+        resolve_timeout: seconds after which an alert that came without an end counts as not repeated.
+        webhook_timeout: the same for alerts of a webhook, which is told of one that lasts only now and then.
+    """
+
+    token: Secret
+    resolve_timeout: float = 300.0
+    webhook_timeout: float = 43200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
     """The section ``alerts:`` of a config.
 
@@ -393,6 +409,7 @@ class AlertSettings:
         flap_window: seconds.
         link: base of the links to pages (``https://salus.example.org``), or an empty string.
         labels: labels of every alert, such as a data centre.
+        receive: how alerts of others are taken in; None: not at all.
     """
 
     rules: tuple[AlertRule, ...] = ()
@@ -404,6 +421,7 @@ class AlertSettings:
     flap_window: float = 3600.0
     link: str = ""
     labels: Labels = field(default_factory=lambda: NO_LABELS)
+    receive: Receive | None = None
 
 
 class Suppression(StrEnum):
