@@ -36,7 +36,7 @@ class EngineControl:
         """Command ``engine``; ``reload`` reads the config again."""
         self._engine = engine
         self._heartbeats = heartbeats
-        self._received = received or ReceivedBox()
+        self._received = ReceivedBox() if received is None else received  # an empty one is false
         self._reload = reload
 
     async def check_now(self, name: str) -> Observation:

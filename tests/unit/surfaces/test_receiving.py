@@ -1,4 +1,4 @@
-"""The doors for alerts of others: who may come in, what is understood, and that nothing said there is an error of ours."""
+"""The doors for alerts of others: who may come in, and what is understood."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ GOOD = {"labels": {"alertname": "A"}}
     "content, said",
     [
         (b"", "Input data was truncated"),
-        (b"{", "Input data was truncated"),
+        (b"[{", "Input data was truncated"),
         (b"\xff", "not understood"),
         ({}, "Expected `array`, got `object`"),
         ([GOOD, {}], "missing required field `labels` - at `$[1]`"),
