@@ -14,7 +14,7 @@ from salus.options import CheckOptions
 from salus.ports import Look, ReceivedAlert
 from salus.units import Duration, format_duration
 
-_SHOWN = 5
+_SHOWN, _MOST_LABELS, _LONGEST = 5, 20, 200
 _WORDS = ("summary", "description", "message", "title")
 
 
@@ -128,8 +128,8 @@ def _name(alert: ReceivedAlert) -> str:
 
 
 def _summary(alert: ReceivedAlert) -> str:
-    words = next((text for word in _WORDS if (text := bounded_line(alert.annotations.get(word, ""), 300))), "")
-    return f"{_name(alert)}: {words or _labels(alert)}"
+    words = next((text for word in _WORDS if (text := bounded_line(alert.annotations.get(word, "")))), "")
+    return bounded_line(f"{_name(alert)}: {words or _labels(alert)}", 300)
 
 
 def _labels(alert: ReceivedAlert) -> str:
@@ -138,7 +138,7 @@ def _labels(alert: ReceivedAlert) -> str:
 
 def _told(alert: ReceivedAlert) -> Json:
     told: dict[str, Json] = {
-        "labels": dict(alert.labels),
+        "labels": {name: value[:_LONGEST] for name, value in list(alert.labels.items())[:_MOST_LABELS]},
         "summary": _summary(alert),
         "since": alert.starts_at.isoformat(timespec="seconds"),
     }

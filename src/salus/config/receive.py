@@ -14,7 +14,6 @@ from salus.secret import Secret
 from salus.units import Duration
 
 SHORTEST = 16
-_REMEDY = "make one with `openssl rand -hex 32`"
 
 Wait = Annotated[Duration, Meta(gt=0, le=30 * 86400)]
 
@@ -33,6 +32,20 @@ class ReceiveShape(Shape, frozen=True, kw_only=True):
     resolve_timeout: Wait = Duration(300)
     webhook_timeout: Wait = Duration(12 * 3600)
 
+    def __post_init__(self) -> None:
+        """See that the token cannot be guessed."""
+        if len(self.token.reveal()) < SHORTEST:
+            message = f"the token is shorter than {SHORTEST} characters, so it can be guessed: `openssl rand -hex 32`"
+            raise ValueError(message)
+
+    def settings(self) -> Receive:
+        """Return what it means."""
+        return Receive(
+            token=self.token,
+            resolve_timeout=float(self.resolve_timeout),
+            webhook_timeout=float(self.webhook_timeout),
+        )
+
 
 def receive(convert: Converter, raw: Json, path: Keys) -> Receive | None:
     """Read the section; problems are kept by the converter.
@@ -40,19 +53,5 @@ def receive(convert: Converter, raw: Json, path: Keys) -> Receive | None:
     Returns:
         None where the section is not there, empty, or wrong.
     """
-    if raw is None:
-        return None
-    result = convert.struct(ReceiveShape, raw, path)
-    if result is Missing.VALUE:
-        return None
-    shape = cast("ReceiveShape", result)
-    if len(shape.token.reveal()) < SHORTEST:
-        key = "token" if isinstance(raw, dict) and "token" in raw else "token_file"
-        what = f"the token is shorter than {SHORTEST} characters: it can be guessed"
-        convert.note((*path, key), what, _REMEDY, value=False)
-        return None
-    return Receive(
-        token=shape.token,
-        resolve_timeout=float(shape.resolve_timeout),
-        webhook_timeout=float(shape.webhook_timeout),
-    )
+    result = Missing.VALUE if raw is None else convert.struct(ReceiveShape, raw, path)
+    return None if result is Missing.VALUE else cast("ReceiveShape", result).settings()

@@ -29,7 +29,10 @@ REMEMBERED_FOR = timedelta(hours=1)
 
 
 def fingerprint(labels: Labels) -> str:
-    """Return the identity of an alert: 16 hexadecimal digits over its labels, whatever their order."""
+    """Return the identity of an alert: 16 hexadecimal digits over all its labels, whatever their order.
+
+    That of Salus' own alerts leaves some out; what labels of others mean, only they know.
+    """
     digest = hashlib.blake2b(digest_size=8)
     for pair in sorted(labels.items()):
         for text in pair:

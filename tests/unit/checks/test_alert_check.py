@@ -77,6 +77,9 @@ async def test_what_is_told_of_many_alerts_is_bounded() -> None:
     observation = await seen(CHECK, 5, *(alert(pod=str(number)) for number in range(50)))
     assert observation.metrics["firing"].value == 50
     assert len(observation.metadata["alerts"]) == 5  # type: ignore[arg-type]
+    large = await seen(CHECK, 5, alert(**{f"l{number:02}": "v" * 1000 for number in range(60)}))
+    assert len(str(large.metadata)) < 6000
+    assert len(large.message) <= 520
 
 
 async def test_alerts_that_mean_less_are_degraded_and_others_beside_them_are_not() -> None:
