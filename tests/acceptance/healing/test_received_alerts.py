@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +120,11 @@ def test_what_fires_is_known_to_the_next_salus_after_a_kill(salus: Make, tmp_pat
     eventually(lambda: status(agent) == "unhealthy")
     nothing_may_happen_for(0.5)  # the ledger is written in batches
     agent.kill()
+    killed = SystemClock().now()
     agent.start()
     agent.ready()
-    eventually(lambda: "the queue stands still" in agent.check("web-stuck")["message"])
+    eventually(lambda: datetime.fromisoformat(agent.check("web-stuck")["last_checked"]) > killed, what="a fresh look")
+    assert "the queue stands still" in agent.check("web-stuck")["message"]
     assert status(agent) == "unhealthy"
     assert post(agent, stuck(0)) == 200
     eventually(lambda: status(agent) == "healthy")
