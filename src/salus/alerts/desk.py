@@ -101,6 +101,7 @@ class Desk:
         self.suppressed: Counter[str] = Counter()
         self._quiet_until: dict[str, dict[str, datetime]] = {}
         self._told_before: dict[tuple[str, str], datetime] = {}
+        self._closed: list[Alert] = []
         self._again: list[tuple[datetime, str]] = []
         self._again_at: dict[str, datetime] = {}
 
@@ -210,7 +211,8 @@ class Desk:
         for alert in changed.values():
             self._assess(alert.fingerprint, now)
             self._leave(alert.fingerprint, now)
-        return Round(tuple(made), tuple(changed.values()))
+        closed, self._closed = self._closed, []
+        return Round(tuple(made), (*changed.values(), *closed))
 
     def _ask(self, now: datetime) -> None:
         if self._targets_at is not None and self._targets_at <= now:
@@ -434,7 +436,15 @@ class Desk:
         if alert is None or alert.state is not AlertState.RESOLVED or alert.dismissed:
             return
         if not self._groups.wanting(fingerprint) and fingerprint not in self._again_at:
+            self._close(alert)
             self.drop(alert, now)
+
+    def _close(self, alert: Alert) -> None:
+        """Note of an ended alert which channels will not hear of its end, though they were told: nobody waits for that."""
+        waiting = {channel: told for channel, told in alert.told.items() if told.state.open}
+        if waiting:
+            over = {channel: replace(told, state=AlertState.RESOLVED) for channel, told in waiting.items()}
+            self._closed.append(replace(alert, told={**alert.told, **over}))
 
     def _stir(self, alert: Alert, now: datetime) -> None:
         """Ask again about alerts that this one may have kept quiet."""

@@ -141,7 +141,8 @@ class AlertsBuilder:
         routes = tuple(self._listed_routes(raw, shared, rules, path))
         if len(routes) == len(raw):
             self._judge_routes(routes, channels, path)
-        return routes
+        # What no route takes is told to the log: an alert that nobody at all hears of helps nobody.
+        return routes if any(not route.match for route in routes) else (*routes, RouteSpec(channels=("log",), **shared))
 
     def _listed_routes(
         self, raw: list[Json], shared: Mapping[str, Any], rules: AlertRulesBuilder, path: Keys

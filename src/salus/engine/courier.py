@@ -16,7 +16,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
@@ -62,6 +62,7 @@ class Courier:
         self._lanes: dict[str, Lane] = {}
         self._tasks = Nursery(self._crashed)
         self._started = clock.now()
+        self._revived: dict[str, datetime] = {}
         self._running = False
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +227,7 @@ class Courier:
 
     async def _sent(self, lane: Lane, delivery: Delivery, said: str, *, written: bool) -> None:
         lane.drop(delivery)
+        self._revived.pop(delivery.id, None)
         lane.sent += 1
         lane.failures, lane.held_until, lane.error, lane.failing_since = 0, None, "", None
         done = replace(delivery, state=DeliveryState.SENT, error="", ended_at=self._clock.now())
@@ -241,7 +243,8 @@ class Courier:
         lane.failed += 1
         lane.error = str(error)
         lane.failing_since = lane.failing_since or now
-        given_up = error.permanent or (now - delivery.created_at).total_seconds() >= lane.spec.give_up_after
+        since = self._revived.get(delivery.id, delivery.created_at)
+        given_up = error.permanent or (now - since).total_seconds() >= lane.spec.give_up_after
         if given_up:
             lane.drop(delivery)
             lane.dead += 1
@@ -274,7 +277,8 @@ class Courier:
         try:
             await self._outbox.release(delivery, self._name)
         except StoreError as error:
-            _log.warning("how a notification fared cannot be written: %s", error)
+            _log.warning("how a notification fared cannot be written now: %s", error)
+            self._keeper.delivery(delivery)
 
     def _say(self, kind: EventKind, delivery: Delivery, message: str) -> None:
         note = delivery.notification
@@ -316,6 +320,7 @@ class Courier:
         """
         if not await self._outbox.revive(delivery, self._clock.now()):
             raise NotFoundError(f"there is no dead letter {delivery!r}", remedy="`salus notify dead` lists them")
+        self._revived[delivery] = self._clock.now()
         for lane in self._lanes.values():
             await self._read(lane)
             lane.wake.set()

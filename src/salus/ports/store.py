@@ -36,7 +36,8 @@ class Batch:
         recoveries: keyed by their id.
         memos: keyed by their key; one without a value is forgotten.
         alerts: keyed by their id.
-        deliveries: keyed by their id; one that is there already stays as it is.
+        deliveries: keyed by their id; one that is there already stays as it is, but one that is done ends one that
+            waits.
         forget_checks, forget_rules, forget_services: names whose state rows go.
     """
 

@@ -63,7 +63,7 @@ class MemoryOutbox:
             raise StoreUnwritableError("the ledger in memory is not open", remedy="Open the store first")
 
     def _new_deliveries(self, batch: Iterable[Delivery]) -> list[Delivery]:
-        """Return those that are not there yet.
+        """Return those that are not there yet, and those that end one that waits.
 
         Raises:
             StoreUnwritableError: one bears the number of another; ``permanent``.
@@ -71,7 +71,8 @@ class MemoryOutbox:
         numbers = {kept.number: kept.id for kept in self._deliveries}
         new: dict[str, Delivery] = {}
         for delivery in batch:
-            if delivery.id in self._deliveries or delivery.id in new:
+            ends = delivery.id in self._deliveries.open and delivery.state is not DeliveryState.WAITING
+            if (delivery.id in self._deliveries and not ends) or delivery.id in new:
                 continue
             if numbers.setdefault(delivery.number, delivery.id) != delivery.id:
                 error = StoreUnwritableError(f"two deliveries bear the number {delivery.number}")

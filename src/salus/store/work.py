@@ -24,7 +24,8 @@ def _insert(table: str, columns: str) -> str:
 
 
 # A batch whose writer was cut off is written again: rows that are there already do no harm. An event never changes,
-# nor does a delivery: meanwhile it may have been claimed, sent or given up.
+# nor does a delivery, which meanwhile may have been claimed, sent or given up; but one that was done while the ledger
+# could not be written ends one that waits.
 _PUT_EVENT = f"{_insert('events', rows.EVENT)} ON CONFLICT (id) DO NOTHING"
 _PUT_OBSERVATION = _upsert("observations", rows.OBSERVATION, "check_name, at")
 _PUT_RECOVERY = _upsert("recoveries", rows.RECOVERY, "id")
@@ -33,7 +34,8 @@ _PUT_RULE = _upsert("rule_states", "rule_name, state", "rule_name")
 _PUT_SERVICE = _upsert("services", "service_name, wanted, launch", "service_name")
 _PUT_MEMO = _upsert("memos", "key, value", "key")
 _PUT_ALERT = _upsert("alerts", alert_rows.ALERT, "id")
-_PUT_DELIVERY = f"{_insert('deliveries', alert_rows.DELIVERY)} ON CONFLICT (id) DO NOTHING"
+_ENDS_ONE_THAT_WAITS = "deliveries.state = 'waiting' AND excluded.state <> 'waiting'"
+_PUT_DELIVERY = f"{_upsert('deliveries', alert_rows.DELIVERY, 'id')} WHERE {_ENDS_ONE_THAT_WAITS}"
 _FORGET_CHECK = "DELETE FROM check_states WHERE check_name = ?"
 _FORGET_RULE = "DELETE FROM rule_states WHERE rule_name = ?"
 _FORGET_SERVICE = "DELETE FROM services WHERE service_name = ?"

@@ -45,12 +45,11 @@ limits:
     pool: {services: [web], max_unavailable: 30%}
     rest: {everything: true, max_unavailable: 1, max_unavailable_share: 0.3}
     some: {everything: false, tags: [web], max_unavailable: "${MOST:-30%}"}
-alerts:
-  receive: {token: "${TOKEN:-a-token-that-is-long}", resolve_timeout: 5m}
 maintenance:
   nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, everything: true}
   weekly: {cron: "0 2 * * SUN", duration: 1h, checks: [disk], services: [web], description: backup}
 alerts:
+  receive: {token: "${TOKEN:-a-token-that-is-long}", resolve_timeout: 5m}
   channels:
     tray: tray
     big: {tray: {size: 100}, rate_limit: 5, rate_period: 1m, send_resolved: false, give_up_after: 1d, timeout: 5s}

@@ -397,6 +397,38 @@ def test_a_ledger_that_cannot_be_written_keeps_nobody_from_hearing() -> None:
     virtually(story)
 
 
+def test_a_ledger_that_fails_after_it_had_the_row_makes_nobody_hear_twice() -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with post(clock) as there:
+            there.receiver.down = failing(5, clock)
+            sent = there.send()
+            await clock.sleep(3)
+            await there.store.close()
+            await there.until_arrived(sent.id)
+            await clock.sleep(5)
+            await there.store.open()
+            there.courier.ledger_is_back()
+            await clock.sleep(120)
+            assert there.arrived() == [sent.id]
+            (row,) = await there.store.deliveries()
+            assert row.state is DeliveryState.SENT
+
+    virtually(story)
+
+
+def test_a_revived_letter_is_tried_as_long_as_a_new_one() -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with post(clock, spec=replace(SPEC, give_up_after=600)) as there:
+            there.receiver.down = failing(1000, clock)
+            there.send()
+            await run_until(lambda: bool(there.log.of(EventKind.NOTIFICATION_DEAD)), clock)
+            await clock.sleep(1)
+            await there.courier.revive("n1")
+            await there.until_arrived("n1")
+
+    virtually(story)
+
+
 def test_what_a_stranger_raises_tells_nothing_of_its_secrets() -> None:
     async def story(clock: VirtualClock) -> None:
         async with post(clock) as there:
