@@ -1,8 +1,8 @@
 """What every kind's options share: a frozen struct whose fields are the keys of the config.
 
 A kind (of check, action or service) is a subclass. Its fields are its options, its docstring its reference page, its
-repr its label. An unknown key is an error. The field types ``Duration``, ``Size``, ``Share``, ``Amount``, ``Secret``
-and ``pathlib.Path`` are read from text by the config layer.
+repr its label. An unknown key is an error. The field types ``Duration``, ``Size``, ``Share``, ``Amount``,
+``Bound``, ``Secret`` and ``pathlib.Path`` are read from text by the config layer.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ Each type is a ``float`` or ``int`` at run time, so code computes with plain num
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import ClassVar, Self
 
 _DURATION_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -17,6 +18,7 @@ _SIZE_UNITS = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(%?)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
@@ -137,6 +139,36 @@ class Amount(float):
     def __repr__(self) -> str:
         """Give it back as a person would write it."""
         return str(self)
+
+
+class Bound(float):
+    """A number to compare a metric with, in the units of metrics: shares are ratios, sizes bytes, durations seconds.
+
+    Written ``0.15``, ``15%``, ``-3``, ``512MiB``, ``1h30m``.
+    """
+
+    example: ClassVar[str] = "0.15"
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Read a bound.
+
+        Args:
+            raw: a number, or text such as ``0.15``, ``15%``, ``512MiB`` or ``1h30m``.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        if isinstance(raw, int | float) and not isinstance(raw, bool):
+            return cls(raw)
+        text = raw.strip() if isinstance(raw, str) else ""
+        if match := _NUMBER.fullmatch(text):
+            return cls(float(match[1]) / (100 if match[2] else 1))
+        for unit in (Size, Duration):
+            with suppress(ValueError):
+                return cls(unit.parse(text))
+        message = f"{raw!r} is not a number: write it like 0.15, 15%, 512MiB or 1h30m"
+        raise ValueError(message)
 
 
 def _not_negative(value: float, raw: object) -> float:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import salus
+from salus.app.alerting import Alerting
 from salus.app.build import Resolved, resolve
 from salus.app.ledger import Ledger, open_ledger
 from salus.app.notify import Notifier
@@ -93,6 +94,7 @@ class Agent:
         self.engine: Engine
         self.view: EngineView
         self.control: EngineControl
+        self.alerting: Alerting
         self.server = Server()
 
     @property
@@ -132,6 +134,7 @@ class Agent:
         await self.server.start(health_app, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
+        await self._start_alerts(ledger.snapshot)
         self._adopt_services(ledger.snapshot)
         self._on_stop("engine", self._stop_engine)
         self.engine.start()
@@ -177,6 +180,17 @@ class Agent:
         self.engine.replace_units({**units, **self._self_check(units)})
         self.view = EngineView(self.engine, environment=agent.environment, show_details=agent.show_details)
         self.control = EngineControl(self.engine, self._heartbeats, self.reload)
+        self.alerting = Alerting(self.engine, recorder, ledger.store)
+
+    async def _start_alerts(self, snapshot: Snapshot) -> None:
+        """Take up what an earlier Salus told, and tell from now on; what is not understood keeps nobody quiet."""
+        await self.alerting.configure(self._resolved)
+        try:
+            self.alerting.load(snapshot)
+        except StoreUnreadableError as error:
+            _log.error("%s; it keeps nobody quiet", error)
+        self._on_stop("alerts", self.alerting.stop)
+        await self.alerting.start()
 
     def _self_check(self, units: dict[str, CheckUnit]) -> dict[str, CheckUnit]:
         if NAME in units:
@@ -190,6 +204,7 @@ class Agent:
             self._ledger_trouble if not self.engine.healing_off else "",
             self._recorder.failure and f"the ledger cannot be written: {self._recorder.failure}",
             self._reload_trouble,
+            *self.alerting.troubles(self._clock.now()),
         ]
         self.view.problems = [line for line in lines if line]
         return self.view.problems
@@ -296,6 +311,7 @@ class Agent:
             self._keep_fixed(new.settings)
             said, forget = await Reload(self.engine, self._services, self._resolved, new).run()
             self._resolved = new
+            await self.alerting.configure(new)
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())
             self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said)

@@ -9,11 +9,11 @@ from typing import TypeAlias
 from salus.app import registry
 from salus.app.conditions import Conditions
 from salus.conditions import Condition
-from salus.config import Settings, Sources, did_you_mean, options
+from salus.config import Settings, Sources, alert_defaults, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, RecoveryRule, Rungs
-from salus.options import ActionOptions, CheckOptions, Options, ServiceOptions
+from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, RecoveryRule, Rungs
+from salus.options import ActionOptions, ChannelOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
 
 BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
@@ -32,12 +32,21 @@ class ResolvedRule:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A config whose every name is an object; nothing runs yet."""
+    """A config whose every name is an object; nothing runs yet.
+
+    Attributes:
+        settings: the config.
+        checks, services, channels: by name.
+        rules: in the order of the config.
+        alert_conditions: the ``when`` of alert rules, by the name of the rule.
+    """
 
     settings: Settings
     checks: Mapping[str, tuple[CheckSpec, CheckOptions]]
     services: Mapping[str, ServiceOptions]
     rules: tuple[ResolvedRule, ...]
+    channels: Mapping[str, tuple[ChannelSpec, ChannelOptions]]
+    alert_conditions: Mapping[str, Condition]
 
     def service_roots(self) -> dict[str, tuple[str, ...]]:
         """Return which services each service depends on, directly."""
@@ -65,6 +74,8 @@ def resolve(settings: Settings) -> Resolved:
         checks=dict(builder.checks()),
         services=dict(builder.services()),
         rules=tuple(builder.rules()),
+        channels=dict(builder.channels()),
+        alert_conditions=dict(builder.alert_conditions()),
     )
     builder.references(resolved)
     builder.problems += builder.conditions.problems
@@ -107,6 +118,20 @@ class _Builder:
             touches = {name for action in every for name in action.targets(own)}
             condition = self.conditions.compile(rule)
             yield ResolvedRule(rule, tuple(ladders), last_words, frozenset(touches), condition)
+
+    def channels(self) -> Iterator[tuple[str, tuple[ChannelSpec, ChannelOptions]]]:
+        registered = registry.names("channels")
+        for name, spec in self.settings.alerts.channels.items():
+            if alert_defaults.implied(spec) and spec.kind not in registered:
+                continue  # nobody asked for it
+            read = self._read("channels", spec.kind, spec.options, ("alerts", "channels", name, spec.kind))
+            if isinstance(read, ChannelOptions):
+                yield name, (spec, read)
+
+    def alert_conditions(self) -> Iterator[tuple[str, Condition]]:
+        for rule in self.settings.alerts.rules:
+            if condition := self.conditions.compile_alert(rule):
+                yield rule.name, condition
 
     def _ladder(self, rungs: Rungs, own: str | None, path: Keys) -> BuiltLadder:
         built: list[tuple[ActionSpec, Action]] = []

@@ -1,14 +1,14 @@
-"""The conditions of rules (``when:``): compiled, and seen to ask for what there is."""
+"""The conditions of rules and alert rules (``when:``): compiled, and seen to ask for what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from salus.conditions import Condition, compile_condition
 from salus.config import Sources, did_you_mean
 from salus.config.sources import Keys, known_words
 from salus.errors import ConditionError, MissingExtraError, Problem
-from salus.model import CheckSpec, RecoveryRule
+from salus.model import AlertRule, CheckSpec, RecoveryRule
 from salus.units import format_duration
 
 
@@ -24,11 +24,22 @@ class Conditions:
 
     def compile(self, rule: RecoveryRule) -> Condition | None:
         """Compile the condition of a rule; None when it has none, or one with problems."""
-        if not rule.when:
+        return self._compile(rule.when, [rule.check], ("rules", rule.name, "when"))
+
+    def compile_alert(self, rule: AlertRule) -> Condition | None:
+        """Compile the condition of an alert rule, which is judged for each of its checks."""
+        watched = [
+            spec.name
+            for spec in self._checks.values()
+            if rule.members.takes(spec.name, spec.tags, (spec.service,) if spec.service else ())
+        ]
+        return self._compile(rule.when, watched, ("alerts", "rules", rule.name, "when"))
+
+    def _compile(self, when: str, watched: Iterable[str], path: Keys) -> Condition | None:
+        if not when:
             return None
-        path: Keys = ("rules", rule.name, "when")
         try:
-            condition = self._compiled.get(rule.when) or compile_condition(rule.when)
+            condition = self._compiled.get(when) or compile_condition(when)
         except ConditionError as error:
             inside = self._sources.problem_inside(
                 path, str(error), error.remedy or "", line=error.line, column=error.column
@@ -38,9 +49,10 @@ class Conditions:
         except MissingExtraError as error:
             self.problems.append(self._sources.problem(path, str(error), error.remedy or "", value=True))
             return None
-        self._compiled[rule.when] = condition
-        found = [*self._strangers(condition, path), *self._short_windows(condition, rule.check, path)]
-        self.problems += found
+        self._compiled[when] = condition
+        short = [one for own in watched for one in self._short_windows(condition, own, path)]
+        found = [*self._strangers(condition, path), *short]
+        self.problems += dict.fromkeys(found)
         return None if found else condition
 
     def _strangers(self, condition: Condition, path: Keys) -> Iterator[Problem]:

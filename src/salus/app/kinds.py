@@ -8,7 +8,7 @@ import msgspec
 
 from salus.app import registry
 
-ROOMS = ("checks", "services", "actions")
+ROOMS = ("checks", "services", "actions", "channels")
 
 
 def names(room: str) -> list[str]:

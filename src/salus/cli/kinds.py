@@ -9,14 +9,14 @@ import click
 
 from salus.errors import NotFoundError, SalusError
 
-ROOMS = {"checks": "check", "services": "service", "actions": "action"}
+ROOMS = {"checks": "check", "services": "service", "actions": "action", "channels": "channel"}
 _WIDTH = 100
 
 
-@click.command(short_help="List kinds of checks, services and actions; explain one.")
+@click.command(short_help="List kinds of checks, channels and the like; explain one.")
 @click.argument("kind", required=False)
 def kinds(kind: str | None) -> None:
-    """List every kind of check, service and action; with KIND, its options.
+    """List every kind of check, service, action and channel; with KIND, its options.
 
     A name that two rooms have (a command can be a check and a service) is shown for both; checks.command asks for one.
     """

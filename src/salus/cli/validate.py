@@ -22,10 +22,11 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
     """
     from salus.app.build import resolve
     from salus.config import load, loads
+    from salus.config.alert_defaults import implied
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    counts = {"checks": 0, "services": 0, "rules": 0}
+    counts = {"checks": 0, "services": 0, "rules": 0, "alert_rules": 0, "channels": 0}
     try:
         settings = loads(_standard_input(), name="<stdin>") if str(path) == "-" else load(find_config(path or config))
         resolved = resolve(settings)
@@ -37,6 +38,8 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
             "checks": len(resolved.checks),
             "services": len(resolved.services),
             "rules": len(resolved.rules),
+            "alert_rules": sum(not rule.builtin for rule in settings.alerts.rules),
+            "channels": sum(not implied(channel) for channel in settings.alerts.channels.values()),
         }
     if as_json:
         _show_json(problems, warnings, counts)
@@ -70,4 +73,5 @@ def _show_text(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], cou
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what.removesuffix('s') if number == 1 else what}"
+    noun = what.removesuffix("s") if number == 1 else what
+    return f"{number} {noun.replace('_', ' ')}"

@@ -119,7 +119,9 @@ class Converter:
         if scalar:
             return {scalar: (bare, path)}
         keys = list(fields_of(wanted))
-        remedy = f"write {path[-1] if path else 'it'}: {{{keys[0]}: ...}}" if keys else "write nothing after it"
+        name = path[-1] if path else "it"
+        key = f"{name}: " if isinstance(name, str) else ""  # an element of a list has none
+        remedy = f"write {key}{{{keys[0]}: ...}}" if keys else "write nothing after it"
         self.note(path, f"expected a mapping, got {description(bare, self._word(path))}", remedy)
         return None
 

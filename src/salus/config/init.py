@@ -37,6 +37,7 @@ def write_config(machine: Machine) -> str:
             *_checks(machine, names),
             *_rules(_watched(machine)),
             *_limits(),
+            *_alerts(),
         ]
     )
 
@@ -213,6 +214,19 @@ def _limits() -> Iterator[str]:
             ("storm_brake: 50%", "this share of checks turning bad together stops all healing"),
         ],
     )
+    yield ""
+
+
+def _alerts() -> Iterator[str]:
+    yield "# Who is told. Until a channel stands here, everything goes to Salus' own log."
+    yield "# alerts:"
+    yield "#   channels:"
+    yield '#     ops: {webhook: {url: "https://hooks.example.org/salus"}}'
+    yield "#   rules:"
+    yield "#     memory-low: {check: memory, metric: available_ratio, below: 5%, for: 5m, level: warning}"
+    yield "#   routes:"
+    yield "#     - {match: 'level=\"critical\"', channels: [ops], repeat_interval: 1h}"
+    yield "#     - {channels: [ops]}                    # whatever no route above takes"
     yield ""
 
 

@@ -14,12 +14,12 @@ import msgspec
 from salus.config.interpolation import Interpolated
 from salus.config.reading import plain_value
 from salus.secret import Secret
-from salus.units import Amount, Duration, Share, Size
+from salus.units import Amount, Bound, Duration, Share, Size
 
 LONGEST = 100 * 365 * 86400.0
 """Seconds: no duration is longer, so that every instant stays one that a calendar can hold."""
 
-_UNITS: tuple[type[Any], ...] = (Duration, Size, Share, Amount)
+_UNITS: tuple[type[Any], ...] = (Duration, Size, Share, Amount, Bound)
 _NAMES: Mapping[Any, tuple[str, str]] = {
     str: ("text", "text"),
     int: ("a whole number", "whole numbers"),
@@ -31,6 +31,7 @@ _NAMES: Mapping[Any, tuple[str, str]] = {
     Size: ("a size", "sizes"),
     Share: ("a share", "shares"),
     Amount: ("a share or a size", "shares or sizes"),
+    Bound: ("a number, a share, a size or a duration", "numbers, shares, sizes or durations"),
     type(None): ("nothing", "nothing"),
 }
 

@@ -85,7 +85,8 @@ class Reader:
         return self._mapping(node, path)
 
     def _element(self, node: Node, path: Keys) -> Json:
-        self._put(path, Place(self._file, node.line, node.column, node.line, node.column))
+        inset = node.inset if isinstance(node, nodes.Scalar) else None
+        self._put(path, Place(self._file, node.line, node.column, node.line, node.column, inset))
         return self._value(node, path)
 
     def _put(self, path: Keys, place: Place) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from salus.config import circles
+from salus.config import alert_defaults, circles
+from salus.config.alert_rules import is_own
 from salus.config.leaves import reread
-from salus.config.sources import Keys, Sources, did_you_mean, known_words
+from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
 from salus.errors import Problem
 from salus.model import Json
 
@@ -31,6 +32,7 @@ def problems(sections: Mapping[str, Json], sources: Sources) -> Iterator[Problem
         yield from names.selector(entry, ("limits", "groups", group))
     for window, entry in _entries(sections.get("maintenance")).items():
         yield from names.selector(entry, ("maintenance", window))
+    yield from names.alerts(_entry(sections.get("alerts")))
 
 
 class _Names:
@@ -77,6 +79,13 @@ class _Names:
             yield self._sources.problem(path, f"there is no check {name!r}", remedy)
 
     def _rule_tags(self, raw: Json, at: Keys) -> Iterator[Problem]:
+        found = list(self._nobodys_tags(raw, at))
+        yield from found
+        if not found and self._match_all([tag for _, tag in _listed(raw)]):
+            yield self._everything(at, "these tags match every check", "all_checks")
+
+    def _nobodys_tags(self, raw: Json, at: Keys) -> Iterator[Problem]:
+        """Tell of tags that mean no check: some hosts may lack some of them, but not all."""
         tags = [tag for _, tag in _listed(raw)]
         if raw == []:
             remedy = "name a tag, or say all_checks: true"
@@ -87,8 +96,6 @@ class _Names:
             known: set[str] = set().union(*self._tags.values())
             remedy = did_you_mean(tags[0], known) or known_words(known) or "give tags to checks"
             yield self._sources.problem(at, "no check has any of these tags", remedy, value=True)
-        elif self._match_all(tags):
-            yield self._everything(at, "these tags match every check", "all_checks")
 
     def selector(self, entry: Mapping[str, Json], path: Keys) -> Iterator[Problem]:
         """Judge what a group or a window means."""
@@ -106,11 +113,7 @@ class _Names:
 
     def _members(self, key: str, raw: Json, at: Keys) -> Iterator[Problem]:
         noun, listed = key.removesuffix("s"), _listed(raw)
-        known: Collection[str] = {
-            "checks": self._checks.keys(),
-            "services": self._services.keys(),
-            "tags": set().union(*self._tags.values()),
-        }[key]
+        known = self._names_of(key)
         if raw == []:
             remedy = f"name a {noun}, or say everything: true"
             yield self._sources.problem(at, f"no {noun} is given, so nothing is meant", remedy, value=True)
@@ -122,6 +125,69 @@ class _Names:
         if key == "tags" and self._match_all([tag for _, tag in listed]):
             yield self._everything(at, "these tags match every check", "everything")
 
+    # ── Alerts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def alerts(self, section: Mapping[str, Json]) -> Iterator[Problem]:
+        """Judge what alert rules watch, and the channels and times that routes name."""
+        for name, entry in _entries(section.get("rules")).items():
+            yield from self._alert_rule(entry, ("alerts", "rules", name))
+        channels = {*_entry(section.get("channels")), *alert_defaults.CHANNELS}
+        intervals = _entry(section.get("time_intervals"))
+        routes = section.get("routes")
+        for index, route in enumerate(routes if isinstance(routes, list) else ()):
+            path: Keys = ("alerts", "routes", index)
+            yield from self._known("channel", channels, _entry(route).get("channels"), (*path, "channels"))
+            for key in ("mute_during", "active_during"):
+                yield from self._known("time interval", intervals, _entry(route).get(key), (*path, key))
+            steps = _entry(route).get("escalate")
+            for place, step in enumerate(steps if isinstance(steps, list) else ()):
+                at = (*path, "escalate", place, "channels")
+                yield from self._known("channel", channels, _entry(step).get("channels"), at)
+
+    def _alert_rule(self, entry: Mapping[str, Json], path: Keys) -> Iterator[Problem]:
+        """Judge which checks an alert rule watches; one on what happened needs none."""
+        name, check = str(path[-1]), entry.get("check")
+        listed = [key for key in ("checks", "tags", "services") if entry.get(key) is not None]
+        yield from self._nobodys_tags(entry.get("tags"), (*path, "tags"))
+        for key in ("checks", "services"):
+            yield from self._watched(key, entry.get(key), (*path, key))
+        if check == "*":
+            yield self._everything((*path, "check"), "'*' is no check", "all_checks")
+        elif isinstance(check, str) and check not in self._checks:
+            yield self._unknown("check", check, self._checks, (*path, "check"))
+        elif _true(entry.get("all_checks")) and not self._checks:
+            yield self._sources.problem((*path, "all_checks"), "there are no checks", "add them to checks:")
+        unsaid = check is None and not listed and not _true(entry.get("all_checks"))
+        if unsaid and name not in self._checks and entry.get("on") is None and not is_own(name, entry):
+            near = nearest(name, self._checks, 0.8)
+            remedy = f"did you mean {near!r}?" if near else "say check: NAME, or tags:, services: or all_checks: true"
+            yield self._sources.problem(path, f"there is no check {name!r}, and no other is named", remedy)
+
+    def _watched(self, key: str, raw: Json, at: Keys) -> Iterator[Problem]:
+        noun, known = key.removesuffix("s"), self._names_of(key)
+        if raw == []:
+            remedy = f"name a {noun}, or say all_checks: true"
+            yield self._sources.problem(at, f"no {noun} is given, so no check is meant", remedy, value=True)
+        for index, name in _listed(raw):
+            if name == "*":
+                yield self._everything((*at, index), f"'*' is no {noun}", "all_checks")
+            elif name not in known:
+                yield self._unknown(noun, name, known, (*at, index))
+
+    def _known(self, noun: str, known: Collection[str], raw: Json, at: Keys) -> Iterator[Problem]:
+        for index, name in _listed(raw):
+            if name not in known:
+                yield self._unknown(noun, name, known, (*at, index))
+
+    # ── Words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _names_of(self, key: str) -> Collection[str]:
+        return {
+            "checks": self._checks.keys(),
+            "services": self._services.keys(),
+            "tags": set().union(*self._tags.values()),
+        }[key]
+
     def _match_all(self, tags: list[str]) -> bool:
         return len(self._tags) > 1 and all(own.intersection(tags) for own in self._tags.values())
 
@@ -129,7 +195,7 @@ class _Names:
         return self._sources.problem(path, what, f"say {key}: true instead, if that is meant", value=True)
 
     def _unknown(self, noun: str, name: str, known: Collection[str], path: Keys) -> Problem:
-        add = "give it to a check" if noun == "tag" else f"add it to {noun}s:"
+        add = "give it to a check" if noun == "tag" else f"add it to {noun.replace(' ', '_')}s:"
         remedy = did_you_mean(name, known) or known_words(known) or add
         return self._sources.problem(path, f"there is no {noun} {name!r}", remedy, value=True)
 
@@ -139,6 +205,10 @@ def _entries(section: Json) -> Entries:
     if not isinstance(section, dict):
         return {}
     return {name: entry if isinstance(entry, dict) else {} for name, entry in section.items()}
+
+
+def _entry(raw: Json) -> Mapping[str, Json]:
+    return raw if isinstance(raw, dict) else {}
 
 
 def _true(raw: Json) -> bool:

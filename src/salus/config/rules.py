@@ -198,7 +198,7 @@ class PolicyBuilder:
         try:
             cron = Cron(shape.cron, shape.time_zone)
         except LookupError as error:
-            self._convert.note((*path, "time_zone"), str(error), _known_zones(shape.time_zone))
+            self._convert.note((*path, "time_zone"), str(error), known_zones(shape.time_zone))
         except ValueError as error:
             remedy = 'write five fields: minute hour day month weekday, such as "0 2 * * *"'
             self._convert.note((*path, "cron"), str(error), remedy)
@@ -215,7 +215,8 @@ def _selector(shape: SelectorShape) -> Selector:
     return Selector(checks=shape.checks, tags=shape.tags, services=shape.services, everything=shape.everything)
 
 
-def _known_zones(wanted: str) -> str:
+def known_zones(wanted: str) -> str:
+    """Return the remedy for a time zone that there is not."""
     from zoneinfo import available_timezones
 
     zones = available_timezones()

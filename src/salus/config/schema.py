@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 
-from salus.config import leaves
+from salus.config import alert_defaults, leaves
+from salus.config.alert_rules import COMPARISONS, MEMBERS, TRIGGERS
+from salus.config.alert_shapes import AlertRuleShape, AlertsShape, ChannelShape, RouteShape
 from salus.config.convert import fields_of
 from salus.config.docstrings import attributes, summary
 from salus.config.shapes import (
@@ -27,7 +30,7 @@ from salus.config.shapes import (
     Shape,
 )
 from salus.secret import Secret
-from salus.units import Amount, Duration, Share, Size, format_duration, format_size
+from salus.units import Amount, Bound, Duration, Share, Size, format_duration, format_size
 
 Schema: TypeAlias = "dict[str, Any]"
 
@@ -55,9 +58,16 @@ _UNITS: Mapping[str, Schema] = {
         "description": "A share of a whole (10%) or a size (5GiB).",
         "anyOf": [{"type": "string", "pattern": f"{_SIZE}|{_SHARE}"}, {"type": "number", "minimum": 0}],
     },
+    "bound": {
+        "description": "A number to compare a metric with: 0.15, 15%, 512MiB, 1h30m.",
+        "anyOf": [
+            {"type": "string", "pattern": rf"^\s*-?{_NUMBER}\s*%?\s*$|{_SIZE}|{_DURATION}"},
+            {"type": "number"},
+        ],
+    },
     "variable": {"description": "A variable of the environment: ${NAME}.", "type": "string", "pattern": _VARIABLE},
 }
-_REFS = {Duration: "duration", Size: "size", Share: "share", Amount: "amount"}
+_REFS = {Duration: "duration", Size: "size", Share: "share", Amount: "amount", Bound: "bound"}
 _PLAIN = {int: "integer", float: "number", bool: "boolean"}
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum", "pattern": "pattern"}
 
@@ -66,7 +76,7 @@ def schema(kinds: Mapping[str, Mapping[str, type[msgspec.Struct]]]) -> Schema:
     """Describe the whole config.
 
     Args:
-        kinds: for each of the rooms ``checks``, ``actions`` and ``services``: kind -> its options.
+        kinds: for each of the rooms ``checks``, ``actions``, ``services`` and ``channels``: kind -> its options.
 
     Returns:
         A JSON Schema as plain data.
@@ -84,6 +94,7 @@ class _Writer:
             ("checks", "check", CheckShape),
             ("services", "service", ServiceShape),
             ("actions", "action", ActionShape),
+            ("channels", "channel", ChannelShape),
         ):
             self._definitions[noun] = self._entry(room, kinds.get(room, {}), shape)
         rule = self._struct(RuleShape)
@@ -115,6 +126,7 @@ class _Writer:
             "rules": self._named("rule", "When to act on a check, how, and how often."),
             "limits": limits,
             "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
+            "alerts": self._alerts(),
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -124,6 +136,28 @@ class _Writer:
             "additionalProperties": False,
             "$defs": self._definitions,
         }
+
+    def _alerts(self) -> Schema:
+        """Describe who hears what; a rule that is one of Salus' own need not say what raises it."""
+        own = self._struct(AlertRuleShape)
+        for key in ("checks", "tags", "services"):
+            own["properties"][key]["minItems"] = 1
+        compared = [_with(key) for key in COMPARISONS]
+        own["not"] = {"anyOf": [*_pairs(TRIGGERS), *_pairs(COMPARISONS), *_pairs(MEMBERS)]}
+        own["dependentRequired"] = {key: ["metric"] for key in COMPARISONS}
+        own["dependentSchemas"] = {"metric": {"anyOf": compared}}
+        self._definitions["own_alert_rule"] = own
+        raised = {"anyOf": [_with(key) for key in TRIGGERS]}
+        self._definitions["alert_rule"] = {"allOf": [_ref("own_alert_rule"), raised]}
+        self._names[RouteShape] = "route"
+        self._definitions["route"] = self._struct(RouteShape)
+        written = self._struct(AlertsShape)
+        for key, noun in (("channels", "channel"), ("rules", "alert_rule")):
+            written["properties"][key] = self._named(noun, written["properties"][key]["description"])
+        written["properties"]["rules"]["properties"] = {name: _ref("own_alert_rule") for name in alert_defaults.RULES}
+        for key in ("inhibit", "time_intervals"):
+            written["properties"][key]["propertyNames"] = {"pattern": NAME}
+        return written
 
     def _named(self, noun: str, description: str) -> Schema:
         names = {"pattern": NAME}
@@ -284,6 +318,12 @@ def _spelled_out(written: Schema) -> Schema:
 
 def _with(key: str) -> Schema:
     return {"required": [key]}
+
+
+def _pairs(keys: Iterable[str]) -> list[Schema]:
+    """Describe every two of these keys that are given together."""
+    said = [_said(key) if key == "all_checks" else _with(key) for key in keys]
+    return [{"allOf": list(pair)} for pair in combinations(said, 2)]
 
 
 def _said(key: str) -> Schema:

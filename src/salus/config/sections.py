@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
+
 from salus.config import references
+from salus.config.alert_shapes import ChannelShape
+from salus.config.alerts import AlertsBuilder
 from salus.config.convert import SCALAR, Converter, Missing, fields_of
 from salus.config.leaves import Refused, description
 from salus.config.listen import address
@@ -26,10 +30,14 @@ from salus.config.shapes import (
 )
 from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
 from salus.errors import ConfigError, Problem
-from salus.model import ActionSpec, CheckSpec, Json, ServiceSpec
+from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, ServiceSpec
 
-_NO_ALERTS = "alerts are not available in this version; remove the section"
-_EXAMPLES = {"services": "process: {command: [...]}", "checks": "http: {url: ...}", "actions": "wait: 5s"}
+_EXAMPLES = {
+    "services": "process: {command: [...]}",
+    "checks": "http: {url: ...}",
+    "actions": "wait: 5s",
+    "channels": "webhook: {url: ...}",
+}
 
 
 class Builder:
@@ -60,6 +68,8 @@ class Builder:
         rules = policy.rules(self._named(sections, "rules"))
         limits = policy.limits(self._limits(sections), _entry(sections.get("limits")))
         maintenance = policy.maintenance(self._named(sections, "maintenance"))
+        alerts = AlertsBuilder(self._convert, self._sources, named=self._entries, channel=self._channel)
+        heard = alerts.settings(sections.get("alerts"), _entry(sections.get("checks")).keys())
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
@@ -70,20 +80,19 @@ class Builder:
             rules=tuple(rules),
             limits=limits,
             maintenance=maintenance,
+            alerts=heard,
             sources=self._sources,
             files=found,
-            warnings=tuple(sorted([*self._warnings, *policy.warnings])),
+            warnings=tuple(sorted([*self._warnings, *policy.warnings, *alerts.warnings])),
         )
 
     def _problems(self) -> tuple[Problem, ...]:
         """Return all of them; where the reading found one, what follows from it is left out."""
-        # What stands in a section that must go anyway is nobody's business.
-        read = [one for one in self._read_problems if not one.path.startswith("alerts.")]
-        places = {(problem.file, problem.line, problem.column) for problem in read}
+        places = {(problem.file, problem.line, problem.column) for problem in self._read_problems}
         later = [
             one for one in self._convert.problems if not one.line or (one.file, one.line, one.column) not in places
         ]
-        return tuple(sorted({*read, *later}))
+        return tuple(sorted({*self._read_problems, *later}))
 
     def _sections(self, tree: Json) -> dict[str, Json]:
         if tree is None:
@@ -93,23 +102,24 @@ class Builder:
             self._convert.note((), what, "see `salus init` for an example")
             return {}
         for section in tree:
-            if section == "alerts":
-                self._convert.note((section,), _NO_ALERTS, value=False)
-            elif section not in SECTIONS:
+            if section not in SECTIONS:
                 remedy = did_you_mean(section, SECTIONS) or known_words(SECTIONS)
                 self._convert.note((section,), f"unknown section {section!r}", remedy, value=False)
         return tree
 
     def _named(self, sections: Mapping[str, Json], section: str) -> dict[str, Json]:
         """Return a section whose keys are names that people choose."""
-        content = sections.get(section)
+        return self._entries(sections.get(section), (section,))
+
+    def _entries(self, content: Json, path: Keys) -> dict[str, Json]:
+        """Return what stands under names that people choose; nothing where that is no mapping (noted)."""
         if content is None:
             return {}
         if not isinstance(content, dict):
             what = f"expected names with what they mean, got {description(content)}"
-            self._convert.note((section,), what, f"write {section}: and below it, indented, <name>: ...")
+            self._convert.note(path, what, f"write {path[-1]}: and below it, indented, <name>: ...")
             return {}
-        self._names(content, (section,))
+        self._names(content, path)
         return content
 
     def _names(self, names: Iterable[str], path: Keys) -> None:
@@ -239,6 +249,13 @@ class Builder:
                     name=name, kind=found[0], options=found[1], description=description_, **timing, **rest
                 )
         return checks
+
+    def _channel(self, name: str, raw: Json, path: Keys) -> ChannelSpec | None:
+        found = self._kind(raw, path, ChannelShape, "channels")
+        shape = self._beside(ChannelShape, raw, found[0] if found else None, path)
+        if not found or not shape:
+            return None
+        return ChannelSpec(name=name, kind=found[0], options=found[1], **plain(msgspec.structs.asdict(shape)))
 
     def _timing(self, shape: CheckShape, defaults: DefaultsShape | None, path: Keys) -> dict[str, Any]:
         said: dict[str, Any] = {}

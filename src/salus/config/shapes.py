@@ -265,5 +265,5 @@ class LimitsShape(Shape, frozen=True, kw_only=True):
     groups: dict[str, GroupShape] = {}
 
 
-SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance")
+SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance", "alerts")
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"

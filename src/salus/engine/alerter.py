@@ -46,6 +46,7 @@ _log = logging.getLogger("salus.alerter")
 
 AFTER = 0.02
 AT_ONCE = 20
+UNSEEN_AGAIN = 1.0
 MOST_WAITING = 20_000
 _MOST_WAIT = 60.0
 
@@ -118,6 +119,8 @@ class Alerter:
         self.sights = Sights(engine, self.settings)
         self._events: deque[Event | _Finished] = deque()
         self._survey: Iterator[None] | None = None
+        self._unseen: set[str] = set()
+        self._began = engine.site.clock.now()
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float = float("inf")
         self._running = False
@@ -160,6 +163,7 @@ class Alerter:
     def start(self) -> None:
         """Begin: look at everything once, and from then on at what happens."""
         self._running = True
+        self._began = self._engine.now()
         self._engine.looked = self.looked
         self._engine.shifted.append(self.shift)
         self.survey()
@@ -176,6 +180,7 @@ class Alerter:
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
+        self._began += by
         self.silences.shift(by)
         for alert in self.book.shift(by, self._engine.site.clock.now()):
             self._write(alert)
@@ -413,12 +418,28 @@ class Alerter:
 
     def _survey_parts(self) -> Iterator[None]:
         """Look at everything: what is there is raised, what is gone ends, also what nobody was there to see."""
-        for unit in list(self._engine.units.values()):
-            if unit.state.last is not None or unit.state.since is not None:
-                self._judge_status(unit, self._engine.now())
-            yield
+        self._unseen = set(self._engine.units)
+        yield from self._survey_checks()
         yield from self._survey_happenings()
         yield from self._survey_strangers()
+
+    def _survey_checks(self) -> Iterator[None]:
+        """Judge every check that was looked at since the start; of the others, what is remembered proves nothing."""
+        for name in sorted(self._unseen):
+            unit = self._engine.units.get(name)
+            last = unit.state.last if unit else None
+            if unit is None or (last is not None and last.at >= self._began):
+                self._unseen.discard(name)
+                if unit is not None:
+                    self._judge_status(unit, self._engine.now())
+                yield
+        if self._unseen:
+            asyncio.get_running_loop().call_later(UNSEEN_AGAIN, self._look_for_unseen)
+
+    def _look_for_unseen(self) -> None:
+        if self._running and self._survey is None:
+            self._survey = self._survey_checks()
+            self._arm(0.0)
 
     def _survey_happenings(self) -> Iterator[None]:
         now = self._engine.now()

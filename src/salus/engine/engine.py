@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from salus.conditions import Condition
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
@@ -24,7 +25,7 @@ from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
 from salus.engine.storms import kind_scope
-from salus.engine.units import CheckUnit, RuleUnit
+from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
     ActionSpec,
@@ -130,6 +131,15 @@ class Engine:
             old = before.get(name)
             if old and old[1] is not rule and old[1].record is not None:
                 rule.record, rule.memory, unit.healing = old[1].record, old[1].memory, True
+
+    def judge(self, condition: Condition) -> Judge:
+        """Return what judges a condition at any check, now."""
+        return self._judging.judge(condition)
+
+    def judge_also(self, conditions: Iterable[tuple[str, Condition]]) -> None:
+        """Remember what these conditions will ask for, each about the check beside it, besides those of rules."""
+        self._judging.also(conditions)
+        self._remember = self._judging.observed if self._judging.replace(self.units) else _ignore
 
     def start(self) -> None:
         """Begin to look."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from salus.conditions import Condition, Facts, History
 from salus.engine.units import CheckUnit, Judge
@@ -19,17 +19,23 @@ class Judging:
         self._units = units
         self._history = History()
         self._incarnations: dict[str, str] = {}
+        self._also: tuple[tuple[str, Condition], ...] = ()
+
+    def also(self, conditions: Iterable[tuple[str, Condition]]) -> None:
+        """Take further conditions, each with the check that it is about; ``replace`` makes room for them."""
+        self._also = tuple(conditions)
 
     def replace(self, units: Mapping[str, CheckUnit]) -> bool:
-        """Take the rules of a new config; what is known stays known. Tells whether any rule has a condition."""
+        """Take the rules of a new config; what is known stays known. Tells whether there is any condition."""
         rules = [(name, rule) for name, unit in units.items() for rule in unit.rules if rule.condition]
         for _, rule in rules:
             if rule.condition:
                 rule.judge, rule.reads = self.judge(rule.condition), tuple(sorted(rule.condition.checks))
-        windows = {window for name, rule in rules if rule.condition for window in rule.condition.windows(name)}
+        asked = [*((name, rule.condition) for name, rule in rules if rule.condition), *self._also]
+        windows = {window for name, condition in asked for window in condition.windows(name)}
         before, self._history = self._history, History(sorted(windows))
         self._history.adopt(before)
-        return bool(rules)
+        return bool(asked)
 
     def observed(self, unit: CheckUnit, seen: Observation) -> None:
         """Remember a look; a new copy of the target begins with a clean sheet."""

@@ -6,7 +6,9 @@ Durations are seconds as ``float``; instants are aware UTC ``datetime``.
 from __future__ import annotations
 
 from salus.model.alerts import (
+    ALERT_WORDS,
     NO_LABELS,
+    RESERVED_LABELS,
     Alert,
     AlertRule,
     AlertSettings,
@@ -68,10 +70,12 @@ from salus.model.rules import (
 from salus.model.services import ServiceRecord, ServiceSpec, ServiceState, ServiceStatus
 
 __all__ = [
+    "ALERT_WORDS",
     "LOOKS_KEPT",
     "NOTHING",
     "NO_LABELS",
     "NO_METRICS",
+    "RESERVED_LABELS",
     "ActionSpec",
     "AgentInfo",
     "Alert",

@@ -15,6 +15,12 @@ Labels: TypeAlias = Mapping[str, str]
 
 NO_LABELS: Labels = {}
 
+ALERT_WORDS = ("check", "status", "message", "component", "service", "level", "value", "rule", "since")
+"""What the message of an alert rule may hold in braces."""
+
+RESERVED_LABELS = frozenset({"alertname", "check", "component", "service", "level", "host", "environment"})
+"""Labels that Salus itself gives to alerts."""
+
 
 class Level(StrEnum):
     """How much an alert matters, the least first."""
@@ -402,7 +408,7 @@ class AlertSettings:
 
     Attributes:
         rules: in the order of the file, and then Salus' own.
-        channels: by name.
+        channels: by name; ``log`` and ``console`` are always among them.
         routes: in order; the first that matches takes an alert, and the next ones where it says ``continue``.
         inhibit: which alerts keep others quiet, beside the dependencies of checks.
         intervals: by name.

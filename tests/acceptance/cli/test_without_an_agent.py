@@ -118,9 +118,12 @@ def test_every_command_explains_itself(salus: Salus) -> None:
         assert done.stdout.startswith(f"Usage: salus {name}")
 
 
+VALID = "valid: 3 checks, 0 services, 0 rules, 0 alert rules, 0 channels\n"
+
+
 def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config: Path) -> None:
     done = salus("validate")
-    assert (done.returncode, done.stdout) == (0, "valid: 3 checks, 0 services, 0 rules\n")
+    assert (done.returncode, done.stdout) == (0, VALID)
     config.write_text("checks:\n  root:\n    disk: {path: /, free_abov: 0%}\n")
     done = salus("validate")
     assert done.returncode == 1
@@ -135,7 +138,7 @@ def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config
 
 
 def test_a_config_can_come_from_standard_input(salus: Salus) -> None:
-    assert salus("validate", "-", text=CONFIG).stdout == "valid: 3 checks, 0 services, 0 rules\n"
+    assert salus("validate", "-", text=CONFIG).stdout == VALID
     assert salus("validate", "-", text="checks: 7").returncode == 1
 
 

@@ -21,16 +21,33 @@ ENVIRON = {"A": "1", "B": "two", "EMPTY": ""}
 TEXT = r"""
 checks: rules: services: salus: defaults: limits: alerts: a b : - { } [ ] , ' " &x *x << !t ? | > # --- % @ ~ on
 memory http interval timeout depends_on tags check actions wait log critical 5s -1 010 1e999 ${A} ${B:-x} ${C} ${ $$ \
-maintenance: true 30% 0
+maintenance: true 30% 0 match: routes: channels: console level="x" monday:friday 09:00-17:00 {check}
 """
 NAMES = """
 checks rules salus limits defaults services interval timeout tags depends_on service actions check listen
 keep_events storm_brake recoveries_at_once a b wait critical maintenance cron duration time_zone everything all_checks
-ladders on_exhausted when mode groups max_unavailable failure_window cooldown_max low_flap_threshold
+ladders on_exhausted when mode groups max_unavailable failure_window cooldown_max low_flap_threshold alerts channels
+"""
+ALERTS = """
+channels rules default_rules routes group_by inhibit time_intervals labels link targets flap_threshold a b console log
+webhook enabled status metric above below when on for level message runbook match continue escalate after mute_during
+source target equal ranges times weekdays days_of_month months years time_zone start_time end_time allow deny gave-up
+"""
+WRITTEN = r"""
+level="critical" component=~"web.*" x=~"(" {level=a} level= ... component my-label check-unhealthy gave-up console nope
+monday:friday friday:monday fryday 09:00-17:00 22:00-06:00 24:00-24:00 -3:-1 -3:2 january 12 2026:2027 0 31 -1 1e999
+Europe/Berlin europe/berlin unhealthy exhausted critical {check} {chekc} { } {${B}} level="${B} https://a http://
+10.0.0.0/8 10.0.0.1/8 *.example.org a:1 ::1 true 90% 512MiB 1h30m -5 5m alertname environment
 """
 WORDS, KEYS = (text.split() for text in (TEXT, NAMES))
 SPACES = (" ", ": ", "- ", "\n", "\n  ", "\n    ", "\t", "\0", "\u2028", "\ufeff", "é", "9" * 400 + "d")
 
+alert_keys = st.sampled_from(ALERTS.split())
+alert_trees = st.recursive(
+    st.sampled_from(WRITTEN.split()) | st.integers(-40, 40) | st.booleans() | st.none(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(alert_keys, children, max_size=4),
+    max_leaves=25,
+)
 texts = st.text(st.characters(codec=None)) | st.lists(st.sampled_from([*WORDS, *SPACES])).map("".join)
 keys = st.sampled_from(KEYS) | st.text(max_size=3)
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
@@ -75,6 +92,15 @@ def test_any_text_becomes_settings_or_problems_inside_the_text(text: str) -> Non
 def test_any_tree_becomes_settings_or_problems_inside_the_text(tree: dict[str, Any]) -> None:
     check_outcome(yaml.safe_dump(tree, allow_unicode=True))
     check_outcome(json.dumps(tree))
+
+
+@given(st.dictionaries(alert_keys, alert_trees))
+@example({"rules": {"a": {"on": "exhausted", "message": "{${B}} {"}}})
+@example({"routes": [{"match": ['level="${B}', ""], "channels": []}]})
+def test_any_tree_of_alerts_becomes_settings_or_problems_inside_the_text(tree: dict[str, Any]) -> None:
+    whole = {"checks": {"a": "memory", "b": {"memory": None, "tags": ["a"]}}, "alerts": tree}
+    check_outcome(yaml.safe_dump(whole, allow_unicode=True))
+    check_outcome(json.dumps(whole))
 
 
 class Everything(Options, frozen=True, kw_only=True):

@@ -62,6 +62,16 @@ def test_nothing_is_healed_until_a_person_says_so() -> None:
     assert settings.services["nginx"].options["autostart"] is False
 
 
+def test_the_alerts_that_are_commented_out_are_valid_too() -> None:
+    head, _, rest = write_config(SERVER).partition("# alerts:\n")
+    text = head + "alerts:\n" + "".join(f"{line.removeprefix('# ')}\n" for line in rest.splitlines())
+    settings = loads(text, environ={})
+    assert settings.warnings == ()
+    assert settings.alerts.channels["ops"].kind == "webhook"
+    assert [route.channels for route in settings.alerts.routes] == [("ops",), ("ops",)]
+    assert [(rule.name, rule.bound) for rule in settings.alerts.rules if not rule.builtin] == [("memory-low", 0.05)]
+
+
 def test_an_empty_machine_gets_a_config_too() -> None:
     assert set(read(Machine(hostname="box")).checks) == {"memory", "load"}
 

@@ -14,6 +14,7 @@ from salus.app import registry
 from salus.config import loads
 from salus.config.docstrings import attributes, summary
 from salus.config.schema import schema
+from salus.options import ChannelOptions
 
 EXAMPLE = """
 salus: {listen: 127.0.0.1:8787, state_dir: ./.salus, show_details: when_authorized}
@@ -47,10 +48,40 @@ limits:
 maintenance:
   nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, everything: true}
   weekly: {cron: "0 2 * * SUN", duration: 1h, checks: [disk], services: [web], description: backup}
+alerts:
+  channels:
+    tray: tray
+    big: {tray: {size: 100}, rate_limit: 5, rate_period: 1m, send_resolved: false, give_up_after: 1d, timeout: 5s}
+    off: {tray: , enabled: false}
+  rules:
+    disk: {metric: free_ratio, below: 15%, for: 5m, level: warning, labels: {team: web}, cooldown: 10m}
+    memory: {when: metrics.available_ratio < 0.1, message: "{check}: {message}", runbook: "https://example.org/memory"}
+    lost: {"on": [exhausted, recurring], level: critical}
+    moved: {"on": recovered, services: [web]}
+    everything: {all_checks: true, status: unknown}
+    two: {checks: [disk, load], all_checks: false, status: unhealthy, enabled: false}
+    cold: {check: load, metric: x, not_equals: -5}
+    gave-up: {enabled: false}
+  default_rules: false
+  routes:
+    - {match: 'level="critical"', channels: [big, log], continue: true, escalate: [{after: 15m, channels: [tray]}]}
+    - {match: ["a=b", "c=d"], channels: [], mute_during: [night], active_during: [day], group_by: ["..."]}
+    - {channels: [console, "off"], group_wait: 0s, group_interval: 5m, repeat_interval: 0}
+  group_by: [component]
+  inhibit: {site: {source: a=b, target: [c=d], equal: [site]}}
+  time_intervals:
+    day: {time_zone: Europe/Berlin, ranges: [{weekdays: [monday:friday], times: ["09:00-17:00"]}]}
+    night:
+      ranges:
+        - {times: [{start_time: "22:00", end_time: "24:00"}], days_of_month: [1, "-3:-1"]}
+        - {months: [12, july], years: [2026, "2027:2030"]}
+  flap_threshold: 0
+  link: https://salus.example.org
+  labels: {datacentre: fra1}
+  targets: {allow: [10.0.0.0/8], deny: []}
 """
 
 WRONG = [
-    "alerts: {}",
     "checks: {a: {}}",
     "checks: {a: disk}",
     "checks: {a: {disk: }}",
@@ -91,12 +122,53 @@ WRONG = [
     "maintenance: {a: {cron: '0 2 * * *', duration: 1h}}",
     "maintenance: {a: {cron: '0 2 * * *', everything: true}}",
     "maintenance: {a: {duration: 1h, everything: true}}",
+    "alerts: []",
+    "alerts: {chanels: {}}",
+    "alerts: {channels: [tray]}",
+    "alerts: {channels: {my channel: tray}}",
+    "alerts: {channels: {a: {tray: , pigeon: }}}",
+    "alerts: {channels: {a: {tray: , rate_limit: 0}}}",
+    "alerts: {channels: {a: {tray: {siez: 5}}}}",
+    "alerts: {rules: {a: {}}}",
+    "alerts: {rules: {a: {status: healthy}}}",
+    "alerts: {rules: {a: {status: unhealthy, when: a > 1}}}",
+    "alerts: {rules: {a: {metric: x}}}",
+    "alerts: {rules: {a: {above: 1}}}",
+    "alerts: {rules: {gave-up: {above: 1}}}",
+    "alerts: {rules: {a: {metric: x, above: 1, below: 2}}}",
+    "alerts: {rules: {a: {metric: x, above: high}}}",
+    "alerts: {rules: {a: {status: unhealthy, check: a, tags: [b]}}}",
+    "alerts: {rules: {a: {status: unhealthy, check: a, all_checks: true}}}",
+    "alerts: {rules: {a: {status: unhealthy, tags: []}}}",
+    "alerts: {rules: {a: {'on': nothing}}}",
+    "alerts: {rules: {a: {status: unhealthy, for: long}}}",
+    "alerts: {routes: []}",
+    "alerts: {routes: [{match: 'a=b'}]}",
+    "alerts: {routes: [{channels: log}]}",
+    "alerts: {routes: [{channels: [log], escalate: [{channels: [log]}]}]}",
+    "alerts: {inhibit: {a: {source: 'a=b'}}}",
+    "alerts: {time_intervals: {a: {}}}",
+    "alerts: {time_intervals: {a: {ranges: [{weekday: [monday]}]}}}",
+    "alerts: {targets: {allow: localhost}}",
+    "alerts: {labels: {size: 5}}",
 ]
+
+
+class Tray(ChannelOptions, frozen=True, kw_only=True):
+    """Keeps what it is told.
+
+    Attributes:
+        size: how much it holds.
+    """
+
+    size: int = 10
 
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, Any]:
-    return schema({room: dict(registry.kinds(room)) for room in ("checks", "actions", "services")})
+    kinds = {room: dict(registry.kinds(room)) for room in ("checks", "actions", "services", "channels")}
+    kinds["channels"]["tray"] = Tray
+    return schema(kinds)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +190,7 @@ def test_a_bad_config_is_not(validator: jsonschema.Draft202012Validator, text: s
 
 def test_the_schema_is_json_and_describes_every_kind_and_key(written: dict[str, Any]) -> None:
     assert json.loads(json.dumps(written)) == written
-    for room in ("checks", "actions", "services"):
+    for room in ("checks", "actions", "services", "channels"):
         for kind in registry.names(room):
             described = written["$defs"][f"{room}.{kind}"]
             assert described["description"], kind
