@@ -28,7 +28,7 @@ _SHARE = 0.8  # of the letter's time: one Alertmanager that hangs must not undo 
 
 
 class Alertmanager(HttpChannel, frozen=True, kw_only=True):
-    """Hands alerts to a Prometheus Alertmanager (``POST /api/v2/alerts``), which routes, groups and tells by itself.
+    """Hand alerts to a Prometheus Alertmanager (``POST /api/v2/alerts``), which routes, groups and tells by itself.
 
     Every alert arrives by itself, with Salus' labels and ``severity``, which says the same as ``level``. What cannot
     stand in the name of a label becomes ``_``. An alert that fires is told again every ``resend``, and ends there by

@@ -28,7 +28,7 @@ _REMEMBERED = 100
 
 
 class Apprise(ChannelOptions, frozen=True, kw_only=True):
-    """Tells any of the services that Apprise knows, as text. Needs the extra ``apprise``.
+    """Tell any of the services that Apprise knows, as text. Needs the extra ``apprise``.
 
     Apprise says only whether it worked, and not why; so whatever fails is tried again until the channel gives up. It
     connects wherever its URLs lead: ``targets`` does not guard them. What it logs is dropped, as it may quote them.

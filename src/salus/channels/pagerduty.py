@@ -24,7 +24,7 @@ _LISTED = 20
 
 
 class PagerDuty(HttpChannel, frozen=True, kw_only=True):
-    """Opens, acknowledges and resolves incidents of PagerDuty (Events API v2).
+    """Open, acknowledge and resolve incidents of PagerDuty (Events API v2).
 
     The key of the notification is the ``dedup_key``: whatever is told of one trouble, at whatever try, is one incident
     there. Firing triggers it, an acknowledgement in Salus acknowledges it, the end resolves it. The severity is the
