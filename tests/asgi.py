@@ -32,9 +32,11 @@ async def ask(
     accept: str | None = None,
     body: bytes = b"",
     state: dict[str, Any] | None = None,
+    more: dict[str, str] | None = None,
 ) -> Answer:
     path, _, query = target.partition("?")
     headers = [(b"accept", accept.encode())] if accept is not None else []
+    headers += [(name.lower().encode(), value.encode()) for name, value in (more or {}).items()]
     scope: Scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
     scope["state"] = state or {}
     sent: list[Message] = []

@@ -40,7 +40,7 @@ from salus.model import (
     StepRecord,
     StepResult,
 )
-from salus.ports import Heartbeat, Subscriber
+from salus.ports import Heartbeat, ReceivedAlert, Subscriber
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -245,6 +245,8 @@ class FakeControl:
     paused: bool = True
     beats: list[Heartbeat] = field(default_factory=list)
     slugs: frozenset[str] = frozenset({"backup"})
+    room: bool = True
+    received: list[tuple[str, tuple[ReceivedAlert, ...]]] = field(default_factory=list)
     error: Exception | None = None
 
     def _take(self, what: str, name: str, known: str = "web") -> None:
@@ -319,6 +321,12 @@ class FakeControl:
     def beat(self, heartbeat: Heartbeat) -> bool:
         self.beats.append(heartbeat)
         return heartbeat.slug in self.slugs
+
+    def receive(self, alerts: Sequence[ReceivedAlert], source: str) -> bool:
+        if not self.room:
+            return False
+        self.received.append((source, tuple(alerts)))
+        return True
 
 
 class Bus:

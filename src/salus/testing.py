@@ -23,7 +23,7 @@ from salus.model import (
     ServiceStatus,
     Status,
 )
-from salus.ports import ActionResult, Heartbeat, Look, Scene, Service, Site
+from salus.ports import ActionResult, Heartbeat, Look, NothingReceived, Received, Scene, Service, Site
 from salus.virtual import EPOCH, VirtualClock, VirtualLoop, virtual_time
 
 __all__ = [
@@ -209,6 +209,7 @@ def make_site(
     tell: Callable[..., None] | None = None,
     remember: Callable[[ServiceRecord], None] | None = None,
     nudge: Callable[[str], None] | None = None,
+    received: Received | None = None,
 ) -> Site:
     """Make a site of fakes; what is not given does nothing."""
     return Site(
@@ -220,6 +221,7 @@ def make_site(
         tell=tell or _ignore,
         remember=remember or _ignore,
         nudge=nudge or _ignore,
+        received=NothingReceived() if received is None else received,
     )
 
 

@@ -30,18 +30,20 @@ from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.gauge import HostSensor
 from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.received import ReceivedBox
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, SalusError, ServiceError, StoreUnreadableError
-from salus.model import CheckState, EventKind, Outcome, RecoveryRecord, ServiceRecord
+from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
 from salus.surfaces.control import ControlApp
 from salus.surfaces.health import HealthApp
+from salus.surfaces.receiving import AlertDoors
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
@@ -83,6 +85,7 @@ class Agent:
         self._listeners = tuple(listeners)
         self._services: dict[str, Service] = {}
         self._heartbeats = HeartbeatBox()
+        self._received = ReceivedBox(self._keep)
         self._tasks = Nursery(self._crashed)
         self._adopted: dict[str, asyncio.Event] = {}
         self._notifier = Notifier()
@@ -130,8 +133,8 @@ class Agent:
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         self._close_interrupted(ledger.snapshot)
         control_app = ControlApp(self.view, self.control, self.engine.bus.subscribe)
-        health_app = HealthApp(self.view, self.control)
-        await self.server.start(health_app, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
+        doors = AlertDoors(lambda: self.settings.alerts.receive, self.control, HealthApp(self.view, self.control))
+        await self.server.start(doors, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
         await self._start_alerts(ledger.snapshot)
@@ -159,6 +162,7 @@ class Agent:
             tell=bus.tell,
             remember=recorder.service,
             nudge=self._nudge_service,
+            received=self._received,
         )
         self._recorder = recorder
         self._store = ledger.store
@@ -167,19 +171,21 @@ class Agent:
         self.engine.pressure.gauge.sensor = HostSensor()
         self.engine.service_roots = self._resolved.service_roots()
         self.engine.policy.holds.windows = self.settings.maintenance
+        self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         try:
             self.engine.policy.load(ledger.snapshot.memos)
+            self._received.load(ledger.snapshot.memos, self._clock.now())
         except StoreUnreadableError as error:  # an unreadable budget is a spent budget
             self.engine.healing_off = self.engine.healing_off or str(error)
         self.engine.observe_every = agent.observe_every
-        self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         self.engine.healer.remember(ledger.snapshot.recent_starts)
         self._services.update(make_services(self._resolved, site))
         self._heartbeats.listen(self._resolved.listeners())
+        self._received.listen(self._resolved.alert_listeners())
         units = make_units(self._resolved, site, ledger.snapshot)
         self.engine.replace_units({**units, **self._self_check(units)})
         self.view = EngineView(self.engine, environment=agent.environment, show_details=agent.show_details)
-        self.control = EngineControl(self.engine, self._heartbeats, self.reload)
+        self.control = EngineControl(self.engine, self._heartbeats, self.reload, self._received)
         self.alerting = Alerting(self.engine, recorder, ledger.store)
 
     async def _start_alerts(self, snapshot: Snapshot) -> None:
@@ -314,6 +320,7 @@ class Agent:
             await self.alerting.configure(new)
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())
+            self._received.listen(new.alert_listeners())
             self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said)
             await self._recorder.commit()
             await self._recorder.forget(forget)
@@ -332,6 +339,9 @@ class Agent:
             _log.error("not reloaded: %s", error)
         else:
             _log.info("reloaded: %s", said)
+
+    def _keep(self, memo: Memo) -> None:
+        self._recorder.memo(memo)
 
     def _nudge_service(self, name: str) -> None:
         self.engine.nudge_service(name)

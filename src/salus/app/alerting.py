@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
+from dataclasses import replace
 from datetime import datetime
 
 from salus.alerts.compose import Sender
@@ -40,6 +41,9 @@ class Alerting:
 
     async def configure(self, resolved: Resolved) -> None:
         """Take a config; channels that did not change go on undisturbed."""
+        targets = resolved.settings.alerts.targets
+        if targets != self._outlet.targets:
+            self._outlet, self._built = replace(self._outlet, targets=targets), {}
         channels = {name: self._channel(spec, options) for name, (spec, options) in resolved.channels.items()}
         self._built = {name: (spec, options, channels[name]) for name, (spec, options) in resolved.channels.items()}
         await self.courier.configure({name: (spec, channel) for name, (spec, _, channel) in self._built.items()})

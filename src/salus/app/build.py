@@ -9,10 +9,10 @@ from typing import TypeAlias
 from salus.app import registry
 from salus.app.conditions import Conditions
 from salus.conditions import Condition
-from salus.config import Settings, Sources, alert_defaults, did_you_mean, options
+from salus.config import Settings, Sources, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
-from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, RecoveryRule, Rungs
+from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, Matchers, RecoveryRule, Rungs
 from salus.options import ActionOptions, ChannelOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
 
@@ -60,6 +60,11 @@ class Resolved:
             if slug := getattr(check, "slug", None):
                 found[slug] = (*found.get(slug, ()), name)
         return found
+
+    def alert_listeners(self) -> dict[str, tuple[Matchers, ...]]:
+        """Return which alerts of others each check listens to."""
+        listens = {name: getattr(check, "listens_to", ()) for name, (_, check) in self.checks.items()}
+        return {name: matchers for name, matchers in listens.items() if matchers}
 
 
 def resolve(settings: Settings) -> Resolved:
@@ -120,10 +125,7 @@ class _Builder:
             yield ResolvedRule(rule, tuple(ladders), last_words, frozenset(touches), condition)
 
     def channels(self) -> Iterator[tuple[str, tuple[ChannelSpec, ChannelOptions]]]:
-        registered = registry.names("channels")
         for name, spec in self.settings.alerts.channels.items():
-            if alert_defaults.implied(spec) and spec.kind not in registered:
-                continue  # nobody asked for it
             read = self._read("channels", spec.kind, spec.options, ("alerts", "channels", name, spec.kind))
             if isinstance(read, ChannelOptions):
                 yield name, (spec, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from salus.app.build import Resolved, resolve
 from salus.app.ledger import ledger_path
@@ -12,6 +13,7 @@ from salus.clock import SystemClock
 from salus.config import Settings, did_you_mean
 from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.prober import Prober
+from salus.engine.received import ReceivedBox
 from salus.errors import NotFoundError, ServiceError, StoreError
 from salus.model import CheckSpec, Observation, ServiceRecord
 from salus.ports import Service, Site, Snapshot
@@ -38,9 +40,12 @@ async def look_once(settings: Settings, names: Sequence[str] | None = None) -> l
             known = ", ".join(resolved.checks) or "none"
             raise NotFoundError(message, remedy=did_you_mean(name, list(resolved.checks)) or f"there are {known}")
     services: dict[str, Service] = {}
-    site = _site(settings, services)
+    received = ReceivedBox()
+    site = _site(settings, services, received)
     services.update(make_services(resolved, site))
     snapshot = _snapshot(settings, site)
+    with suppress(StoreError):  # as above: what the ledger cannot say is not known
+        received.load(snapshot.memos, site.clock.now())
     await asyncio.gather(*(_find(service, snapshot.services.get(name)) for name, service in services.items()))
     units = make_units(resolved, site, snapshot)
     prober = Prober(site, lambda _unit, _seen: None, ended=lambda _unit: None)
@@ -57,7 +62,7 @@ def _spec(resolved: Resolved, name: str) -> CheckSpec:
     return resolved.checks[name][0]
 
 
-def _site(settings: Settings, services: dict[str, Service]) -> Site:
+def _site(settings: Settings, services: dict[str, Service], received: ReceivedBox) -> Site:
     try:
         state_id = (settings.agent.state_dir / "id").read_text(encoding="ascii").strip()
     except OSError:
@@ -71,6 +76,7 @@ def _site(settings: Settings, services: dict[str, Service]) -> Site:
         tell=lambda *_args, **_facts: None,
         remember=lambda _record: None,
         nudge=lambda _service: None,
+        received=received,
     )
 
 

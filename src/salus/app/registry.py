@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from salus.errors import MissingExtraError, NotFoundError
 
 CHECKS: Mapping[str, str] = {
+    "alert": "salus.checks.alert:AlertCheck",
     "command": "salus.checks.command:Command",
     "cpu": "salus.checks.cpu:Cpu",
     "directory": "salus.checks.directory:Directory",

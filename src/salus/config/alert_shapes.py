@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from salus.config.receive import ReceiveShape
 from salus.config.shapes import Count, Positive, Shape
 from salus.model import Happening, Level
 from salus.units import Bound, Duration
@@ -216,6 +217,7 @@ class AlertsShape(Shape, frozen=True, kw_only=True):
         link: base of the links to pages, such as ``https://salus.example.org``.
         labels: labels of every alert, such as a data centre.
         targets: where channels may connect to.
+        receive: take alerts of others in.
     """
 
     channels: dict[str, object] = msgspec.field(default_factory=dict)
@@ -233,3 +235,4 @@ class AlertsShape(Shape, frozen=True, kw_only=True):
     link: str = ""
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     targets: TargetsShape | None = None
+    receive: ReceiveShape | None = None

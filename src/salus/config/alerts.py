@@ -86,6 +86,7 @@ class AlertsBuilder:
             link=shape.link.rstrip("/"),
             labels=shape.labels,
             targets=self._targets(shape),
+            receive=shape.receive.settings() if shape.receive else None,
         )
 
     def _names(self, section: Mapping[str, Json], key: str) -> Mapping[str, Json]:

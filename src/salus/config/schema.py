@@ -291,7 +291,7 @@ def _sentence(text: str) -> str:
 def _default(field: msgspec.structs.FieldInfo) -> Any:
     """Return a default as a person would write it in the config, or None."""
     value = field.default
-    if value is msgspec.NODEFAULT or value is None or isinstance(value, msgspec.Struct):
+    if value is msgspec.NODEFAULT or value is None or isinstance(value, msgspec.Struct | Secret):
         return None
     if isinstance(value, Duration):
         return f"{value:g}s" if value < 60 else format_duration(value)

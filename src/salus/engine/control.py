@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from salus.engine.engine import Engine
 from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.received import ReceivedBox
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import ConflictError, NotFoundError
 from salus.model import (
@@ -19,16 +20,23 @@ from salus.model import (
     Selector,
     ServiceStatus,
 )
-from salus.ports import Heartbeat, Service
+from salus.ports import Heartbeat, ReceivedAlert, Service
 
 
 class EngineControl:
     """Implements ``ports.Control`` over an engine."""
 
-    def __init__(self, engine: Engine, heartbeats: HeartbeatBox, reload: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        heartbeats: HeartbeatBox,
+        reload: Callable[[], Awaitable[str]],
+        received: ReceivedBox | None = None,
+    ) -> None:
         """Command ``engine``; ``reload`` reads the config again."""
         self._engine = engine
         self._heartbeats = heartbeats
+        self._received = ReceivedBox() if received is None else received  # an empty one is false
         self._reload = reload
 
     async def check_now(self, name: str) -> Observation:
@@ -137,10 +145,21 @@ class EngineControl:
     def beat(self, heartbeat: Heartbeat) -> bool:
         """Take a job's report and look at once at the checks that listen to it."""
         listeners = self._heartbeats.take(heartbeat)
-        for check in listeners:
+        self._look_at(listeners)
+        return bool(listeners)
+
+    def receive(self, alerts: Sequence[ReceivedAlert], source: str) -> bool:
+        """Take alerts of others and look at once at the checks that what changed concerns."""
+        concerned = self._received.take(alerts, source, self._now())
+        if concerned is None:
+            return False
+        self._look_at(concerned)
+        return True
+
+    def _look_at(self, checks: Iterable[str]) -> None:
+        for check in checks:
             if unit := self._engine.units.get(check):
                 self._engine.nudge(unit)
-        return bool(listeners)
 
     async def _exclusively(self, name: str, act: Callable[[Service], Awaitable[None]]) -> ServiceStatus:
         """Keep recoveries off a service while a person works on it."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from salus.model.checks import Json, Status
 from salus.model.policy import Selector
+from salus.secret import Secret
 
 Labels: TypeAlias = Mapping[str, str]
 
@@ -403,6 +404,21 @@ class Targets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receive:
+    """How alerts of others are taken in; without it the doors for them are shut.
+
+    Attributes:
+        token: what a sender must know.
+        resolve_timeout: seconds after which an alert that came without an end counts as not repeated.
+        webhook_timeout: the same for alerts of a webhook, which is told of one that lasts only now and then.
+    """
+
+    token: Secret
+    resolve_timeout: float = 300.0
+    webhook_timeout: float = 43200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
     """The section ``alerts:`` of a config.
 
@@ -417,6 +433,7 @@ class AlertSettings:
         link: base of the links to pages (``https://salus.example.org``), or an empty string.
         labels: labels of every alert, such as a data centre.
         targets: where channels may connect to.
+        receive: how alerts of others are taken in; None: not at all.
     """
 
     rules: tuple[AlertRule, ...] = ()
@@ -429,6 +446,7 @@ class AlertSettings:
     link: str = ""
     labels: Labels = field(default_factory=lambda: NO_LABELS)
     targets: Targets = field(default_factory=Targets)
+    receive: Receive | None = None
 
 
 class Suppression(StrEnum):

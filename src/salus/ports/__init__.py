@@ -18,6 +18,7 @@ from salus.ports.parts import (
     Site,
     Tell,
 )
+from salus.ports.received import NothingReceived, Received, ReceivedAlert
 from salus.ports.store import (
     AlertQuery,
     Batch,
@@ -51,8 +52,11 @@ __all__ = [
     "Heartbeats",
     "Letter",
     "Look",
+    "NothingReceived",
     "Outbox",
     "Outlet",
+    "Received",
+    "ReceivedAlert",
     "RecoveryQuery",
     "Scene",
     "Service",

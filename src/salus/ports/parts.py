@@ -24,6 +24,7 @@ from salus.model import (
     Status,
     Targets,
 )
+from salus.ports.received import NothingReceived, Received
 
 
 class Clock(Protocol):
@@ -83,6 +84,7 @@ class Site:
         tell: writes an event (``tell(EventKind.SERVICE_EXITED, service="web", message="killed by SIGKILL")``).
         remember: hands a service's record to the recorder; returns at once.
         nudge: asks for a look now at every check of the named service.
+        received: alerts of others.
     """
 
     clock: Clock
@@ -93,6 +95,7 @@ class Site:
     tell: Tell
     remember: Callable[[ServiceRecord], None]
     nudge: Callable[[str], None]
+    received: Received = field(default_factory=NothingReceived)
 
 
 class Tell(Protocol):

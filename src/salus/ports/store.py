@@ -134,7 +134,7 @@ class Outbox(Protocol):
         """Compare and set: take a waiting delivery, unless another took it after ``stale_before``.
 
         On success the row is durably claimed, and its ``attempts`` one more than ``delivery.attempts``. Whoever knows
-        of other attempts than the row does is told no; whoever holds the claim may take it again.
+        of fewer attempts than the row does is told no; whoever holds the claim may take it again.
 
         Raises:
             StoreUnwritableError: nothing was written.

@@ -29,6 +29,7 @@ from salus.model import (
     Silence,
 )
 from salus.ports.parts import Heartbeat
+from salus.ports.received import ReceivedAlert
 
 
 class View(Protocol):
@@ -144,6 +145,10 @@ class Control(Protocol):
 
     def beat(self, heartbeat: Heartbeat) -> bool:
         """Take a job's report; false when no check listens to that slug."""
+        ...
+
+    def receive(self, alerts: Sequence[ReceivedAlert], source: str) -> bool:
+        """Take alerts of others, all of them or none; false when there is no room for them."""
         ...
 
 

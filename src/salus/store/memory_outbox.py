@@ -93,9 +93,9 @@ class MemoryOutbox:
         """Compare and set: take a waiting delivery, unless another took it after ``stale_before``."""
         self._must_be_open()
         kept = self._deliveries.open.get(delivery.id)
-        if kept is None or kept.attempts != delivery.attempts or _is_held(kept, by, now, stale_before):
+        if kept is None or kept.attempts > delivery.attempts or _is_held(kept, by, now, stale_before):
             return False
-        self._keep_delivery(replace(kept, claimed_by=by, claimed_at=now, attempts=kept.attempts + 1))
+        self._keep_delivery(replace(kept, claimed_by=by, claimed_at=now, attempts=delivery.attempts + 1))
         return True
 
     async def release(self, delivery: Delivery, by: str) -> bool:

@@ -2,8 +2,9 @@
 
 What makes a claim safe:
 
-1. It compares and sets: the row must wait, and must have been tried exactly as often as the caller knows. Whoever
-   looked at the row before somebody else tried it is told no, and looks again.
+1. It compares and sets: the row must wait, and must not have been tried more often than the caller knows. Whoever
+   looked at it before somebody else tried is told no, and looks again. Whoever knows of more tries made them himself
+   while the ledger could not be written; now they are counted.
 2. A claim belongs to whoever took it, until it is released or stale. Its holder may take it again: it could not write
    how its try ended, or was cut off before it heard that the claim was its own.
 3. A claim that lies further ahead than a claim lasts was taken before the clock was put back. It is stale too: else
@@ -27,8 +28,8 @@ from salus.store.codec import text, to_micros, to_micros_or_none
 T = TypeVar("T")
 Change: TypeAlias = tuple[str, Mapping[str, Any]]
 
-_CLAIM = """UPDATE deliveries SET claimed_by = :by, claimed_at = :now, attempts = attempts + 1
-    WHERE id = :id AND state = 'waiting' AND attempts = :attempts
+_CLAIM = """UPDATE deliveries SET claimed_by = :by, claimed_at = :now, attempts = :attempts + 1
+    WHERE id = :id AND state = 'waiting' AND attempts <= :attempts
     AND (claimed_by IN ('', :by) OR claimed_at IS NULL OR claimed_at <= :stale OR claimed_at > :ahead)"""
 _RELEASE = """UPDATE deliveries SET state = :state, due_at = :due, error = :error, ended_at = :ended,
     claimed_by = '', claimed_at = NULL

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,16 @@ def test_a_corrupted_ledger_switches_healing_off_and_says_so(salus: Make, tmp_pa
     assert refusal["reason"] == "healing_off"
     assert agent.service("web")["pid"] is None
     assert ledger.read_bytes() == broken, "the evidence was touched"
+
+
+def test_a_hold_that_cannot_be_read_switches_healing_off_and_says_so(salus: Make, tmp_path: Path) -> None:
+    agent = salus(web(tmp_path, free_port(), "  web-up: {actions: [restart_service]}"))
+    agent.ready()
+    agent.stop()
+    with closing(sqlite3.connect(agent.state / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("INSERT INTO memos (key, value) VALUES ('pause:all', '{\"since\": \"yesterday\"}')")
+    agent.start()
+    assert "pause:all" in agent.ready()["agent"]["healing_off"]
 
 
 def test_a_bad_reload_keeps_the_last_good_config_and_a_good_one_keeps_the_states(salus: Make, tmp_path: Path) -> None:

@@ -268,6 +268,13 @@ async def test_what_was_tried_meanwhile_is_not_tried_by_who_has_not_seen_it(stor
     assert await store.claim(known, "two", NOW, stale_before=STALE)
 
 
+async def test_tries_that_could_not_be_written_are_counted_with_the_next_claim(store: Store) -> None:
+    await store.write(Batch(deliveries=[delivery(1)]))
+    assert await store.claim(delivery(1, attempts=3), "me", NOW, stale_before=STALE)
+    assert (await the_only(store)).attempts == 4
+    assert not await store.claim(delivery(1, attempts=3), "me", NOW, stale_before=STALE)
+
+
 @pytest.mark.parametrize("state", [DeliveryState.SENT, DeliveryState.DEAD])
 async def test_how_a_try_ended_is_written_by_who_holds_the_claim_and_once(store: Store, state: DeliveryState) -> None:
     made = delivery(1)

@@ -45,6 +45,8 @@ limits:
     pool: {services: [web], max_unavailable: 30%}
     rest: {everything: true, max_unavailable: 1, max_unavailable_share: 0.3}
     some: {everything: false, tags: [web], max_unavailable: "${MOST:-30%}"}
+alerts:
+  receive: {token: "${TOKEN:-a-token-that-is-long}", resolve_timeout: 5m}
 maintenance:
   nightly: {cron: "0 2 * * *", duration: 1h, time_zone: Europe/Berlin, everything: true}
   weekly: {cron: "0 2 * * SUN", duration: 1h, checks: [disk], services: [web], description: backup}
@@ -82,6 +84,8 @@ alerts:
 """
 
 WRONG = [
+    "alerts: {receive: {}}",
+    "alerts: {receive: {token: a-token-that-is-long, resolve_timeout: soon}}",
     "checks: {a: {}}",
     "checks: {a: disk}",
     "checks: {a: {disk: }}",

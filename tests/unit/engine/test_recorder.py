@@ -11,7 +11,19 @@ import pytest
 from salus.engine.bus import Bus
 from salus.engine.recorder import MOST_ROWS, Recorder
 from salus.errors import StoreUnwritableError
-from salus.model import Alert, AlertState, Delivery, EventKind, Level, Memo, Notification, Occasion, Outcome, Status
+from salus.model import (
+    Alert,
+    AlertState,
+    Delivery,
+    DeliveryState,
+    EventKind,
+    Level,
+    Memo,
+    Notification,
+    Occasion,
+    Outcome,
+    Status,
+)
 from salus.ports import AlertQuery, Batch, EventQuery
 from salus.store.memory import MemoryStore
 from salus.tasks import begin
@@ -196,6 +208,22 @@ def test_what_came_while_a_write_failed_comes_after_what_was_to_be_written() -> 
         assert await recorder.commit()
         assert [found.id for found in await store.alerts(AlertQuery(active=True))] == ["b"]
         assert await numbers(store) == [1, 2]
+
+    record(scenario)
+
+
+def test_a_delivery_that_was_sent_before_it_could_be_written_is_written_as_sent() -> None:
+    async def scenario(store: FailingStore, recorder: Recorder) -> None:
+        store.full = True
+        recorder.delivery(delivery(1))
+        recorder.delivery(delivery(2))
+        assert not await recorder.commit()
+        recorder.delivery(replace(delivery(1), state=DeliveryState.SENT, attempts=1, ended_at=EPOCH))
+        store.full = False
+        assert await recorder.commit()
+        assert await numbers(store) == [2]
+        (sent,) = await store.deliveries(state=DeliveryState.SENT)
+        assert (sent.number, sent.attempts) == (1, 1)
 
     record(scenario)
 

@@ -23,7 +23,7 @@ from salus.model import (
     RuleState,
     Status,
 )
-from salus.ports import Action, Look, Store
+from salus.ports import Action, Look, Received, Store
 from salus.store.memory import MemoryStore
 from salus.testing import EventLog, FakeService, RecordingAction, ScriptedCheck, VirtualClock, make_site, run_until
 from salus.threads import Threads
@@ -32,7 +32,7 @@ from salus.threads import Threads
 class World:
     """One engine and everything around it."""
 
-    def __init__(self, clock: VirtualClock, store: Store | None = None) -> None:
+    def __init__(self, clock: VirtualClock, store: Store | None = None, received: Received | None = None) -> None:
         self.clock = clock
         self.store = store or MemoryStore()
         self.bus = Bus(clock)
@@ -41,7 +41,7 @@ class World:
         self.recorder = Recorder(self.store, clock, self.bus.tell)
         self.bus.subscribe(self.recorder.event)
         self.services: dict[str, FakeService] = {}
-        self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge)
+        self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge, received=received)
         self.engine = Engine(self.site, self.bus, self.recorder, Threads(2))
         self.units: dict[str, CheckUnit] = {}
 
