@@ -13,14 +13,14 @@ from hashlib import sha256
 from html import escape
 from urllib.parse import urlsplit
 
-from salus.channels._words import clean, lines, overview, page, title, worst
+from salus.channels._urgency import gravity, urgency
+from salus.channels._words import clean, lines, overview, page, title
 from salus.model import AlertState, Level, Notification
 from salus.ports import Letter
 
 _ATOM = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _COLOURS = {Level.CRITICAL: "#d32f2f", Level.WARNING: "#d98200", Level.INFO: "#1e88e5"}
-_URGENCY = tuple(Level)
-_CALM = {AlertState.ACKNOWLEDGED: "#7e6bc4", AlertState.RESOLVED: "#2e9d44"}
+_ACKNOWLEDGED, _RESOLVED = "#7e6bc4", "#2e9d44"
 _BODY = "margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:15px;line-height:1.5"
 _LIST = "margin:0 0 12px;padding-left:20px"
 
@@ -81,7 +81,7 @@ def _facts(told: Notification) -> dict[str, str]:
     """Return what people filter their mail by."""
     return {
         "State": told.state.value,
-        "Level": max((alert.level for alert in told.alerts), key=_URGENCY.index, default=Level.INFO).value,
+        "Level": gravity(told).value,
         "Occasion": told.occasion.value,
         "Notification": told.id,
         "Key": told.key,
@@ -104,17 +104,26 @@ def _hashed(text: str) -> str:
 
 def _page(letter: Letter) -> str:
     told = letter.notification
-    colour = _CALM.get(told.state) or _COLOURS[worst(told)]
     *story, signature = lines(letter)
     links = _links(told)
     body = "\n".join(_paragraph(part, links) for part in _parts(story))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="color-scheme" content="light dark"></head>\n'
-        f'<body style="{_BODY}">\n<div style="max-width:40em;border-left:4px solid {colour};padding-left:16px">\n'
+        f'<body style="{_BODY}">\n'
+        f'<div style="max-width:40em;border-left:4px solid {_colour(told)};padding-left:16px">\n'
         f'<h1 style="font-size:18px;line-height:1.3;margin:0 0 12px">{escape(title(letter))}</h1>\n{body}\n'
         f'<p style="margin:0;font-size:13px;opacity:0.7">{escape(signature)}</p>\n</div>\n</body></html>\n'
     )
+
+
+def _colour(told: Notification) -> str:
+    level = urgency(told)
+    if told.state is AlertState.ACKNOWLEDGED:
+        return _ACKNOWLEDGED
+    if told.state is AlertState.RESOLVED and level is None:
+        return _RESOLVED
+    return _COLOURS[level or Level.INFO]
 
 
 def _parts(story: Sequence[str]) -> list[list[str]]:

@@ -23,17 +23,19 @@ from salus.units import Duration
 _PATH = "/api/v2/alerts"
 _LASTS = 4  # times the interval of re-sending: three may get lost before an alert ends for the Alertmanager
 _TRIAL = timedelta(minutes=1)
+_MOMENT = timedelta(minutes=5)  # what is over as it begins would never be told there
 _SHARE = 0.8  # of the letter's time: one Alertmanager that hangs must not undo what another has taken
 
 
 class Alertmanager(HttpChannel, frozen=True, kw_only=True):
-    """Hands alerts to a Prometheus Alertmanager (``POST /api/v2/alerts``), which routes, groups and tells by itself.
+    """Hand alerts to a Prometheus Alertmanager (``POST /api/v2/alerts``), which routes, groups and tells by itself.
 
     Every alert arrives by itself, with Salus' labels and ``severity``, which says the same as ``level``. What cannot
     stand in the name of a label becomes ``_``. An alert that fires is told again every ``resend``, and ends there by
     itself when four of these have passed without a word; one that has ended is told again for five minutes. One that a
-    person has acknowledged goes on firing, with the annotation ``acknowledged_by``. A test is an alert called
-    ``SalusTest`` that ends after a minute.
+    person has acknowledged goes on firing, with the annotation ``acknowledged_by``. What has no
+    duration, such as a recovery that succeeded, fires there for five minutes. A test is an alert called ``SalusTest``
+    that ends after a minute.
 
     Attributes:
         url: of the Alertmanager, with its ``--web.route-prefix`` where it has one: ``http://alertmanager:9093``.
@@ -142,11 +144,12 @@ def posted(told: Notification, now: datetime, resend: float) -> list[Json]:
 
 def _posted(told: Notification, alert: Alert, until: datetime, now: datetime) -> Json:
     began = alert.fired_at or alert.first_seen
+    ended = max(alert.resolved_at or now, began) + (_MOMENT if alert.moment else timedelta())
     made: dict[str, Json] = {
         "labels": {"level": alert.level.value, **alert_labels(alert)},
         "annotations": {**alert_annotations(alert, now), **_acknowledgement(alert)},
         "startsAt": _written(began),
-        "endsAt": _written(until if alert.state.open else max(alert.resolved_at or now, began)),
+        "endsAt": _written(until if alert.state.open else ended),
     }
     if link := page(told, alert):
         made["generatorURL"] = link

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from salus.channels._words import clean, lines, title, worst
+from salus.channels._urgency import urgency
+from salus.channels._words import clean, lines, title
 from salus.errors import CheckBrokenError, DeliveryError, MissingExtraError
 from salus.model import AlertState, Level, Notification
 from salus.options import ChannelOptions
@@ -27,7 +28,7 @@ _REMEMBERED = 100
 
 
 class Apprise(ChannelOptions, frozen=True, kw_only=True):
-    """Tells any of the services that Apprise knows, as text. Needs the extra ``apprise``.
+    """Tell any of the services that Apprise knows, as text. Needs the extra ``apprise``.
 
     Apprise says only whether it worked, and not why; so whatever fails is tried again until the channel gives up. It
     connects wherever its URLs lead: ``targets`` does not guard them. What it logs is dropped, as it may quote them.
@@ -167,7 +168,10 @@ def _service(url: Secret) -> Any:
 
 
 def _kind(told: Notification) -> str:
-    return "success" if told.state is AlertState.RESOLVED else _KINDS[worst(told)]
+    level = urgency(told)
+    if told.state is AlertState.RESOLVED and level is None:
+        return "success"
+    return _KINDS[level or Level.INFO]
 
 
 _quiet: ContextVar[bool] = ContextVar("salus_apprise_quiet", default=False)

@@ -35,7 +35,7 @@ _LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
 
 class Email(ChannelOptions, frozen=True, kw_only=True):
-    """Sends mail over SMTP, as plain text and as HTML. Needs the extra ``email``.
+    """Send mail over SMTP, as plain text and as HTML. Needs the extra ``email``.
 
     All that is told of one trouble has the same ``References``, so mail programs show it as one thread; a repeated try
     has the same ``Message-ID``, so that mail systems can drop what they have already. ``X-Salus-Level``, ``-State``,
@@ -47,10 +47,10 @@ class Email(ChannelOptions, frozen=True, kw_only=True):
     Attributes:
         host: the mail server.
         port: 587 unless ``security`` says otherwise (``tls`` 465, ``none`` 25).
-        security: ``starttls`` asks for TLS and sends nothing without it, ``tls`` speaks it from the start; ``none``.
+        security: ``starttls`` wants TLS and sends nothing without it, ``tls`` speaks it from the start, ``none`` never.
         username: who logs in; without it nobody does.
         password: of that user. It never travels without TLS, but to this machine itself.
-        sender: the address it comes from (key ``from``), perhaps with a name: ``Salus <salus@example.org>``.
+        sender: the address it comes from, perhaps with a name: ``Salus <salus@example.org>``.
         to: the addresses it goes to, likewise.
         reply_to: the address that answers go to, likewise.
         ca_file: trust these authorities (PEM) instead of the system's.

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from salus.bounds import bounded
 from salus.channels._http import Http, HttpChannel
-from salus.channels._words import at, clean, lines, overview, page, summary, title, worst
+from salus.channels._urgency import urgency
+from salus.channels._words import at, clean, lines, overview, page, summary, title
 from salus.model import AlertState, Json, Level, Notification
 from salus.ports import Letter
 from salus.secret import Secret
@@ -23,11 +24,12 @@ _LISTED = 20
 
 
 class PagerDuty(HttpChannel, frozen=True, kw_only=True):
-    """Opens, acknowledges and resolves incidents of PagerDuty (Events API v2).
+    """Open, acknowledge and resolve incidents of PagerDuty (Events API v2).
 
     The key of the notification is the ``dedup_key``: whatever is told of one trouble, at whatever try, is one incident
     there. Firing triggers it, an acknowledgement in Salus acknowledges it, the end resolves it. The severity is the
-    level: ``critical``, ``warning`` or ``info``. A test opens one of severity ``info``, for a person to resolve.
+    level: ``critical``, ``warning`` or ``info``. A test opens one of severity ``info``, for a person to resolve. So
+    does what has no duration, unless it is of level ``info``: that opens none.
 
     Attributes:
         routing_key: the integration key of a service or of a global orchestration: 32 characters.
@@ -48,7 +50,9 @@ class PagerDuty(HttpChannel, frozen=True, kw_only=True):
         return found
 
     async def tell(self, letter: Letter, http: Http) -> str:
-        """Send one event."""
+        """Send one event; none where nobody is to be called for what just happened."""
+        if _is_mere_news(letter.notification):
+            return "it opens no incident: it has no duration, and is of level info"
         body = json.dumps(event(letter, self.routing_key)).encode()
         url = self.url.reveal().rstrip("/").removesuffix(_PATH) + _PATH
         return f"{self.place}: {http.said(await http.post(letter, body, url=url))}"
@@ -57,7 +61,7 @@ class PagerDuty(HttpChannel, frozen=True, kw_only=True):
 def event(letter: Letter, routing_key: Secret) -> dict[str, Json]:
     """Return the event as the API wants it."""
     told = letter.notification
-    action = _ACTIONS.get(told.state, "trigger")
+    action = "trigger" if _is_moment(told) else _ACTIONS.get(told.state, "trigger")
     made: dict[str, Json] = {
         "routing_key": routing_key.reveal(),
         "event_action": action,
@@ -72,6 +76,15 @@ def event(letter: Letter, routing_key: Secret) -> dict[str, Json]:
     return made
 
 
+def _is_moment(told: Notification) -> bool:
+    """Tell whether all that is told is over as it begins: to resolve it would say nothing to anybody."""
+    return bool(told.alerts) and all(alert.moment for alert in told.alerts)
+
+
+def _is_mere_news(told: Notification) -> bool:
+    return _is_moment(told) and urgency(told) is Level.INFO
+
+
 def _key(key: str) -> str:
     """Return the key, within what the API takes."""
     return key if key == clean(key, _KEY) else sha256(key.encode(errors="backslashreplace")).hexdigest()
@@ -82,7 +95,7 @@ def _payload(letter: Letter) -> Json:
     made = {
         "summary": clean(title(letter), _SUMMARY),
         "source": clean(told.host, 200) or "salus",
-        "severity": _SEVERITIES[worst(told)],
+        "severity": _SEVERITIES[urgency(told) or Level.INFO],
         "timestamp": at(min((alert.first_seen for alert in told.alerts), default=told.at)),
         "component": _shared(told, "component") or _shared(told, "service"),
         "group": ", ".join(clean(value, 100) for value in told.group.values() if value)[:_SUMMARY],

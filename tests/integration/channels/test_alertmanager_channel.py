@@ -111,6 +111,12 @@ async def test_its_own_receiver_hears_of_firing_and_of_resolved(peer: RunningAle
 
 
 @needs_alertmanager
+async def test_what_has_no_duration_is_told_all_the_same(peer: RunningAlertmanager, receiver: Receiver) -> None:
+    await send(to(peer.url), firing(state=AlertState.RESOLVED, resolved_at=now(), moment=True))
+    await receiver.gets(lambda requests: told(requests) == ["firing"], "what just happened")
+
+
+@needs_alertmanager
 async def test_what_is_not_told_again_ends_by_itself(peer: RunningAlertmanager) -> None:
     await send(to(peer.url, resend=Duration(0.1)), firing())
     await peer.shows(lambda alerts: alerts == [], "no alert")

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from salus.channels.pagerduty import PagerDuty, event
 from salus.clock import SystemClock
 from salus.errors import DeliveryError
+from salus.model import AlertState, Level, Occasion
 from salus.ports import Letter, Outlet
 from salus.secret import Secret
 from tests import letters
@@ -134,6 +135,16 @@ async def test_an_incident_says_what_where_how_bad_and_since_when(pagerduty: Rec
         "Salus on web-1",
         "https://salus.example.org/health-dashboard/alerts",
     )
+
+
+async def test_what_has_no_duration_calls_somebody_unless_it_is_mere_news(pagerduty: Receiver) -> None:
+    brake = replace(letters.WEB, state=AlertState.RESOLVED, resolved_at=letters.after(60), moment=True)
+    await send(to(pagerduty), letters.letter(Occasion.RESOLVED, brake))
+    assert pagerduty.requests[0].body["event_action"] == "trigger"
+    assert pagerduty.requests[0].body["payload"]["severity"] == "critical"
+    said = await send(to(pagerduty), letters.letter(Occasion.RESOLVED, replace(brake, level=Level.INFO)))
+    assert said == "it opens no incident: it has no duration, and is of level info"
+    assert len(pagerduty.requests) == 1
 
 
 @pytest.mark.parametrize("sort", letters.LETTERS)

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus.channels._mail import address, addresses, compose
+from salus.channels._mail import _page, address, addresses, compose
 from salus.channels.email import Email
+from salus.model import AlertState, Occasion
 from salus.secret import Secret
 from tests import letters, mails
 
@@ -101,6 +102,24 @@ def test_an_identity_is_the_same_at_every_try_and_differs_from_any_other() -> No
 
     assert identity("x y") == identity("x y") != identity("x z")
     assert identity("x" * 100 + "a") != identity("x" * 100 + "b")
+
+
+def test_the_colour_says_how_urgent_it_is() -> None:
+    ended = replace(letters.WEB, state=AlertState.RESOLVED)
+    pages = {
+        name: _page(letter)
+        for name, letter in {
+            "critical": letters.firing(),
+            "warning": letters.reminder(),
+            "acknowledged": letters.acknowledged(),
+            "resolved": letters.letter(Occasion.RESOLVED, ended),
+            "no duration": letters.letter(Occasion.RESOLVED, replace(ended, moment=True)),
+            "test": letters.trial(),
+        }.items()
+    }
+    colours = {name: page.partition("border-left:4px solid ")[2][:7] for name, page in pages.items()}
+    assert colours.pop("no duration") == colours["critical"]
+    assert len(set(colours.values())) == len(colours)
 
 
 def test_addresses_are_read_with_their_names() -> None:
