@@ -440,7 +440,7 @@ class Desk:
             self.drop(alert, now)
 
     def _close(self, alert: Alert) -> None:
-        """Note of an ended alert which channels will not hear of its end, though they were told: nobody waits for that."""
+        """Note of an ended alert that those who were told of it will not hear of its end: nobody waits for that."""
         waiting = {channel: told for channel, told in alert.told.items() if told.state.open}
         if waiting:
             over = {channel: replace(told, state=AlertState.RESOLVED) for channel, told in waiting.items()}

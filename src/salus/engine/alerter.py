@@ -103,6 +103,23 @@ class _Finished:
     record: RecoveryRecord | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What a recovery did, what it began with, and since when that had failed."""
+
+    deeds: Sequence[Deed] = ()
+    trigger: str = ""
+    since: datetime | None = None
+
+    @classmethod
+    def of(cls, finished: _Finished) -> _Story:
+        event, record = finished.event, finished.record
+        if record is not None:
+            return cls(words.deeds_of(record), record.trigger, record.failing_since)
+        deed = Deed(at=event.at, recovery=event.recovery or "", result=event.reason or "", message=event.message)
+        return cls((deed,))
+
+
 class Alerter:
     """Raises, resolves and hands on the alerts of one Salus."""
 
@@ -331,11 +348,9 @@ class Alerter:
     def _hear(self, noted: Event | _Finished) -> None:
         event = noted.event if isinstance(noted, _Finished) else noted
         now = self._engine.now()
-        deeds: list[Deed] = []
-        if isinstance(noted, _Finished):
-            deeds = self._deeds(noted)
-            for change in self.book.done(event.check or "", deeds, now):
-                self._take(change)
+        story = _Story.of(noted) if isinstance(noted, _Finished) else _Story()
+        for change in self.book.done(event.check or "", story.deeds, now):
+            self._take(change)
         if event.kind is EventKind.STATUS_CHANGED and (unit := self._engine.units.get(event.check or "")):
             self._judge_status(unit, now)
         if event.kind in _CHANGES_WHO_HEARS:
@@ -344,14 +359,7 @@ class Alerter:
             if happenings.ends(happening, event):
                 self._end_happening(happening, rules, event, now)
             elif rules and happenings.begins(happening, event):
-                self._begin_happening(happening, rules, event, deeds, now)
-
-    @staticmethod
-    def _deeds(noted: _Finished) -> list[Deed]:
-        if noted.record is not None:
-            return words.deeds_of(noted.record)
-        event = noted.event
-        return [Deed(at=event.at, recovery=event.recovery or "", result=event.reason or "", message=event.message)]
+                self._begin_happening(happening, rules, event, story, now)
 
     def _judge_status(self, unit: CheckUnit, now: datetime) -> None:
         for rule in self.sights.about_status:
@@ -361,22 +369,29 @@ class Alerter:
     # ── happenings ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin_happening(
-        self, happening: Happening, rules: Sequence[AlertRule], event: Event, deeds: Sequence[Deed], now: datetime
+        self, happening: Happening, rules: Sequence[AlertRule], event: Event, story: _Story, now: datetime
     ) -> None:
         if happening is Happening.RECOVERED and self._story_is_told(event.check or ""):
             return
-        subject = happenings.subject_of(happening, event)
-        said = words.healed(event.check or "", deeds) if happening is Happening.RECOVERED else event.message
-        truth = Truth(happening=happening, subject=subject, message=said, check=event.check, since=event.at)
+        truth = Truth(
+            happening=happening,
+            subject=happenings.subject_of(happening, event),
+            message=event.message,
+            check=event.check,
+            since=event.at,
+        )
+        if happening is Happening.RECOVERED:
+            said = words.healed(event.check or "", story.deeds)
+            truth = replace(truth, message=said, detail=story.trigger, since=story.since or event.at)
         for rule in rules:
             sight = self.sights.of_truth(rule, truth, now)
             change = self.book.see(sight, now) if sight else None
             self._take(change)
             if happening is Happening.RECOVERED and change is not None and change.after is not None:
-                self._add_story(change.after, deeds, now)
+                self._add_story(change.after, story.deeds, now)
         lasts = happenings.COURSES[happening].lasts
         if lasts:
-            asyncio.get_running_loop().call_later(lasts, self._lapse, happening, subject)
+            asyncio.get_running_loop().call_later(lasts, self._lapse, happening, truth.subject)
 
     def _add_story(self, alert: Alert, deeds: Sequence[Deed], now: datetime) -> None:
         current = self.desk.alerts.get(alert.fingerprint)

@@ -98,7 +98,7 @@ class Sights:
             holds=True,
             since=since,
             summary=words.summary(rule, known, own),
-            detail=shortened(truth.message),
+            detail=shortened(truth.detail or truth.message),
             check=spec.name if spec else None,
             moment=healed,
         )

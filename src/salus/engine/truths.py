@@ -20,6 +20,7 @@ class Truth:
         happening: what.
         subject: what it is about, as its events name it.
         message: one line for people.
+        detail: what failed, where that is another thing than the message.
         check: the check it is about, or None.
         since: since when, where that is known.
     """
@@ -27,6 +28,7 @@ class Truth:
     happening: Happening
     subject: str = ""
     message: str = ""
+    detail: str = ""
     check: str | None = None
     since: datetime | None = None
 
