@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import nsmallest
 
 from salus.alerts.labels import common_of
 from salus.model import Alert, AlertState, Labels, Level, Notification, Occasion, Told
@@ -58,8 +59,8 @@ def compose(draft: Draft, sender: Sender) -> Notification:
     """Return the notification."""
     news = {alert.fingerprint for alert, _ in draft.fresh}
     alerts = [*(alert for alert, _ in draft.fresh), *draft.others]
-    ordered = sorted(alerts, key=lambda alert: _rank(alert, fresh=alert.fingerprint in news))
-    listed = tuple(replace(alert, told={}) for alert in ordered[: draft.most])
+    first = nsmallest(draft.most, alerts, key=lambda alert: _rank(alert, fresh=alert.fingerprint in news))
+    listed = tuple(replace(alert, told={}) for alert in first)
     group: Labels = {} if draft.digest else common_of([alert.labels for alert in alerts], draft.by)
     return Notification(
         id=draft.id,
@@ -71,7 +72,7 @@ def compose(draft: Draft, sender: Sender) -> Notification:
         group=group,
         alerts=listed,
         fresh=frozenset(alert.fingerprint for alert in listed if alert.fingerprint in news),
-        more=len(ordered) - len(listed),
+        more=len(alerts) - len(listed),
         digest=draft.digest,
         environment=sender.environment,
         host=sender.host,
@@ -98,8 +99,3 @@ def _rank(alert: Alert, *, fresh: bool) -> tuple[bool, bool, int, float, str]:
 def _state(alerts: Sequence[Alert]) -> AlertState:
     states = {alert.state for alert in alerts}
     return next((state for state in _ALL_STATES if state in states), AlertState.RESOLVED)
-
-
-def by_level(alerts: Mapping[str, Alert], fingerprints: Sequence[str]) -> int:
-    """Return the gravity of the gravest of them."""
-    return min((gravity(alerts[one]) for one in fingerprints if one in alerts), default=0)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Protocol
 
 from salus.alerts import compose
@@ -24,7 +25,7 @@ from salus.alerts.compose import Draft, Sender, told_of
 from salus.alerts.dedup import News, news, waits_for_group
 from salus.alerts.group import Group, Groups, Need
 from salus.alerts.inhibit import Sources
-from salus.alerts.rate import Rate
+from salus.alerts.rounds import Plan, Rounds
 from salus.alerts.route import Path, key_of, paths
 from salus.alerts.stage import Case
 from salus.alerts.stages import hush
@@ -40,13 +41,15 @@ from salus.model import (
     Occasion,
     RouteSpec,
     Silence,
+    Told,
 )
 
 MACHINE_KEY = "all"
 _AT_ONCE = 500
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOT_YET = datetime.max.replace(tzinfo=UTC)
 _IN_DIGEST = frozenset({Occasion.FIRING, Occasion.FLAPPING, Occasion.ESCALATED, Occasion.REMINDER})
-_SOON = timedelta(milliseconds=1)
+_JUDGED_WHEN_DUE = frozenset({Occasion.REMINDER, Occasion.ESCALATED})
 _HEALING_PAUSE = timedelta(seconds=1)
 _HEALING_MOST = timedelta(minutes=5)
 
@@ -89,11 +92,10 @@ class Desk:
         self.silences: dict[str, Silence] = {}
         self.alerts: dict[str, Alert] = {}
         self._around = around
-        self._ids = ids
+        self._rounds = Rounds(ids, self.alerts)
         self._resend: Mapping[str, float | None] = {}
         self._machines: frozenset[str] = frozenset()
         self._rules: Mapping[str, AlertRule] = {}
-        self._rates: dict[str, Rate] = {}
         self._groups = Groups()
         self._by_check: dict[str, set[str]] = {}
         self._sources = Sources()
@@ -102,6 +104,7 @@ class Desk:
         self._quiet_until: dict[str, dict[str, datetime]] = {}
         self._told_before: dict[tuple[str, str], datetime] = {}
         self._closed: list[Alert] = []
+        self._marks: dict[str, dict[str, Told]] = {}
         self._again: list[tuple[datetime, str]] = []
         self._again_at: dict[str, datetime] = {}
 
@@ -114,7 +117,7 @@ class Desk:
         self._machines = frozenset(name for name, seconds in resend.items() if seconds is not None)
         self._groups = self._known_groups()
         self._rules = {rule.name: rule for rule in settings.rules}
-        self._rates = {name: self._rates.get(name) or Rate() for name in settings.channels}
+        self._rounds.configure(settings.channels)
         self._sources = Sources(settings.inhibit)
         for alert in self.alerts.values():
             self._sources.add(alert)
@@ -122,9 +125,7 @@ class Desk:
 
     def spent(self, made: Iterable[tuple[str, datetime]]) -> None:
         """Take the notifications that an earlier Salus made into the rates: (channel, instant), oldest first."""
-        for channel, at in made:
-            if channel in self._rates:
-                self._rates[channel].spend(at)
+        self._rounds.spent(made)
 
     def load(self, alert: Alert, now: datetime) -> None:
         """Take an alert of an earlier Salus."""
@@ -137,6 +138,9 @@ class Desk:
     def put(self, alert: Alert, now: datetime) -> None:
         """Take an alert as it is now."""
         before = self.alerts.get(alert.fingerprint)
+        if marks := self._marks.pop(alert.fingerprint, None):
+            alert = replace(alert, told={**alert.told, **marks})
+            self._closed.append(alert)
         self.alerts[alert.fingerprint] = alert
         if alert.check is not None:
             self._by_check.setdefault(alert.check, set()).add(alert.fingerprint)
@@ -175,8 +179,7 @@ class Desk:
         """Follow a jump of the wall clock; ``alerts`` are all of them, moved along already."""
         self._groups, self._again, self._again_at, self._quiet_until = Groups(self._machines), [], {}, {}
         self._told_before = {key: at + by for key, at in self._told_before.items()}
-        for rate in self._rates.values():
-            rate.shift(by)
+        self._rounds.shift(by)
         for alert in alerts:
             self.load(alert, now)
 
@@ -188,6 +191,7 @@ class Desk:
             heappop(self._again)
         instants = [self._again[0][0]] if self._again else []
         instants += [self._targets_at] if self._targets_at else []
+        instants += [_LONG_AGO] if self._marks or self._closed else []
         if (group := self._groups.next_due()) is not None:
             instants.append(group)
         return min(instants, default=None)
@@ -200,19 +204,21 @@ class Desk:
             if self._still_due(group, now):
                 by_channel.setdefault(group[0], []).append(group)
         made: list[Notification] = []
-        changed: dict[str, Alert] = {}
         for channel, groups in sorted(by_channel.items()):
-            drafts, put_off = self._drafts(channel, groups, now)
-            for draft in drafts:
+            plan = self._plan(channel, groups, now)
+            for draft in plan.drafts:
                 made.append(compose.compose(draft, self.sender))
-                self._told(draft, now, changed)
+                self._told(draft, now)
             for group in groups:
-                self._groups.rearm(group, put_off.get(group))
-        for alert in changed.values():
-            self._assess(alert.fingerprint, now)
-            self._leave(alert.fingerprint, now)
+                self._groups.rearm(group, plan.put_off.get(group))
+        changed = self._mark(now)
         closed, self._closed = self._closed, []
-        return Round(tuple(made), (*changed.values(), *closed))
+        return Round(tuple(made), (*changed, *closed))
+
+    def _plan(self, channel: str, groups: list[Group], now: datetime) -> Plan:
+        if channel in self._machines:
+            return self._rounds.for_machine(self._groups, groups, now)
+        return self._rounds.for_people(self._groups, groups, self.settings.channels[channel], now)
 
     def _ask(self, now: datetime) -> None:
         if self._targets_at is not None and self._targets_at <= now:
@@ -230,91 +236,43 @@ class Desk:
                 self._leave(fingerprint, now)
 
     def _still_due(self, group: Group, now: datetime) -> bool:
-        """Assess what a group has to tell once more; tell whether it still has."""
-        machine = group[0] in self._machines
-        for fingerprint in sorted(self._groups.needs(group))[: _AT_ONCE if machine else None]:
-            self._assess(fingerprint, now)
+        """Assess once more what may have changed by itself; tell whether the group still has something to hear."""
+        for fingerprint, need in list(self._groups.needs(group).items()):
+            if self._again_at.get(fingerprint, _NOT_YET) <= now or _may_be_quiet_now(need):
+                self._assess(fingerprint, now)
         at = self._groups.ready_at(group)
-        if at is None:
-            return False
-        if at > now:
+        if at is not None and at > now:
             self._groups.rearm(group, at)
-            return False
-        return True
+        return at is not None and at <= now
 
-    def _drafts(self, channel: str, groups: list[Group], now: datetime) -> tuple[list[Draft], dict[Group, datetime]]:
-        """Put together what a channel is told now, and say which groups must wait until when.
-
-        What the rate does not allow shares one notification, the last that it does allow, or waits.
-        """
-        if channel in self._machines:
-            return [self._draft(group, now, most=compose.MACHINE_ALERTS) for group in groups], {}
-        spec = self.settings.channels[channel]
-        rate = self._rates[channel]
-        left = rate.left(spec, now)
-        groups.sort(key=self._urgency)
-        alone = groups if len(groups) <= left else groups[: max(0, left - 1)]
-        drafts = [self._draft(group, now) for group in alone]
-        waiting = groups[len(alone) :]
-        if waiting and left:
-            drafts.append(self._digest(channel, waiting, now) or self._draft(waiting.pop(0), now))
-        for _ in drafts:
-            rate.spend(now)
-        again = max(rate.again(spec) or now, now + _SOON)
-        return drafts, dict.fromkeys(waiting, again)
-
-    def _urgency(self, group: Group) -> tuple[int, datetime, Group]:
-        needs = self._groups.needs(group)
-        return compose.by_level(self.alerts, list(needs)), min(need.at for need in needs.values()), group
-
-    def _draft(self, group: Group, now: datetime, *, most: int = compose.MOST_ALERTS) -> Draft:
-        machine = group[0] in self._machines
-        needs = self._groups.needs(group)
-        # Everything that is there is told, also what could have waited a little for others.
-        chosen = sorted(needs) if not machine else [one for one in sorted(needs) if needs[one].at <= now][:most]
-        told = [one for one in chosen if machine or not _is_later(needs[one], now)]
-        fresh = [(self.alerts[one], needs[one].occasion) for one in told]
-        path = next((needs[one].path for one in told), None)
-        known = set() if machine else self._groups.known(group) - set(told)
-        others = [self.alerts[one] for one in sorted(known) if one in self.alerts]
-        return Draft(
-            id=self._ids(),
-            channel=group[0],
-            key=group[1],
-            at=now,
-            fresh=fresh,
-            others=others,
-            by=path.route.group_by if path else (),
-            most=most,
-        )
-
-    def _digest(self, channel: str, groups: Sequence[Group], now: datetime) -> Draft | None:
-        """Put what several groups have newly to tell into one; resolutions go out under their own keys, later."""
-        fresh = [
-            (self.alerts[one], need.occasion)
-            for group in groups
-            for one, need in sorted(self._groups.needs(group).items())
-            if need.occasion in _IN_DIGEST and not _is_later(need, now)
-        ]
-        if len(fresh) < 2:
-            return None
-        made = self._ids()
-        return Draft(id=made, channel=channel, key=f"digest-{made}", at=now, fresh=fresh, digest=True)
-
-    def _told(self, draft: Draft, now: datetime, changed: dict[str, Alert]) -> None:
-        """Write into the alerts what the channel knows from now on."""
+    def _told(self, draft: Draft, now: datetime) -> None:
+        """Note what the channel knows from now on."""
         for alert, _ in draft.fresh:
-            current = self.alerts[alert.fingerprint]
-            before = current.told.get(draft.channel)
+            name = alert.fingerprint
+            before = alert.told.get(draft.channel)
             key = before.key if before is not None and before.state.open else draft.key
-            told = told_of(current, key, now, before)
-            known = replace(current, told={**current.told, draft.channel: told})
-            self.alerts[alert.fingerprint] = changed[alert.fingerprint] = known
-            self._groups.knows((draft.channel, key), alert.fingerprint, now, open_now=told.state.open)
+            told = told_of(alert, key, now, before)
+            self._marks.setdefault(name, {})[draft.channel] = told
+            self._groups.heard(name, draft.channel)
+            self._groups.knows((draft.channel, key), name, now, open_now=told.state.open)
             if told.state.open:
-                self._told_before[alert.fingerprint, draft.channel] = now
+                self._told_before[name, draft.channel] = now
         if draft.channel in self._machines:
             self._groups.machine_told((draft.channel, draft.key), now)
+
+    def _mark(self, now: datetime) -> list[Alert]:
+        """Write into alerts what channels were told, a part at a time; ``put`` does it for one that changes first."""
+        changed: list[Alert] = []
+        for name in [*islice(self._marks, _AT_ONCE)]:
+            alert = self.alerts.get(name)
+            marks = self._marks.pop(name)
+            if alert is None:
+                continue
+            self.alerts[name] = marked = replace(alert, told={**alert.told, **marks})
+            changed.append(marked)
+            self._assess(name, now)
+            self._leave(name, now)
+        return changed
 
     def _known_groups(self) -> Groups:
         """Return groups that know what was told, and have nothing to tell yet."""
@@ -462,6 +420,9 @@ class Desk:
             heappush(self._again, (at, fingerprint))
 
 
-def _is_later(need: Need, now: datetime) -> bool:
-    """Tell whether something must not be told before its time: a reminder, an escalation."""
-    return need.at > now and not (waits_for_group(need.occasion) or need.occasion is Occasion.RESOLVED)
+def _may_be_quiet_now(need: Need) -> bool:
+    """Tell whether time alone may have hushed something since it was assessed."""
+    if need.occasion in _JUDGED_WHEN_DUE:
+        return True
+    route = need.path.route if need.path is not None else None
+    return route is not None and bool(route.mute_during or route.active_during)

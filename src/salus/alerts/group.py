@@ -60,11 +60,22 @@ class Groups:
     def drop(self, fingerprint: str) -> None:
         """Forget what an alert needs."""
         for group in self._of.pop(fingerprint, ()):
-            needs = self._needs[group]
-            del needs[fingerprint]
-            if not needs:
-                del self._needs[group]
-                self._armed.pop(group, None)
+            self._forget(fingerprint, group)
+
+    def _forget(self, fingerprint: str, group: Group) -> None:
+        needs = self._needs[group]
+        del needs[fingerprint]
+        if not needs:
+            del self._needs[group]
+            self._armed.pop(group, None)
+
+    def heard(self, fingerprint: str, channel: str) -> None:
+        """Forget what a channel needed to hear of an alert: it is told."""
+        for group in [one for one in self._of.get(fingerprint, ()) if one[0] == channel]:
+            self._of[fingerprint].discard(group)
+            self._forget(fingerprint, group)
+        if not self._of.get(fingerprint, True):
+            del self._of[fingerprint]
 
     def needs(self, group: Group) -> dict[str, Need]:
         """Return what is to be told to a group, by fingerprint."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from salus.model import ChannelSpec
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 
 
 class Rate:
@@ -22,6 +24,11 @@ class Rate:
         while self._made and self._made[0] <= begin:
             self._made.popleft()
         return max(0, spec.rate_limit - len(self._made))
+
+    @property
+    def newest(self) -> datetime:
+        """Return when the last one was made; long ago when none was."""
+        return self._made[-1] if self._made else _LONG_AGO
 
     def again(self, spec: ChannelSpec) -> datetime | None:
         """Return from when on one more may be made, where none may be made now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from salus.alerts.match import shortened
 from salus.model import AlertRule, CheckSpec, Deed, Level, RecoveryRecord, Status
@@ -48,7 +48,7 @@ def deeds_of(record: RecoveryRecord) -> list[Deed]:
     """Return what a recovery did, step by step, and how it ended."""
     deeds = [
         Deed(
-            at=step.started_at,
+            at=step.started_at + timedelta(seconds=step.duration),
             recovery=record.id,
             action=step.action,
             result=step.result.value,
