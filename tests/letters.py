@@ -140,6 +140,15 @@ def exhausted() -> Letter:
     return letter(Occasion.FIRING, alert, at=140)
 
 
+def event() -> Letter:
+    alert = replace(
+        WEB, level=Level.INFO, state=AlertState.RESOLVED, moment=True, rule="healed", detail="", runbook="",
+        first_seen=after(104), last_seen=after(104), fired_at=after(104), resolved_at=after(104),
+        summary="web-http was healed by restart_service in 1.42 s", deeds=HEALED_ATTEMPT,
+    )  # fmt: skip
+    return letter(Occasion.RESOLVED, alert, at=105)
+
+
 def group() -> Letter:
     others = [
         replace(
@@ -184,6 +193,7 @@ LETTERS: Mapping[str, Callable[[], Letter]] = {
     "flapping": flapping,
     "healed": healed,
     "exhausted": exhausted,
+    "event": event,
     "group": group,
     "digest": digest,
     "late": late,

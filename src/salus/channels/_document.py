@@ -91,6 +91,7 @@ def _alert(alert: Alert, letter: Letter) -> Json:
         "duration": max(round((end - alert.first_seen).total_seconds(), 3), 0.0),
         "count": alert.count,
         "flapping": alert.flapping,
+        "moment": alert.moment,
         "resolution": _text(alert.resolution),
         "acknowledged_at": _at(alert.acknowledged_at),
         "acknowledged_by": _text(alert.acknowledged_by, 200),

@@ -141,7 +141,7 @@ def _network(text: str) -> _Network | None:
 def _is_name(text: str) -> bool:
     labels = text.split(".")
     # A last label of digits would be an address, badly written.
-    return all(label and label.replace("-", "").replace("_", "").isalnum() for label in labels) and not (
+    return all(label and all(letter.isalnum() or letter in "-_" for letter in label) for label in labels) and not (
         labels[-1].isdigit() or labels[-1].startswith("0x")
     )
 

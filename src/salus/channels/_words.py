@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from salus.channels._urgency import urgency
 from salus.model import Alert, AlertState, Deed, Level, Notification, Occasion
 from salus.ports import Letter
 from salus.units import format_duration
@@ -26,7 +27,6 @@ _DEEDS = 12
 _NAMES = 3
 _RESULTS = {"ok": "worked", "timed_out": "timed out", "skipped": "was skipped", "cancelled": "was cancelled"}
 _OUTCOMES = {"not_recovered": "not recovered", "timed_out": "out of time, not recovered"}
-_URGENCY = tuple(Level)
 
 
 def title(letter: Letter) -> str:
@@ -75,8 +75,8 @@ def story(alert: Alert, now: datetime) -> list[str]:
     detail = clean(alert.detail).rstrip(".")
     found = [f"{capital(detail)}."] if detail and detail != summary(alert) else []
     found += [lasting(alert, now), *_company(alert), *_whose(alert)]
-    found += ["", *_done(alert)] if alert.deeds or alert.check else []
-    if alert.state is AlertState.RESOLVED and alert.resolution:
+    found += ["", *_done(alert)] if alert.deeds or (alert.check and not alert.moment) else []
+    if alert.state is AlertState.RESOLVED and alert.resolution and not alert.moment:
         found += ["", f"How it ended: {clean(alert.resolution)}"]
     if alert.runbook:
         found += ["", f"Runbook: {clean(alert.runbook, 2000)}"]
@@ -85,6 +85,8 @@ def story(alert: Alert, now: datetime) -> list[str]:
 
 def short(alert: Alert, now: datetime) -> str:
     """Tell of one alert among several in one line."""
+    if alert.moment:
+        return f"{state_words(alert, now)}: {summary(alert)} ({at(_ended(alert, now))})"
     if alert.state is AlertState.RESOLVED:
         return f"{state_words(alert, now)}: {summary(alert)}"
     detail = new_detail(alert)
@@ -113,7 +115,12 @@ def name_of(alert: Alert) -> str:
 
 
 def state_words(alert: Alert, now: datetime) -> str:
-    """Say where an alert stands: ``Warning, flapping``, ``Acknowledged by anna``, ``Resolved after 2m``."""
+    """Say where an alert stands, or how much it matters where it just happened.
+
+    ``Critical``, ``Warning, flapping``, ``Acknowledged by anna``, ``Resolved after 2m``.
+    """
+    if alert.moment:
+        return level_word(alert.level)
     if alert.state is AlertState.RESOLVED:
         return f"Resolved after {_lasted(alert, now)}"
     if alert.state is AlertState.ACKNOWLEDGED:
@@ -127,12 +134,14 @@ def level_word(level: Level) -> str:
 
 
 def worst(told: Notification) -> Level:
-    """Return the highest level among the alerts that are open; info where none is."""
-    return max((alert.level for alert in told.alerts if alert.state.open), key=_URGENCY.index, default=Level.INFO)
+    """Return the highest level among what is open or just happened; info where all has ended."""
+    return urgency(told) or Level.INFO
 
 
 def lasting(alert: Alert, now: datetime) -> str:
-    """Say since when, and for how long."""
+    """Say since when, and for how long; or when, where it has no duration."""
+    if alert.moment:
+        return f"At {at(_ended(alert, now))}."
     if alert.state is AlertState.RESOLVED:
         ended = f" to {at(alert.resolved_at)}" if alert.resolved_at else ""
         return f"From {at(alert.first_seen)}{ended}: it lasted {_lasted(alert, now)}."
@@ -215,6 +224,8 @@ def _company(alert: Alert) -> list[str]:
         found.append(f"It comes and goes: it began {_times(alert.count)} so far.")
         if alert.state is not AlertState.RESOLVED:
             found.append("You will hear again when it has been quiet for a while.")
+    elif alert.moment and alert.count > 1:
+        found.append(f"It has happened {_times(alert.count)} since {at(alert.first_seen)}.")
     elif alert.count > 1:
         found.append(f"It has come back {_times(alert.count - 1)} since.")
     if alert.acknowledged_at is not None:
@@ -277,8 +288,10 @@ def _list(alerts: Sequence[Alert], now: datetime) -> list[str]:
 
 
 def _counts(told: Notification) -> str:
-    states = Counter(alert.state for alert in told.alerts)
+    states = Counter(alert.state for alert in told.alerts if not alert.moment)
     words = [f"{_number(states[state])} {state.value}" for state in AlertState if states[state]]
+    if events := len(told.alerts) - states.total():
+        words.append(f"{_number(events)} event{'s' if events > 1 else ''}")
     words += [f"{_number(told.more)} more"] if told.more else []
     return ", ".join(words) or told.state.value
 
@@ -304,8 +317,11 @@ def _age(alert: Alert, now: datetime) -> str:
 
 
 def _lasted(alert: Alert, now: datetime) -> str:
-    end = alert.resolved_at if alert.state is AlertState.RESOLVED and alert.resolved_at else now
-    return format_duration(max((end - alert.first_seen).total_seconds(), 0.0))
+    return format_duration(max((_ended(alert, now) - alert.first_seen).total_seconds(), 0.0))
+
+
+def _ended(alert: Alert, now: datetime) -> datetime:
+    return alert.resolved_at if alert.state is AlertState.RESOLVED and alert.resolved_at else now
 
 
 def _times(count: int) -> str:

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from salus.channels import _words as words
 from salus.channels._threads import in_thread
+from salus.channels._urgency import urgency
 from salus.errors import DeliveryError
-from salus.model import AlertState, Level
+from salus.model import AlertState, Level, Notification
 from salus.options import ChannelOptions
 from salus.ports import Letter
 
 _STYLES = {Level.INFO: "bold blue", Level.WARNING: "bold yellow", Level.CRITICAL: "bold red"}
-_CALM = {AlertState.RESOLVED: "bold green", AlertState.ACKNOWLEDGED: "bold cyan"}
+_RESOLVED, _ACKNOWLEDGED = "bold green", "bold cyan"
 
 
 class Console(ChannelOptions, frozen=True, kw_only=True):
@@ -38,11 +39,17 @@ def _print(letter: Letter, out: TextIO) -> None:
         raise DeliveryError(f"standard output cannot be written: {error}") from error
 
 
+def _style(told: Notification) -> str:
+    if told.state is AlertState.ACKNOWLEDGED:
+        return _ACKNOWLEDGED
+    level = urgency(told)
+    return _STYLES[level or Level.INFO] if level or told.state.open else _RESOLVED
+
+
 def _drawn(letter: Letter, out: TextIO) -> str:
-    told = letter.notification
     console = RichConsole(file=out, highlight=False, soft_wrap=True)
     with console.capture() as captured:
-        console.print(Text(words.title(letter), _CALM.get(told.state) or _STYLES[words.worst(told)]))
+        console.print(Text(words.title(letter), _style(letter.notification)))
         for line in words.lines(letter):
             console.print(Text(f"  {line}" if line else ""))
         console.print()

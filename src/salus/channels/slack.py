@@ -8,6 +8,7 @@ from typing import Literal
 
 from salus.channels import _words as words
 from salus.channels._http import Http, HttpChannel
+from salus.channels._urgency import urgency
 from salus.model import AlertState, Json, Level, Occasion
 from salus.ports import Letter
 
@@ -73,7 +74,7 @@ def colour(letter: Letter) -> str:
     told = letter.notification
     if told.occasion is Occasion.TEST:
         return _TEST
-    if told.state is AlertState.RESOLVED:
+    if told.state is AlertState.RESOLVED and urgency(told) is None:
         return _RESOLVED
     return _ACKNOWLEDGED if told.state is AlertState.ACKNOWLEDGED else _COLOURS[words.worst(told)]
 

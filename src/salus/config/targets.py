@@ -52,4 +52,6 @@ def _is_address(text: str) -> bool:
 
 
 def _is_host(text: str) -> bool:
-    return len(text) <= _LONGEST and _HOST.fullmatch(text) is not None
+    # No top-level domain is a number: what ends in one is an address in another spelling (0x7f.1).
+    last = text.rstrip(".").rpartition(".")[2].lower()
+    return len(text) <= _LONGEST and _HOST.fullmatch(text) is not None and not (last.isdigit() or last.startswith("0x"))

@@ -147,7 +147,7 @@ async def test_what_has_no_duration_calls_somebody_unless_it_is_mere_news(pagerd
     assert len(pagerduty.requests) == 1
 
 
-@pytest.mark.parametrize("sort", letters.LETTERS)
+@pytest.mark.parametrize("sort", sorted(set(letters.LETTERS) - {"event"}))  # that one is mere news
 async def test_every_sort_of_letter_is_taken(pagerduty: Receiver, sort: str) -> None:
     await send(to(pagerduty), letters.LETTERS[sort]())
     assert len(json.dumps(pagerduty.requests[0].body)) < LARGEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +45,21 @@ async def test_a_permitted_address_is_connected_to(servers: Servers) -> None:
 
 
 async def test_a_redirect_is_asked_about_too(servers: Servers) -> None:
-    inner = Servers()
-    hidden = await inner.tcp(answering(ok()), host="127.0.0.2")
+    hidden = await servers.tcp(answering(ok()), host="127.0.0.2")
     location = f"Location: http://127.0.0.2:{hidden}/"
     port = await servers.tcp(answering(ok(b"", location, status="302 Found")))
     with pytest.raises(ForbiddenError):
         await fetch(Request(url=f"http://127.0.0.1:{port}/", follow_redirects=3, permit=forbidding("127.0.0.2")))
-    assert inner.connections == 0
-    await inner.close()
+    assert servers.connections == 1
 
 
 async def test_a_kept_connection_serves_only_those_who_forbid_the_same(servers: Servers) -> None:
     port = await servers.tcp(answering(ok(), ok()))
     connection = Connection()
-    await connection.fetch(Request(url=f"http://127.0.0.1:{port}/"))
-    with pytest.raises(ForbiddenError):
-        await connection.fetch(Request(url=f"http://127.0.0.1:{port}/", permit=forbidding("127.0.0.1")))
-    connection.close()
+    with closing(connection):
+        await connection.fetch(Request(url=f"http://127.0.0.1:{port}/"))
+        with pytest.raises(ForbiddenError):
+            await connection.fetch(Request(url=f"http://127.0.0.1:{port}/", permit=forbidding("127.0.0.1")))
 
 
 async def test_a_unix_socket_has_no_address_to_forbid(servers: Servers, tmp_path: Path) -> None:

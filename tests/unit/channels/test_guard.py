@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from salus.channels._guard import Guard, problems
+from salus.config.leaves import Refused
+from salus.config.targets import judge_target
 from salus.model import Targets
 
 
@@ -105,6 +109,23 @@ def test_what_is_no_target_is_a_problem(entry: str) -> None:
 
 def test_what_is_a_target_is_none() -> None:
     assert problems(("10.0.0.0/8", "::1", "[::1]", "hooks.example.org", "*.x-y.org", "localhost", "10.1.2.3/8")) == []
+
+
+ENTRIES = st.one_of(
+    st.text("ab0x19.*-_:/[]%", max_size=16),
+    st.ip_addresses().map(str),
+    st.from_regex(r"(\*\.)?[a-z0-9.-]{1,12}", fullmatch=True),
+)
+
+
+@settings(max_examples=500)
+@given(ENTRIES)
+@example("0x7f")
+@example("x.1")
+def test_what_the_config_takes_the_guard_understands(entry: str) -> None:
+    with suppress(Refused):
+        judge_target(entry)
+        assert problems((entry,)) == []
 
 
 @given(st.ip_addresses())

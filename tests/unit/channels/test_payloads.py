@@ -20,7 +20,7 @@ from salus.errors import DeliveryError
 from salus.model import Alert, AlertState, Level, Occasion
 from salus.ports import Letter
 from salus.secret import Secret
-from tests.letters import DISK, LETTERS, WEB, digest, firing, healed, letter, trial
+from tests.letters import DISK, LETTERS, WEB, digest, event, firing, healed, letter, trial
 
 TEXTS = {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}}
 LABELS = {**TEXTS, "propertyNames": {"pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"}}
@@ -157,6 +157,7 @@ def test_slack_gets_blocks_and_others_get_attachments() -> None:
         (letter(Occasion.FIRING, DISK), "#e0a000"),
         (letter(Occasion.FIRING, replace(DISK, level=Level.INFO)), "#2a78c8"),
         (healed(), "#2e9e4f"),
+        (event(), "#2a78c8"),
         (trial(), "#808080"),
     ],
 )

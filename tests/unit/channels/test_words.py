@@ -57,6 +57,17 @@ def test_the_level_of_several_is_the_worst_that_is_open() -> None:
     assert words.worst(letter(Occasion.RESOLVED, gone).notification) is Level.INFO
 
 
+def test_what_has_no_duration_is_an_event_and_counts_by_its_level() -> None:
+    happened = replace(WEB, state=AlertState.RESOLVED, moment=True, fired_at=after(60), resolved_at=after(60), count=3)
+    made = letter(Occasion.RESOLVED, happened)
+    assert words.title(made).startswith("[production] Critical: web-http")
+    assert "It has happened 3 times since 2026-11-23T03:02:38Z." in words.lines(made)
+    assert words.worst(made.notification) is Level.CRITICAL
+    both = letter(Occasion.FIRING, happened, DISK).notification
+    assert words.headline(both) == "1 firing, 1 event: web"
+    assert words.short(happened, after(90)).endswith("(2026-11-23T03:03:38Z)")
+
+
 def test_without_a_base_there_are_no_links() -> None:
     told = replace(letter(Occasion.FIRING, WEB).notification, link="")
     assert words.page(told, WEB) == words.overview(told) == ""
