@@ -45,7 +45,8 @@ from salus.ports import Snapshot
 _log = logging.getLogger("salus.alerter")
 
 AFTER = 0.02
-AT_ONCE = 20
+PART, REST = 0.001, 0.004
+YIELD, MOST_YIELDS = 0.005, 200
 UNSEEN_AGAIN = 1.0
 MOST_WAITING = 20_000
 _MOST_WAIT = 60.0
@@ -140,6 +141,7 @@ class Alerter:
         self._began = engine.site.clock.now()
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float = float("inf")
+        self._yielded = 0
         self._running = False
 
     # ── config, start, stop ───────────────────────────────────────────────────────────────────────────────────────────
@@ -267,27 +269,36 @@ class Alerter:
         due = [at for at in instants if at is not None]
         if due:
             wait = (min(due) - self._engine.site.clock.now()).total_seconds()
-            self._arm(min(_MOST_WAIT, max(0.0, wait)))
+            self._arm(min(_MOST_WAIT, max(REST, wait)))
 
     def _work(self) -> None:
         self._timer, self._armed = None, float("inf")
+        if self._yielded < MOST_YIELDS and self._healing_begins():
+            self._yielded += 1
+            self._arm(YIELD)
+            return
+        self._yielded = 0
         try:
-            self._part()
+            self._part(self._engine.site.clock.monotonic() + PART)
         except Exception:  # noqa: BLE001 - one bad alert must not silence the others
             _log.exception("the alerter failed in Salus itself; it goes on")
         if self._events or self._survey is not None:
-            self._arm(0.0)
+            self._arm(REST)
         self._arm_for_next()
 
-    def _part(self) -> None:
-        for _ in range(min(AT_ONCE, len(self._events))):
+    def _healing_begins(self) -> bool:
+        """Tell whether a recovery is on its way to its first action, which must not wait for us."""
+        return any(recovery.record.initiation is None for recovery in self._engine.healer.running.values())
+
+    def _part(self, until: float) -> None:
+        clock = self._engine.site.clock.monotonic
+        while self._events and clock() < until:
             self._hear(self._events.popleft())
-        if self._survey is not None:
-            for _ in range(AT_ONCE):
-                if next(self._survey, _OVER) is _OVER:
-                    self._survey = None
-                    break
-        self._round(self._engine.now())
+        while self._survey is not None and clock() < until:
+            if next(self._survey, _OVER) is _OVER:
+                self._survey = None
+        if clock() < until or not self._events:
+            self._round(self._engine.now())
 
     def _round(self, now: datetime) -> None:
         self.silences.tick(now)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
 
 from salus.errors import StoreError
 from salus.model import (
@@ -22,11 +25,14 @@ from salus.model import (
 )
 from salus.ports import Batch, Clock, Store, Tell
 
+T = TypeVar("T")
+
 _log = logging.getLogger("salus.recorder")
 
 FLUSH_AFTER = 0.2
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 MOST_ROWS = 10_000
+TOGETHER = 500
 
 
 @dataclass(slots=True)
@@ -75,6 +81,26 @@ class _Pending:
         self.rule_states, self.services, self.recoveries, self.memos = {}, {}, {}, {}
         return taken
 
+    def take_some(self, most: int) -> _Pending:
+        """Take out at most so many rows of each kind, the oldest first, and everything that budgets are made of.
+
+        Notifications all go, so before the last of the alerts that say they were told: rather twice than not at all.
+        """
+        taken = self.take_budget()
+        taken.deliveries, self.deliveries = self.deliveries, {}
+        taken.events.extend(_popped(self.events, most))
+        taken.observations.extend(_popped(self.observations, most))
+        for name in [*islice(self.check_states, most)]:
+            taken.check_states[name] = self.check_states.pop(name)
+        for name in [*islice(self.alerts, most)]:
+            taken.alerts[name] = self.alerts.pop(name)
+        return taken
+
+    @property
+    def longest(self) -> int:
+        """Return how many rows there are of the kind of which there are most."""
+        return max(len(self.events), len(self.observations), len(self.check_states), len(self.alerts), int(bool(self)))
+
     def put_before(self, newer: _Pending) -> None:
         """Add what came while this was being written, newest values winning."""
         self.events.extend(newer.events)
@@ -98,6 +124,11 @@ class _Pending:
         while len(self.deliveries) > MOST_ROWS:
             lost = self.deliveries.pop(next(iter(self.deliveries)))
             _log.error("too much waits for the ledger: notification %s to %s is not sent", lost.id, lost.channel)
+
+
+def _popped(rows: deque[T], most: int) -> Iterator[T]:
+    for _ in range(min(most, len(rows))):
+        yield rows.popleft()
 
 
 class Recorder:
@@ -165,10 +196,16 @@ class Recorder:
         self._wake.set()
 
     async def commit(self) -> bool:
-        """Write everything taken so far; true when it is durable, false when the store failed (it is kept)."""
-        async with self._writing:  # in order: an older row must never be written over a newer one
-            taken, self._pending = self._pending, _Pending()
-            return await self._write(taken)
+        """Write everything taken so far; true when it is durable, false when the store failed (it is kept).
+
+        Many rows are written a part at a time, so that what must be durable before an act gets in between.
+        """
+        parts = -(-self._pending.longest // TOGETHER)
+        for _ in range(max(1, parts)):
+            async with self._writing:  # in order: an older row must never be written over a newer one
+                if not await self._write(self._pending.take_some(TOGETHER)):
+                    return False
+        return True
 
     async def reserve(self) -> bool:
         """Write what must be durable before an act, and nothing that could wait; true and false as for ``commit``."""
