@@ -103,7 +103,8 @@ class Desk:
         self.suppressed: Counter[str] = Counter()
         self._quiet_until: dict[str, dict[str, datetime]] = {}
         self._told_before: dict[tuple[str, str], datetime] = {}
-        self._closed: list[Alert] = []
+        self._made: list[Notification] = []
+        self._changed: dict[str, Alert] = {}
         self._marks: dict[str, dict[str, Told]] = {}
         self._again: list[tuple[datetime, str]] = []
         self._again_at: dict[str, datetime] = {}
@@ -140,7 +141,8 @@ class Desk:
         before = self.alerts.get(alert.fingerprint)
         if marks := self._marks.pop(alert.fingerprint, None):
             alert = replace(alert, told={**alert.told, **marks})
-            self._closed.append(alert)
+        if marks or alert.id in self._changed:
+            self._changed[alert.id] = alert
         self.alerts[alert.fingerprint] = alert
         if alert.check is not None:
             self._by_check.setdefault(alert.check, set()).add(alert.fingerprint)
@@ -191,7 +193,7 @@ class Desk:
             heappop(self._again)
         instants = [self._again[0][0]] if self._again else []
         instants += [self._targets_at] if self._targets_at else []
-        instants += [_LONG_AGO] if self._marks or self._closed else []
+        instants += [_LONG_AGO] if self._marks or self._made or self._changed else []
         if (group := self._groups.next_due()) is not None:
             instants.append(group)
         return min(instants, default=None)
@@ -211,9 +213,13 @@ class Desk:
                 self._told(draft, now)
             for group in groups:
                 self._groups.rearm(group, plan.put_off.get(group))
-        changed = self._mark(now)
-        closed, self._closed = self._closed, []
-        return Round(tuple(made), (*changed, *closed))
+        self._made += made
+        self._mark(now)
+        if self._marks:  # they come out together, and so into the ledger
+            return Round()
+        made, self._made = self._made, []
+        changed, self._changed = self._changed, {}
+        return Round(tuple(made), tuple(changed.values()))
 
     def _plan(self, channel: str, groups: list[Group], now: datetime) -> Plan:
         if channel in self._machines:
@@ -260,19 +266,17 @@ class Desk:
         if draft.channel in self._machines:
             self._groups.machine_told((draft.channel, draft.key), now)
 
-    def _mark(self, now: datetime) -> list[Alert]:
+    def _mark(self, now: datetime) -> None:
         """Write into alerts what channels were told, a part at a time; ``put`` does it for one that changes first."""
-        changed: list[Alert] = []
         for name in [*islice(self._marks, _AT_ONCE)]:
             alert = self.alerts.get(name)
             marks = self._marks.pop(name)
             if alert is None:
                 continue
             self.alerts[name] = marked = replace(alert, told={**alert.told, **marks})
-            changed.append(marked)
+            self._changed[marked.id] = marked
             self._assess(name, now)
             self._leave(name, now)
-        return changed
 
     def _known_groups(self) -> Groups:
         """Return groups that know what was told, and have nothing to tell yet."""
@@ -402,7 +406,7 @@ class Desk:
         waiting = {channel: told for channel, told in alert.told.items() if told.state.open}
         if waiting:
             over = {channel: replace(told, state=AlertState.RESOLVED) for channel, told in waiting.items()}
-            self._closed.append(replace(alert, told={**alert.told, **over}))
+            self._changed[alert.id] = replace(alert, told={**alert.told, **over})
 
     def _stir(self, alert: Alert, now: datetime) -> None:
         """Ask again about alerts that this one may have kept quiet."""

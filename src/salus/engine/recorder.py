@@ -84,7 +84,8 @@ class _Pending:
     def take_some(self, most: int) -> _Pending:
         """Take out at most so many rows of each kind, the oldest first, and everything that budgets are made of.
 
-        Notifications all go, so before the last of the alerts that say they were told: rather twice than not at all.
+        Where there are notifications, they and all alerts go together: that somebody is told, and what they know then,
+        is one fact.
         """
         taken = self.take_budget()
         taken.deliveries, self.deliveries = self.deliveries, {}
@@ -92,7 +93,7 @@ class _Pending:
         taken.observations.extend(_popped(self.observations, most))
         for name in [*islice(self.check_states, most)]:
             taken.check_states[name] = self.check_states.pop(name)
-        for name in [*islice(self.alerts, most)]:
+        for name in [*islice(self.alerts, None if taken.deliveries else most)]:
             taken.alerts[name] = self.alerts.pop(name)
         return taken
 

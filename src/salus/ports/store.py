@@ -54,6 +54,13 @@ class Batch:
     forget_rules: Sequence[str] = ()
     forget_services: Sequence[str] = ()
 
+    def __len__(self) -> int:
+        """Count the rows."""
+        kinds = (self.events, self.observations, self.check_states, self.rule_states, self.services)
+        more = (self.recoveries, self.memos, self.alerts, self.deliveries)
+        forgotten = (self.forget_checks, self.forget_rules, self.forget_services)
+        return sum(len(rows) for rows in (*kinds, *more, *forgotten))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:

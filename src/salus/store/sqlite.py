@@ -20,7 +20,7 @@ from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, s
 from salus.store.outbox import Change, SqliteOutbox
 from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
-from salus.store.work import work
+from salus.store.work import Work, work
 from salus.store.writer import Writer
 
 __all__ = [
@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 _CHECKPOINT_COMMITS = 400  # transactions between checkpoints: 5 to 10 MB of -wal file
 _CHECKPOINT_ROWS = 2000
+_MANY = 50
 _PRUNE_ROWS = 200  # rows that go in one transaction: a writer waits a few milliseconds for it at most
 _UPGRADE_SECONDS = 600.0
 
@@ -128,12 +129,16 @@ class SqliteStore(SqliteOutbox):
             StoreUnwritableError: nothing was written; ``permanent`` when it never will be.
         """
         self._must_be_open()
+        if len(batch) > _MANY:  # what takes long to put into rows must not hold up the loop
+            await self._writer.write(lambda: self._work(batch))
+        elif statements := self._work(batch):
+            await self._writer.write(lambda: statements)
+
+    def _work(self, batch: Batch) -> Work:
         try:
-            statements = work(batch)
+            return work(batch)
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise refused(self._path, f"cannot take the rows ({error})") from error
-        if statements:
-            await self._writer.write(statements)
 
     async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
         """Forget old rows, a few per transaction, others' writes in between.

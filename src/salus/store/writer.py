@@ -43,15 +43,22 @@ class Job(Generic[T]):
 
 
 class WriteJob:
-    """A batch to write."""
+    """A batch to write; what is costly to put into rows becomes rows on the writing thread."""
 
-    __slots__ = ("future", "loop", "work")
+    __slots__ = ("_make", "future", "loop", "work")
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, make: Callable[[], Work]) -> None:
         """Be called from a running event loop."""
-        self.work = work
+        self.work: Work = []
+        self._make: Callable[[], Work] | None = make
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self.loop.create_future()
+
+    def made(self) -> Work:
+        """Return the rows, made once."""
+        if self._make is not None:
+            self.work, self._make = self._make(), None
+        return self.work
 
 
 def answer(loop: asyncio.AbstractEventLoop, answers: list[Answer]) -> None:
@@ -100,13 +107,15 @@ class Writer:
         self._db: sqlite3.Connection | None = None
         self._identity: tuple[int, int] = (0, 0)
 
-    async def write(self, work: Work) -> None:
-        """Write rows; on return they are committed. A caller that is cancelled may or may not have written.
+    async def write(self, make: Callable[[], Work]) -> None:
+        """Write the rows that ``make`` makes; on return they are committed.
+
+        A caller that is cancelled may or may not have written.
 
         Raises:
             StoreUnwritableError: nothing of them was written.
         """
-        job = WriteJob(work)
+        job = WriteJob(make)
         self._put(job)
         await job.future
 
@@ -175,7 +184,7 @@ class Writer:
         return other
 
     def _write_jobs(self, jobs: list[WriteJob]) -> None:
-        error = self._try([job.work for job in jobs])
+        error = self._try(jobs)
         if error is not None and len(jobs) > 1:  # one of them spoils it for all: each on its own
             for job in jobs:
                 self._write_jobs([job])
@@ -188,9 +197,10 @@ class Writer:
         if error is None:
             self._committed(sum(len(rows) for job in jobs for _, rows in job.work))
 
-    def _try(self, works: list[Work]) -> StoreUnwritableError | None:
+    def _try(self, jobs: list[WriteJob]) -> StoreUnwritableError | None:
         """Write all of it in one transaction, or none of it."""
         try:
+            works = [job.made() for job in jobs]
             self._transact(self._connection(), works)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits to be told
             return self._said(error)
