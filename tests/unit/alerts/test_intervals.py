@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,7 +30,7 @@ ZONES = (
 BERLIN = "Europe/Berlin"
 
 
-@lru_cache(maxsize=None)
+@cache
 def jumps(zone: str) -> tuple[datetime, ...]:
     """Return the hours in which a zone changes its clocks, of three years."""
     found, at, there = [], datetime(2025, 1, 1, tzinfo=UTC), ZoneInfo(zone)
@@ -159,7 +159,8 @@ def test_whoever_asks_again_at_each_next_change_sees_every_beginning_and_end() -
     office = TimeInterval(
         name="office", ranges=(TimeRange(times=((9 * 60, 17 * 60),), weekdays=((0, 4),)),), time_zone=BERLIN
     )
-    now, changes = datetime(2026, 3, 27, 0, 0, 17, tzinfo=UTC), []
+    now = datetime(2026, 3, 27, 0, 0, 17, tzinfo=UTC)
+    changes: list[str] = []
     holds = inside(office, now)
     while len(changes) < 4:
         now = next_change(office, now)
