@@ -48,14 +48,17 @@ def _instants(local: datetime, minutes: set[int], zone: ZoneInfo) -> Iterator[da
 
 
 def _jump(now: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Return a moment after the clocks of a zone change within a day: what they show then was on no list."""
+    """Return the minutes of the hour in which the clocks of a zone change: what they show then was on no list.
+
+    Clocks change on a whole minute, so these are whole ones too, whatever the second is now.
+    """
     found, before = [], now.astimezone(zone).utcoffset()
+    minute_of_now = now.replace(second=0, microsecond=0)
     for hours in range(1, 25):
         at = now + hours * _STEP
         offset = at.astimezone(zone).utcoffset()
         if offset != before:
-            # Zones change their clocks on a quarter of an hour.
-            found += [now + (hours - 1) * _STEP + timedelta(minutes=minute) for minute in range(1, 61)]
+            found += [minute_of_now + (hours - 1) * _STEP + timedelta(minutes=minute) for minute in range(1, 61)]
             break
     return found
 

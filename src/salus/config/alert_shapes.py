@@ -58,7 +58,8 @@ class AlertRuleShape(Shape, frozen=True, kw_only=True):
         when: raised while this condition holds, a CEL expression such as ``metrics.rss_bytes > 1e9``.
         on: raised when one of these things happened, such as ``exhausted``; needs no checks unless only some are meant.
         hold: it must last this long before anybody is told.
-        level: how much it matters (critical where a critical check is unhealthy, else warning).
+        level: how much it matters: ``info``, ``warning`` or ``critical``; without it, critical where a critical check
+            is unhealthy, else warning.
         message: what people are told; ``{check}``, ``{status}``, ``{message}``, ``{component}``, ``{service}``,
             ``{level}``, ``{value}``, ``{rule}`` and ``{since}`` stand for what they name.
         labels: further labels of its alerts, to match by.
@@ -103,6 +104,10 @@ class EscalationShape(Shape, frozen=True, kw_only=True):
 
 class RouteShape(Shape, frozen=True, kw_only=True):
     """Which alerts go where, and how. The first route that matches takes an alert.
+
+    The labels to match by: ``alertname`` (its rule), ``level``, ``component`` (its service, else its check; ``salus``
+    for Salus itself), ``check``, ``service``, ``tags`` (joined by commas), ``happening`` and ``subject`` where
+    something happened, and those that ``alerts.labels`` and its rule add.
 
     Attributes:
         match: matchers such as ``level="critical", component=~"web.*"``, as one text or a list: all must match;

@@ -208,7 +208,7 @@ class GroupShape(SelectorShape, frozen=True, kw_only=True):
 
 
 class MaintenanceShape(SelectorShape, frozen=True, kw_only=True):
-    """A window in which somebody works on something, so that nothing there is healed.
+    """A window in which somebody works on something: nothing there is healed, and no new alert about it is told.
 
     Attributes:
         cron: when it begins: ``minute hour day month weekday``.
