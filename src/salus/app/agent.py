@@ -164,12 +164,12 @@ class Agent:
         self.engine.pressure.gauge.sensor = HostSensor()
         self.engine.service_roots = self._resolved.service_roots()
         self.engine.policy.holds.windows = self.settings.maintenance
+        self.engine.observe_every = agent.observe_every
+        self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         try:
             self.engine.policy.load(ledger.snapshot.memos)
         except StoreUnreadableError as error:  # an unreadable budget is a spent budget
             self.engine.healing_off = self.engine.healing_off or str(error)
-        self.engine.observe_every = agent.observe_every
-        self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         self.engine.healer.remember(ledger.snapshot.recent_starts)
         self._services.update(make_services(self._resolved, site))
         self._heartbeats.listen(self._resolved.listeners())
