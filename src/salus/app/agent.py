@@ -170,7 +170,7 @@ class Agent:
             self.engine.policy.load(ledger.snapshot.memos)
         except StoreUnreadableError as error:  # an unreadable budget is a spent budget
             self.engine.healing_off = self.engine.healing_off or str(error)
-        self.engine.healer.remember(ledger.snapshot.recent_starts)
+        self.engine.policy.starts.remember(ledger.snapshot.recent_starts)
         self._services.update(make_services(self._resolved, site))
         self._heartbeats.listen(self._resolved.listeners())
         units = make_units(self._resolved, site, ledger.snapshot)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from salus.engine.assess import Assessor, Surroundings
@@ -89,17 +88,8 @@ class Healer:
         self._assessor = Assessor(around)
         self._tasks = Nursery(self._crashed)
         self._busy: set[str] = set()
-        self._starts: deque[datetime] = deque(maxlen=4096)
         self._stopping = False
         self.running: dict[str, Recovery] = {}
-
-    def remember(self, starts: Iterable[datetime]) -> None:
-        """Take the recoveries of the last hour from the ledger into the budget."""
-        self._starts.extend(starts)
-
-    def shift(self, by: timedelta) -> None:
-        """Follow a jump of the wall clock."""
-        self._starts = deque((start + by for start in self._starts), maxlen=self._starts.maxlen)
 
     @contextmanager
     def holding(self, target: str) -> Iterator[None]:
@@ -134,16 +124,13 @@ class Healer:
 
     def situation(self, unit: CheckUnit, rule: RuleUnit, now: datetime, *, count: bool = False) -> Situation:
         """Gather everything a decision may look at."""
-        begin = now - timedelta(hours=1)
-        while self._starts and self._starts[0] <= begin:
-            self._starts.popleft()
         return self._assessor.situation(
             unit,
             rule,
             now,
             busy=frozenset(self._busy),
             running=len(self.running),
-            recent_starts=tuple(self._starts),
+            recent_starts=self._around.policy.starts.within(now),
             count=count,
         )
 
@@ -221,7 +208,7 @@ class Healer:
             rule.memory = ledger.reserve(before, plan.decided_at, half_open=plan.half_open)
             self._around.keep_rule(rule.memory)
         self._busy |= plan.targets
-        self._starts.append(plan.decided_at)
+        self._around.policy.starts.add(plan.decided_at)
         recovery = Recovery(self._around, unit, rule, plan)
         self._around.policy.storms.begins(unit, plan.id)
         rule.record, rule.refusal = recovery.record, None
@@ -268,9 +255,8 @@ class Healer:
             if outcome is Outcome.RECOVERED:
                 rule.memory = replace(rule.memory, last_outcome=outcome, last_finished=now, healthy_since=now)
         elif recovery.needless:
-            rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before)
-            if record.decided_at in self._starts:
-                self._starts.remove(record.decided_at)
+            rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before, plan.decided_at)
+            self._around.policy.starts.give_back(record.decided_at)
         elif record.manual:
             acted_on = recovery.replaced or rule.memory.acted_on
             rule.memory = replace(rule.memory, last_finished=now, last_outcome=outcome, acted_on=acted_on)

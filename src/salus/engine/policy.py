@@ -11,6 +11,7 @@ import msgspec
 from salus.engine.circuits import Circuits
 from salus.engine.holds import Holds, Keep
 from salus.engine.memos import memo, recall
+from salus.engine.starts import Starts
 from salus.engine.storms import Storms
 from salus.engine.units import CheckUnit
 from salus.model import EventKind, Json, Limits, Observation, Status
@@ -31,6 +32,7 @@ class Policy:
         self.holds = Holds(tell, keep)
         self.storms = Storms(tell, keep)
         self.circuits = Circuits(tell, keep)
+        self.starts = Starts(keep)
         self.refusals: Counter[str] = Counter()
         self._tell = tell
         self._keep = keep
@@ -64,6 +66,7 @@ class Policy:
         self.holds.load(memos)
         self.storms.load(memos)
         self.circuits.load(memos)
+        self.starts.load(memos)
         self._rivals = {name: tuple(found.instants) for name, found in recall(memos, "rival", _Rival).items()}
 
     def shift(self, by: timedelta) -> None:
@@ -71,6 +74,7 @@ class Policy:
         self.holds.shift(by)
         self.storms.shift(by)
         self.circuits.shift(by)
+        self.starts.shift(by)
         self.causes.shift(by)
         self._rivals = {target: tuple(at + by for at in instants) for target, instants in self._rivals.items()}
 
