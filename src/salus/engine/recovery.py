@@ -149,7 +149,7 @@ class Recovery:
                 refusal = await self._confirm()
             finally:
                 await self._reserving
-            if refusal:
+            if refusal := refusal or self._changed_by_now():
                 self.needless = True
                 self.record = replace(self.record, needless=True)
                 return self._finish(Outcome.CANCELLED, refusal)
@@ -185,6 +185,17 @@ class Recovery:
         if failing := [root.spec.name for root, look in zip(roots, others, strict=False) if look.status.bad]:
             return f"{', '.join(failing)} must be well first"
         return around
+
+    def _changed_by_now(self) -> str:
+        """Return what somebody else's look has shown since, while the row was being written."""
+        if self._plan.manual or self._plan.ladder < 0:
+            return ""
+        seen = self._unit.state.last
+        if seen is not None and not self._plan.rule.when and not self._still_wanted(seen):
+            return f"a fresh look says {seen.status}: {seen.message}"
+        roots = self._ground.dependencies(self._unit)
+        failing = [root.spec.name for root in roots if root.state.last and root.state.last.status.bad]
+        return f"{', '.join(failing)} must be well first" if failing else ""
 
     async def _look_at(self, units: Sequence[CheckUnit]) -> list[Observation]:
         if len(units) == 1:
