@@ -251,7 +251,7 @@ class Agent:
         try:
             before = [self._adopted[root] for root in self.engine.service_roots.get(name, ()) if root in self._adopted]
             await asyncio.gather(*(event.wait() for event in before))
-            with self.engine.healer.holding(f"service:{name}"):
+            with self.engine.healer.holding(f"service:{name}", "the start of Salus"):
                 await service.adopt(record, start=True)
         except ServiceError as error:
             _log.error("%s did not start: %s", name, error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from salus.model import (
 )
 from salus.rules import approvals
 from salus.rules import memory as ledger
-from salus.rules.decide import decide, explain
+from salus.rules.decide import decide, explain, passed
 from salus.rules.situation import Situation
 from salus.state import forgiven
 from salus.tasks import Nursery
@@ -42,6 +42,7 @@ from salus.units import format_duration
 
 _log = logging.getLogger("salus.healer")
 
+_NOBODY: Mapping[str, str] = {}
 _SILENT = frozenset({RefusalReason.BELOW_THRESHOLD, RefusalReason.UNKNOWN, RefusalReason.DISABLED})
 
 
@@ -87,25 +88,25 @@ class Healer:
         self._around = around
         self._assessor = Assessor(around)
         self._tasks = Nursery(self._crashed)
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
         self._stopping = False
         self.running: dict[str, Recovery] = {}
 
     @contextmanager
-    def holding(self, target: str) -> Iterator[None]:
+    def holding(self, target: str, by: str) -> Iterator[None]:
         """Keep recoveries off a target while somebody else works on it.
 
         Raises:
             ConflictError: somebody works on it already.
         """
         if target in self._busy:
-            message = f"{target} is being worked on"
+            message = f"{target} is taken by {self._busy[target]}"
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
-        self._busy.add(target)
+        self._busy[target] = by
         try:
             yield
         finally:
-            self._busy.discard(target)
+            self._busy.pop(target, None)
 
     def consider(self, unit: CheckUnit, now: datetime) -> None:
         """Let every rule of a check judge its newest look."""
@@ -128,14 +129,17 @@ class Healer:
             unit,
             rule,
             now,
-            busy=frozenset(self._busy),
+            busy=dict(self._busy) if self._busy else _NOBODY,
             running=len(self.running),
             recent_starts=self._around.policy.starts.within(now),
             count=count,
         )
 
     def explain(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> tuple[Finding, ...]:
-        """Say what every stage answers now."""
+        """Say what every stage answers now; while it heals, what they had answered, if they were asked."""
+        if rule.record is not None:
+            asked = not rule.record.manual and rule.record.ladder >= 0
+            return passed() if asked else ()
         return explain(self.situation(unit, rule, now))
 
     def answer(self, question: str, answer: Answer, now: datetime, *, by: str, note: str) -> tuple[CheckUnit, Approval]:
@@ -168,8 +172,8 @@ class Healer:
         Raises:
             ConflictError: one of its targets is being worked on.
         """
-        if taken := rule.targets & self._busy:
-            message = f"{', '.join(sorted(taken))} is being worked on"
+        if taken := sorted(rule.targets & self._busy.keys()):
+            message = "; ".join(f"{target} is taken by {self._busy[target]}" for target in taken)
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
         attempt = rule.memory.attempts + 1
         plan = Plan(
@@ -207,7 +211,7 @@ class Healer:
         if not plan.manual and plan.ladder >= 0:  # the last words are no attempt
             rule.memory = ledger.reserve(before, plan.decided_at, half_open=plan.half_open)
             self._around.keep_rule(rule.memory)
-        self._busy |= plan.targets
+        self._busy |= dict.fromkeys(plan.targets, f"recovery {plan.id[:8]} of {plan.rule.name}")
         self._around.policy.starts.add(plan.decided_at)
         recovery = Recovery(self._around, unit, rule, plan)
         self._around.policy.storms.begins(unit, plan.id)
@@ -223,7 +227,8 @@ class Healer:
             await recovery.run()
         finally:
             self.running.pop(plan.id, None)
-            self._busy -= plan.targets
+            for target in plan.targets:
+                self._busy.pop(target, None)
             unit.healing, rule.record = False, None
             # A reload may have put another rule of that name in this one's place: what was spent is spent.
             unit, rule = self._around.current(plan.rule.name) or (unit, rule)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from salus.engine.control import EngineControl
 from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.units import RuleUnit
+from salus.engine.view import EngineView
 from salus.model import (
     EventKind,
     GroupSpec,
@@ -21,6 +22,7 @@ from salus.model import (
     StepResult,
 )
 from salus.ports import Look
+from salus.tasks import begin
 from salus.testing import RecordingAction, VirtualClock, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
@@ -494,5 +496,47 @@ def test_a_condition_acts_on_what_a_healthy_check_observes_and_is_verified_by_it
             finished = await world.wait_for(EventKind.RECOVERY_FINISHED)
             assert finished[0].reason == Outcome.RECOVERED
             assert len(act.runs) == 1
+
+    play(story)
+
+
+def test_who_asks_while_it_heals_hears_what_is_done_and_not_that_the_target_is_taken() -> None:
+    async def story(world: World) -> None:
+        web = world.service("web")
+        world.check("web-up", up(web), service="web", interval=1.0)
+        world.check("web-http", up(web), service="web", interval=1.0)
+        world.rule("web-up", restarting(web, takes=5.0))
+        slow = world.rule("web-http", restarting(web), min_failure_count=2)
+        view = EngineView(world.engine, environment="test", show_details="always")
+        async with world.running():
+            await world.clock.sleep(5)
+            web.crash()
+            await world.wait_for(EventKind.ACTION_STARTED)
+            await world.until(lambda: slow.refused_with() is RefusalReason.ALREADY_HEALING, within=5)
+            [healing] = view.explain("web-up")
+            assert healing.running is not None
+            assert [finding.refusal for finding in healing.findings] == [None] * len(RefusalReason)
+            [held] = view.explain("web-http")
+            assert held.decisive is not None
+            assert held.decisive.refusal is not None
+            assert (
+                held.decisive.refusal.detail == f"service:web is taken by recovery {healing.running.id[:8]} of web-up"
+            )
+
+    play(story)
+
+
+def test_who_asks_while_it_heals_because_a_person_asked_hears_that_no_stage_was() -> None:
+    async def story(world: World) -> None:
+        web = world.service("web")
+        world.check("web-up", up(web), service="web", interval=1.0)
+        world.rule("web-up", restarting(web, takes=5.0))
+        async with world.running():
+            await world.clock.sleep(1)
+            asked = begin(control(world).heal("web-up"))
+            await world.wait_for(EventKind.ACTION_STARTED)
+            [healing] = EngineView(world.engine, environment="test", show_details="always").explain("web-up")
+            assert (healing.findings, healing.running is not None) == ((), True)
+            await asked
 
     play(story)
