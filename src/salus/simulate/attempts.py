@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from salus.model import Event, EventKind, Outcome, RecoveryRecord, RecoveryRule
+from salus.model import Event, EventKind, Outcome, RecoveryRecord, RecoveryRule, Status
 from salus.simulate.observed import Observed, rule_of
+
+_BAD = {status.value for status in Status if status.bad}
 
 
 class _Attempts:
@@ -128,3 +130,26 @@ class CooldownKept:
         record = seen.record(event.recovery or "")
         if record is not None and record.ladder < 0:
             self._last_words.add(record.id)
+
+
+class HealthProven:
+    """Never are attempts forgotten by themselves before the check was well for ``reset_after``."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._bad: dict[str, datetime] = {}
+
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        self._bad = {name: at + by for name, at in self._bad.items()}
+
+    def judge(self, event: Event, seen: Observed) -> str:
+        """Compare the forgetting with the last time that the verdict was bad."""
+        name, rule = event.check or "", rule_of(event, seen)
+        if event.kind is EventKind.STATUS_CHANGED and {event.old, event.new} & _BAD:
+            self._bad[name] = event.at
+        elif event.kind is EventKind.RULE_RESET and rule is not None and "a person" not in event.message:
+            well = (event.at - self._bad.get(name, datetime.min.replace(tzinfo=event.at.tzinfo))).total_seconds()
+            if well < rule.reset_after - 1e-6:
+                return f"forgotten after {well:.3f} s, and reset_after is {rule.reset_after:g} s"
+        return ""

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from salus.engine.assess import belongs, key
 from salus.engine.units import CheckUnit
 from salus.model import Effect, Event, EventKind, Limits, Outcome, RecoveryRecord, RefusalReason, Status
-from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept
+from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept, HealthProven
 from salus.simulate.observed import Judge, Observed, rule_of, rule_unit, state_of
 
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
@@ -234,6 +234,7 @@ class OneReason:
 INVARIANTS: tuple[Callable[[], Judge], ...] = (
     AttemptsBounded,
     GivingUpKept,
+    HealthProven,
     CooldownKept,
     SingleFlight,
     BudgetsKept,

@@ -11,8 +11,8 @@ from tests.unit.engine.salus_machine import Salus
 
 
 def a_clock_set_forward_and_a_restart_gave_the_budget_of_the_hour_back(salus: Salus) -> None:
-    salus.salus_starts(hourly=6, at_once=1, storms=False)
-    for _ in range(6):
+    salus.salus_starts(hourly=3, at_once=1, storms=False)
+    for _ in range(3):
         salus.a_person_heals_something(name="db")
     salus.every_check_sees(status=Status.DEGRADED)
     salus.the_wall_clock_jumps(seconds=3600.0)

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.unit.engine.salus_machine import Salus
 
 Salus.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=50,
+    max_examples=40,
+    stateful_step_count=60,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -26,7 +26,7 @@ from salus.model import (
     Selector,
     Status,
 )
-from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept
+from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept, HealthProven
 from salus.simulate.invariants import (
     INVARIANTS,
     BrakeReleases,
@@ -191,6 +191,17 @@ def test_a_half_open_attempt_of_a_rule_that_never_gave_up_is_told(stage: Stage) 
     assert complaints(GivingUpKept(), stage, forgotten) == said
 
 
+@pytest.mark.parametrize("well, said", [(299, ["forgotten after 299.000 s, and reset_after is 300 s"]), (300, [])])
+def test_attempts_that_are_forgotten_before_health_is_proven_are_told(stage: Stage, well: int, said: list[str]) -> None:
+    [one] = stage.units["web"].rules
+    one.rule = replace(one.rule, reset_after=300.0)
+    over = replace(event(EventKind.STATUS_CHANGED, 10), old="unhealthy", new="healthy")
+    stream = [over, event(EventKind.RULE_RESET, 10 + well)]
+    assert complaints(HealthProven(), stage, stream) == said
+    by_a_person = replace(event(EventKind.RULE_RESET, 20), message="attempts forgotten: a person asked")
+    assert complaints(HealthProven(), stage, [stream[0], by_a_person]) == []
+
+
 def test_two_recoveries_on_one_target_are_told(stage: Stage) -> None:
     stream = [stage.begins("a", 0), stage.begins("b", 1, "api", targets=("service:api", "service:web"))]
     assert complaints(SingleFlight(), stage, stream) == ["service:web is being healed by a already"]
@@ -312,4 +323,4 @@ def test_the_first_violation_is_told_once_with_what_led_there(stage: Stage) -> N
 
 
 def test_every_promise_is_judged() -> None:
-    assert len(INVARIANTS) == 11
+    assert len(INVARIANTS) == 12
