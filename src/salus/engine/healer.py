@@ -333,8 +333,9 @@ class Healer:
             self._give_up(rule, now)
         if refusal.reason is RefusalReason.AWAITING_APPROVAL:
             self._ask(unit, rule, now)
+        if refusal.reason is not before:
+            self._around.policy.refused(unit.spec.name, refusal.reason)
         if refusal.reason is not before and refusal.reason not in _SILENT:
-            self._around.policy.refusals[refusal.reason.value] += 1
             self._tell(unit, rule, EventKind.RECOVERY_REFUSED, refusal.detail, refusal.reason.value)
         if refusal.until is not None:
             self._around.wake(unit, max(0.0, (refusal.until - now).total_seconds()))

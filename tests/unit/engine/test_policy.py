@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
+import pytest
+
 from salus.engine.control import EngineControl
 from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.units import RuleUnit
@@ -538,5 +540,43 @@ def test_who_asks_while_it_heals_because_a_person_asked_hears_that_no_stage_was(
             [healing] = EngineView(world.engine, environment="test", show_details="always").explain("web-up")
             assert (healing.findings, healing.running is not None) == ((), True)
             await asked
+
+    play(story)
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_every_reason_has_a_counter_for_each_check_that_a_metric_can_read(reason: RefusalReason) -> None:
+    async def story(world: World) -> None:
+        world.check("web")
+        world.check("db")
+        async with world.running():
+            for name in ("web", "web", "db"):
+                world.engine.policy.refused(name, reason)
+            counted = EngineView(world.engine, environment="test", show_details="always").policy().refusals
+            assert counted == {"db": {reason.value: 1}, "web": {reason.value: 2}}
+            del world.units["db"]
+            world.engine.replace_units(world.units)
+            assert set(world.engine.policy.refusals) == {"web"}
+
+    play(story)
+
+
+def test_a_refusal_is_counted_once_when_it_begins_also_where_it_is_everyday() -> None:
+    async def story(world: World) -> None:
+        seen = {"web": Status.HEALTHY}
+        world.check("web", switchable(seen)("web"), interval=5.0)
+        rule = world.rule("web", RecordingAction(), min_failure_count=3, cooldown_period=60.0, verify_timeout=1.0)
+        async with world.running():
+            await world.clock.sleep(10)
+            seen["web"] = Status.UNHEALTHY
+            await world.until(lambda: rule.refused_with() is RefusalReason.COOLING_DOWN)
+            await world.clock.sleep(20)
+            seen["web"] = Status.UNKNOWN
+            await world.until(lambda: rule.refused_with() is RefusalReason.UNKNOWN)
+            assert world.engine.policy.refusals["web"] == {
+                RefusalReason.BELOW_THRESHOLD: 1,
+                RefusalReason.COOLING_DOWN: 1,
+                RefusalReason.UNKNOWN: 1,
+            }
 
     play(story)
