@@ -81,15 +81,15 @@ class GivingUpKept:
             if event.reason != Outcome.CANCELLED:
                 self._since[name] = event.at
         elif rule is not None and record is not None and record.half_open:
-            return self._early(name, rule, record, tries)
+            return self._early(name, rule, event.at, tries)
         return ""
 
-    def _early(self, name: str, rule: RecoveryRule, record: RecoveryRecord, tries: int) -> str:
+    def _early(self, name: str, rule: RecoveryRule, now: datetime, tries: int) -> str:
         since = self._since.get(name)
         if since is None:
             return "a half-open attempt, and nobody had given up"
         wait = min(rule.exhausted_retry * 2.0 ** min(tries, 63), rule.exhausted_retry_max)
-        waited = (record.decided_at - since).total_seconds()
+        waited = (now - since).total_seconds()
         return f"a half-open attempt after {waited:.3f} s, due after {wait:g} s" if waited < wait - 1e-6 else ""
 
 
@@ -121,7 +121,7 @@ class CooldownKept:
         elif rule is not None and record is not None and (ended := self._ended.get(name)):
             growth = rule.cooldown_multiplier ** min(max(before - 1, 0), 63)
             wait = min(rule.cooldown_period * growth, max(rule.cooldown_max, rule.cooldown_period))
-            waited = (record.decided_at - ended).total_seconds()
+            waited = (event.at - ended).total_seconds()
             if before and waited < wait - 1e-6:
                 return f"only {waited:.3f} s after the last attempt, and the cooldown is {wait:g} s"
         return ""

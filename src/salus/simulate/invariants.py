@@ -63,13 +63,13 @@ class BudgetsKept:
         elif event.kind is EventKind.RECOVERY_STARTED and (record := seen.record(recovery)):
             if record.ladder < 0:
                 return ""
-            return self._started(record, seen.limits)
+            return self._started(record, event.at, seen.limits)
         return ""
 
-    def _started(self, record: RecoveryRecord, limits: Limits) -> str:
-        self._running[record.id] = record.decided_at
-        self._starts.append(record.decided_at)
-        while self._starts and self._starts[0] <= record.decided_at - _HOUR:
+    def _started(self, record: RecoveryRecord, now: datetime, limits: Limits) -> str:
+        self._running[record.id] = now
+        self._starts.append(now)
+        while self._starts and self._starts[0] <= now - _HOUR:
             self._starts.popleft()
         if record.manual:
             return ""
