@@ -45,6 +45,7 @@ _log = logging.getLogger("salus.recovery")
 
 EVIDENCE_WITHIN = 0.25
 FIRST_PAUSE, MOST_PAUSE, SLOWER = 0.005, 0.5, 1.5
+LEAST_LOOK = 0.1  # a look that is given less times out for want of time, and proves nothing
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
 
 
@@ -320,8 +321,8 @@ class Recovery:
         rule, spec = self._plan.rule, self._unit.spec
         until = self._clock.monotonic() + min(rule.verify_timeout, max(0.0, self._left))
         pause, passes, looks = FIRST_PAUSE, 0, 0
-        while (left := until - self._clock.monotonic()) > 0 or not looks:
-            seen = await self._ground.look(self._unit, within=max(left, FIRST_PAUSE))
+        while (left := until - self._clock.monotonic()) >= LEAST_LOOK or not looks:
+            seen = await self._ground.look(self._unit, within=max(left, LEAST_LOOK))
             looks += 1
             if self._rule.reads:
                 await self._look_at(self._ground.named(self._rule.reads))

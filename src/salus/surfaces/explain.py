@@ -151,7 +151,7 @@ def remedy(one: RuleExplanation, report: CheckReport) -> str:
 
 def _began(running: RecoveryRecord, now: datetime) -> str:
     ago = format_duration(max(0.0, round((now - running.started_at).total_seconds())))
-    return f", since {ago}{' because a person asked' if running.manual else ''}"
+    return f", begun {ago} ago{' because a person asked' if running.manual else ''}"
 
 
 def _progress(one: RuleExplanation, running: RecoveryRecord) -> str:

@@ -99,6 +99,22 @@ def test_the_ladder_goes_on_until_the_check_passes_and_not_further() -> None:
     play(scenario)
 
 
+def test_a_look_that_verifies_is_never_cut_so_short_that_it_proves_nothing() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, takes=0.04)
+        world.rule("web", RecordingAction(), verify_timeout=1.01, cooldown_period=1000, recovery_timeout=30)
+        world.check("api", Status.UNHEALTHY, takes=0.04)
+        world.rule("api", RecordingAction(takes=9.99), verify_timeout=5, cooldown_period=1000, recovery_timeout=10.1)
+        async with world.running():
+            ended = await world.wait_for(EventKind.RECOVERY_FINISHED, 2)
+            assert [event.message for event in ended if "timed out" in event.message] == []
+            for unit in world.units.values():
+                assert unit.state.last is not None
+                assert unit.state.last.message == "scripted unhealthy"
+
+    play(scenario)
+
+
 def test_an_action_that_only_records_is_never_success() -> None:
     async def scenario(world: World) -> None:
         world.check("disk", Status.UNHEALTHY)

@@ -189,10 +189,10 @@ def test_a_condition_that_does_not_hold_has_nothing_to_heal_however_bad_the_chec
 @pytest.mark.parametrize(
     "ladder, steps, verdict",
     [
-        (0, 0, "web is healing now, since 3 s: attempt 2, step 1 of 2, log"),
-        (0, 1, "web is healing now, since 3 s: attempt 2, step 2 of 2, restart_service"),
-        (0, 2, "web is healing now, since 3 s: attempt 2, step 2 of 2, restart_service"),
-        (-1, 0, "web is healing now, since 3 s: it gave up, and carries out what is left to do, step 1 of 1, log"),
+        (0, 0, "web is healing now, begun 3 s ago: attempt 2, step 1 of 2, log"),
+        (0, 1, "web is healing now, begun 3 s ago: attempt 2, step 2 of 2, restart_service"),
+        (0, 2, "web is healing now, begun 3 s ago: attempt 2, step 2 of 2, restart_service"),
+        (-1, 0, "web is healing now, begun 3 s ago: it gave up, and carries out what is left to do, step 1 of 1, log"),
     ],
 )
 def test_a_recovery_under_way_tells_its_step(ladder: int, steps: int, verdict: str) -> None:
@@ -204,4 +204,4 @@ def test_a_recovery_under_way_tells_its_step(ladder: int, steps: int, verdict: s
 
 def test_a_recovery_that_a_person_asked_for_says_so() -> None:
     told = explained(recovery=replace(HEALING, manual=True))
-    assert told["verdict"] == "web is healing now, since 3 s because a person asked: attempt 2, step 1 of 2, log"
+    assert told["verdict"] == "web is healing now, begun 3 s ago because a person asked: attempt 2, step 1 of 2, log"
