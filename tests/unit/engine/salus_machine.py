@@ -53,7 +53,7 @@ class Ledger(MemoryStore):
 
     async def write(self, batch: Batch) -> None:
         deaths = self.deaths
-        await self._clock.sleep(0.02)
+        await self._clock.sleep(0.03)
         if deaths != self.deaths:
             raise StoreUnwritableError("Salus died before this was written", remedy="none")
         await super().write(batch)
@@ -276,6 +276,11 @@ class Salus(RuleBasedStateMachine):
         self.run(self._die())
         self.run(self._begin())
 
+    @rule(more=st.sampled_from([0.0, 0.005, 0.015, 0.05, 0.3, 0.55]))
+    def salus_is_killed_while_it_heals(self, more: float) -> None:
+        self.time_passes_until_a_recovery_runs(more)
+        self.salus_is_killed_and_started_again()
+
     async def _die(self) -> None:
         self.store.deaths += 1
         for task in self.tasks:
@@ -322,13 +327,13 @@ class Salus(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.run(self.clock.sleep(seconds))
 
-    @rule(more=st.sampled_from([0.0, 0.005, 0.03, 0.1, 0.4, 0.55, 1.0]))
+    @rule(more=st.sampled_from([0.0, 0.1, 0.4, 0.55, 1.0]))
     def time_passes_until_a_recovery_runs(self, more: float) -> None:
         async def wait() -> None:
-            for _ in range(2000):
+            for _ in range(4000):
                 if self.world.engine.healer.running:
                     break
-                await self.clock.sleep(0.01)
+                await self.clock.sleep(0.005)
             await self.clock.sleep(more)
 
         self.run(wait())

@@ -31,16 +31,10 @@ def a_leaf_was_healed_whose_root_was_seen_bad_while_the_row_was_written(salus: S
 
 
 def what_was_seen_well_while_the_row_was_written_was_healed(salus: Salus) -> None:
-    salus.salus_starts(hourly=6, at_once=1, storms=True)
-    for _ in range(3):
-        salus.a_person_answers(approve=False)
-    salus.a_person_resets_a_rule(name="db")
-    salus.every_check_sees(status=Status.DEGRADED)
-    for _ in range(2):
-        salus.a_person_answers(approve=False)
-    salus.a_person_heals_something(name="web-slow")
-    salus.every_check_sees(status=Status.HEALTHY)
-    salus.a_person_heals_something(name="api")
+    salus.salus_starts(hourly=200, at_once=5, storms=False)
+    salus.the_next_looks_see(check="api", looks=[Status.UNHEALTHY, Status.UNHEALTHY, Status.HEALTHY])
+    salus.time_passes_until_a_recovery_runs(more=0.012)
+    salus.a_person_heals_something(name="web")
 
 
 FOUND = (
