@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from salus.model import Effect, EventKind, Outcome, RefusalReason, RuleState, Status
-from salus.ports import RecoveryQuery
+from salus.model import Effect, EventKind, Observation, Outcome, RefusalReason, RuleState, Status
+from salus.ports import Look, RecoveryQuery
 from salus.testing import RecordingAction, following, statuses, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
@@ -69,6 +69,24 @@ def test_a_trouble_that_is_gone_at_the_fresh_look_is_left_alone_and_costs_no_att
             assert finished.reason == Outcome.CANCELLED
             assert action.runs == []
             assert rule.memory == RuleState(rule="blip")
+
+    play(scenario)
+
+
+def test_a_target_that_was_replaced_since_it_failed_is_left_alone() -> None:
+    async def scenario(world: World) -> None:
+        copies = iter(["a", "a", "b"])
+
+        def look(look: Look) -> Observation:
+            return look.observe(Status.UNHEALTHY, "down", incarnation=next(copies, "c"))
+
+        world.check("web", look, retry_interval=10.0)
+        action = RecordingAction()
+        rule = world.rule("web", action, min_failure_count=2)
+        async with world.running():
+            (ended,) = await world.wait_for(EventKind.RECOVERY_FINISHED)
+            assert (ended.reason, action.runs, rule.memory.attempts) == (Outcome.CANCELLED, [], 0)
+            assert "the target was replaced in the meantime" in ended.message
 
     play(scenario)
 
