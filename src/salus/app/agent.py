@@ -171,14 +171,14 @@ class Agent:
         self.engine.pressure.gauge.sensor = HostSensor()
         self.engine.service_roots = self._resolved.service_roots()
         self.engine.policy.holds.windows = self.settings.maintenance
+        self.engine.observe_every = agent.observe_every
         self.engine.healing_off = ledger.healing_off or ("" if self._heal else "Salus was started with --no-heal")
         try:
             self.engine.policy.load(ledger.snapshot.memos)
             self._received.load(ledger.snapshot.memos, self._clock.now())
         except StoreUnreadableError as error:  # an unreadable budget is a spent budget
             self.engine.healing_off = self.engine.healing_off or str(error)
-        self.engine.observe_every = agent.observe_every
-        self.engine.healer.remember(ledger.snapshot.recent_starts)
+        self.engine.policy.starts.remember(ledger.snapshot.recent_starts)
         self._services.update(make_services(self._resolved, site))
         self._heartbeats.listen(self._resolved.listeners())
         self._received.listen(self._resolved.alert_listeners())
@@ -272,7 +272,7 @@ class Agent:
         try:
             before = [self._adopted[root] for root in self.engine.service_roots.get(name, ()) if root in self._adopted]
             await asyncio.gather(*(event.wait() for event in before))
-            with self.engine.healer.holding(f"service:{name}"):
+            with self.engine.healer.holding(f"service:{name}", "the start of Salus"):
                 await service.adopt(record, start=True)
         except ServiceError as error:
             _log.error("%s did not start: %s", name, error)

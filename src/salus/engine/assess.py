@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -43,7 +44,7 @@ class Assessor:
         rule: RuleUnit,
         now: datetime,
         *,
-        busy: frozenset[str],
+        busy: Mapping[str, str],
         running: int,
         recent_starts: tuple[datetime, ...],
         count: bool = False,
@@ -88,7 +89,7 @@ class Assessor:
         names = [target.partition(":")[2] for target in rule.targets if target.startswith("service:")]
         return tuple(sorted(name for name in names if (found := services.get(name)) and not found.status.wanted))
 
-    def _groups(self, rule: RuleUnit, groups: tuple[GroupSpec, ...], busy: frozenset[str]) -> tuple[GroupUse, ...]:
+    def _groups(self, rule: RuleUnit, groups: tuple[GroupSpec, ...], busy: Mapping[str, str]) -> tuple[GroupUse, ...]:
         uses: list[GroupUse] = []
         for group in groups:
             members = {key(unit): unit for unit in self._around.units.values() if belongs(unit, group)}

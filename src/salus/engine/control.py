@@ -167,7 +167,7 @@ class EngineControl:
             message = f"there is no service {name!r}"
             raise NotFoundError(message, remedy="`salus status` lists them")
         target = f"service:{name}"
-        with self._engine.healer.holding(target):
+        with self._engine.healer.holding(target, "a person"):
             await act(service)
         await self._engine.commit()
         self._engine.nudge_service(name)

@@ -223,7 +223,6 @@ class Engine:
         self.bus.tell(EventKind.CLOCK_JUMPED, message=said)
 
     def _shift_wall_clock(self, by: timedelta) -> None:
-        self.healer.shift(by)
         self.policy.shift(by)
         for follow in self.shifted:
             follow(by)

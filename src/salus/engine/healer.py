@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from salus.engine.assess import Assessor, Surroundings
@@ -35,7 +34,7 @@ from salus.model import (
 )
 from salus.rules import approvals
 from salus.rules import memory as ledger
-from salus.rules.decide import decide, explain
+from salus.rules.decide import decide, explain, passed
 from salus.rules.situation import Situation
 from salus.state import forgiven
 from salus.tasks import Nursery
@@ -43,6 +42,7 @@ from salus.units import format_duration
 
 _log = logging.getLogger("salus.healer")
 
+_NOBODY: Mapping[str, str] = {}
 _SILENT = frozenset({RefusalReason.BELOW_THRESHOLD, RefusalReason.UNKNOWN, RefusalReason.DISABLED})
 
 
@@ -88,34 +88,25 @@ class Healer:
         self._around = around
         self._assessor = Assessor(around)
         self._tasks = Nursery(self._crashed)
-        self._busy: set[str] = set()
-        self._starts: deque[datetime] = deque(maxlen=4096)
+        self._busy: dict[str, str] = {}
         self._stopping = False
         self.running: dict[str, Recovery] = {}
 
-    def remember(self, starts: Iterable[datetime]) -> None:
-        """Take the recoveries of the last hour from the ledger into the budget."""
-        self._starts.extend(starts)
-
-    def shift(self, by: timedelta) -> None:
-        """Follow a jump of the wall clock."""
-        self._starts = deque((start + by for start in self._starts), maxlen=self._starts.maxlen)
-
     @contextmanager
-    def holding(self, target: str) -> Iterator[None]:
+    def holding(self, target: str, by: str) -> Iterator[None]:
         """Keep recoveries off a target while somebody else works on it.
 
         Raises:
             ConflictError: somebody works on it already.
         """
         if target in self._busy:
-            message = f"{target} is being worked on"
+            message = f"{target} is taken by {self._busy[target]}"
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
-        self._busy.add(target)
+        self._busy[target] = by
         try:
             yield
         finally:
-            self._busy.discard(target)
+            self._busy.pop(target, None)
 
     def consider(self, unit: CheckUnit, now: datetime) -> None:
         """Let every rule of a check judge its newest look."""
@@ -134,21 +125,21 @@ class Healer:
 
     def situation(self, unit: CheckUnit, rule: RuleUnit, now: datetime, *, count: bool = False) -> Situation:
         """Gather everything a decision may look at."""
-        begin = now - timedelta(hours=1)
-        while self._starts and self._starts[0] <= begin:
-            self._starts.popleft()
         return self._assessor.situation(
             unit,
             rule,
             now,
-            busy=frozenset(self._busy),
+            busy=dict(self._busy) if self._busy else _NOBODY,
             running=len(self.running),
-            recent_starts=tuple(self._starts),
+            recent_starts=self._around.policy.starts.within(now),
             count=count,
         )
 
     def explain(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> tuple[Finding, ...]:
-        """Say what every stage answers now."""
+        """Say what every stage answers now; while it heals, what they had answered, if they were asked."""
+        if rule.record is not None:
+            asked = not rule.record.manual and rule.record.ladder >= 0
+            return passed() if asked else ()
         return explain(self.situation(unit, rule, now))
 
     def answer(self, question: str, answer: Answer, now: datetime, *, by: str, note: str) -> tuple[CheckUnit, Approval]:
@@ -181,8 +172,8 @@ class Healer:
         Raises:
             ConflictError: one of its targets is being worked on.
         """
-        if taken := rule.targets & self._busy:
-            message = f"{', '.join(sorted(taken))} is being worked on"
+        if taken := sorted(rule.targets & self._busy.keys()):
+            message = "; ".join(f"{target} is taken by {self._busy[target]}" for target in taken)
             raise ConflictError(message, remedy="wait for it to end; `salus status` shows it")
         attempt = rule.memory.attempts + 1
         plan = Plan(
@@ -220,8 +211,8 @@ class Healer:
         if not plan.manual and plan.ladder >= 0:  # the last words are no attempt
             rule.memory = ledger.reserve(before, plan.decided_at, half_open=plan.half_open)
             self._around.keep_rule(rule.memory)
-        self._busy |= plan.targets
-        self._starts.append(plan.decided_at)
+        self._busy |= dict.fromkeys(plan.targets, f"recovery {plan.id[:8]} of {plan.rule.name}")
+        self._around.policy.starts.add(plan.decided_at)
         recovery = Recovery(self._around, unit, rule, plan)
         self._around.policy.storms.begins(unit, plan.id)
         rule.record, rule.refusal = recovery.record, None
@@ -236,7 +227,8 @@ class Healer:
             await recovery.run()
         finally:
             self.running.pop(plan.id, None)
-            self._busy -= plan.targets
+            for target in plan.targets:
+                self._busy.pop(target, None)
             unit.healing, rule.record = False, None
             # A reload may have put another rule of that name in this one's place: what was spent is spent.
             unit, rule = self._around.current(plan.rule.name) or (unit, rule)
@@ -268,9 +260,8 @@ class Healer:
             if outcome is Outcome.RECOVERED:
                 rule.memory = replace(rule.memory, last_outcome=outcome, last_finished=now, healthy_since=now)
         elif recovery.needless:
-            rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before)
-            if record.decided_at in self._starts:
-                self._starts.remove(record.decided_at)
+            rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before, plan.decided_at)
+            self._around.policy.starts.give_back(record.decided_at)
         elif record.manual:
             acted_on = recovery.replaced or rule.memory.acted_on
             rule.memory = replace(rule.memory, last_finished=now, last_outcome=outcome, acted_on=acted_on)
@@ -342,8 +333,9 @@ class Healer:
             self._give_up(rule, now)
         if refusal.reason is RefusalReason.AWAITING_APPROVAL:
             self._ask(unit, rule, now)
+        if refusal.reason is not before:
+            self._around.policy.refused(unit.spec.name, refusal.reason)
         if refusal.reason is not before and refusal.reason not in _SILENT:
-            self._around.policy.refusals[refusal.reason.value] += 1
             self._tell(unit, rule, EventKind.RECOVERY_REFUSED, refusal.detail, refusal.reason.value)
         if refusal.until is not None:
             self._around.wake(unit, max(0.0, (refusal.until - now).total_seconds()))

@@ -11,9 +11,10 @@ import msgspec
 from salus.engine.circuits import Circuits
 from salus.engine.holds import Holds, Keep
 from salus.engine.memos import memo, recall
+from salus.engine.starts import Starts
 from salus.engine.storms import Storms
 from salus.engine.units import CheckUnit
-from salus.model import EventKind, Json, Limits, Observation, Status
+from salus.model import EventKind, Json, Limits, Observation, RefusalReason, Status
 from salus.ports import Tell
 from salus.rules import causes, rivals
 from salus.rules.situation import Hold
@@ -31,7 +32,8 @@ class Policy:
         self.holds = Holds(tell, keep)
         self.storms = Storms(tell, keep)
         self.circuits = Circuits(tell, keep)
-        self.refusals: Counter[str] = Counter()
+        self.starts = Starts(keep)
+        self.refusals: dict[str, Counter[RefusalReason]] = {}
         self._tell = tell
         self._keep = keep
         self._rivals: dict[str, tuple[datetime, ...]] = {}
@@ -49,6 +51,7 @@ class Policy:
     def resize(self, units: Mapping[str, CheckUnit]) -> None:
         """Take a new set of checks."""
         self.storms.resize(units)
+        self.refusals = {name: counts for name, counts in self.refusals.items() if name in units}
         members = {
             name: causes.Member(kind=unit.spec.kind, target=unit.target, share=unit.share)
             for name, unit in units.items()
@@ -64,6 +67,7 @@ class Policy:
         self.holds.load(memos)
         self.storms.load(memos)
         self.circuits.load(memos)
+        self.starts.load(memos)
         self._rivals = {name: tuple(found.instants) for name, found in recall(memos, "rival", _Rival).items()}
 
     def shift(self, by: timedelta) -> None:
@@ -71,6 +75,7 @@ class Policy:
         self.holds.shift(by)
         self.storms.shift(by)
         self.circuits.shift(by)
+        self.starts.shift(by)
         self.causes.shift(by)
         self._rivals = {target: tuple(at + by for at in instants) for target, instants in self._rivals.items()}
 
@@ -80,6 +85,10 @@ class Policy:
         released = all_seen and self.storms.ease(self.limits)
         wait = MOST_WAIT if change is None else min(MOST_WAIT, max(0.0, (change - now).total_seconds()))
         return ended or released, wait
+
+    def refused(self, check: str, reason: RefusalReason) -> None:
+        """Count that a rule of a check began to be refused for a reason."""
+        self.refusals.setdefault(check, Counter())[reason] += 1
 
     # ── shared causes ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -45,6 +45,7 @@ _log = logging.getLogger("salus.recovery")
 
 EVIDENCE_WITHIN = 0.25
 FIRST_PAUSE, MOST_PAUSE, SLOWER = 0.005, 0.5, 1.5
+LEAST_LOOK = 0.1  # a look that is given less times out for want of time, and proves nothing
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
 
 
@@ -149,7 +150,7 @@ class Recovery:
                 refusal = await self._confirm()
             finally:
                 await self._reserving
-            if refusal:
+            if refusal := refusal or self._changed_by_now():
                 self.needless = True
                 self.record = replace(self.record, needless=True)
                 return self._finish(Outcome.CANCELLED, refusal)
@@ -185,6 +186,17 @@ class Recovery:
         if failing := [root.spec.name for root, look in zip(roots, others, strict=False) if look.status.bad]:
             return f"{', '.join(failing)} must be well first"
         return around
+
+    def _changed_by_now(self) -> str:
+        """Return what somebody else's look has shown since, while the row was being written."""
+        if self._plan.manual or self._plan.ladder < 0:
+            return ""
+        seen = self._unit.state.last
+        if seen is not None and not self._plan.rule.when and not self._still_wanted(seen):
+            return f"a fresh look says {seen.status}: {seen.message}"
+        roots = self._ground.dependencies(self._unit)
+        failing = [root.spec.name for root in roots if root.state.last and root.state.last.status.bad]
+        return f"{', '.join(failing)} must be well first" if failing else ""
 
     async def _look_at(self, units: Sequence[CheckUnit]) -> list[Observation]:
         if len(units) == 1:
@@ -309,8 +321,8 @@ class Recovery:
         rule, spec = self._plan.rule, self._unit.spec
         until = self._clock.monotonic() + min(rule.verify_timeout, max(0.0, self._left))
         pause, passes, looks = FIRST_PAUSE, 0, 0
-        while (left := until - self._clock.monotonic()) > 0 or not looks:
-            seen = await self._ground.look(self._unit, within=max(left, FIRST_PAUSE))
+        while (left := until - self._clock.monotonic()) >= LEAST_LOOK or not looks:
+            seen = await self._ground.look(self._unit, within=max(left, LEAST_LOOK))
             looks += 1
             if self._rule.reads:
                 await self._look_at(self._ground.named(self._rule.reads))

@@ -101,7 +101,10 @@ class EngineView:
             overload=engine.pressure.now(),
             rivals=policy.rivals_in_words(now),
             disabled=policy.holds.off,
-            refusals=dict(policy.refusals),
+            refusals={
+                name: {reason.value: count for reason, count in counts.items()}
+                for name, counts in sorted(policy.refusals.items())
+            },
         )
 
     def explain(self, check: str) -> Sequence[RuleExplanation]:

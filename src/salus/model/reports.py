@@ -98,7 +98,8 @@ class PolicyReport:
         overload: why time-outs prove nothing now, or an empty string.
         rivals: targets that somebody else restarts too, one line each.
         disabled: rules that a person switched off.
-        refusals: how often each reason was given since the start.
+        refusals: how often each reason began to be given since the start: check -> reason -> times. Every reason
+            counts, also those that are not told.
     """
 
     mode: Mode = Mode.AUTO
@@ -110,4 +111,4 @@ class PolicyReport:
     overload: str = ""
     rivals: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
-    refusals: Mapping[str, int] = field(default_factory=dict)
+    refusals: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -29,7 +29,8 @@ def exhausted(situation: Situation) -> Answer:
     due = half_open_due(rule, memory) or situation.now + timedelta(seconds=rule.exhausted_retry)
     if situation.now >= due:
         return None
-    return Hold(detail=f"all {rule.max_recovery_attempts} attempts are spent", until=due)
+    most = rule.max_recovery_attempts
+    return Hold(detail=f"all {most} attempts are spent" if most != 1 else "its one attempt is spent", until=due)
 
 
 def circuit_open(situation: Situation) -> Answer:

@@ -68,6 +68,11 @@ def plan(situation: Situation, plan_id: str) -> Plan:
     )
 
 
+def passed() -> tuple[Finding, ...]:
+    """Return what every stage has said of a rule that acts now: nothing."""
+    return tuple(Finding(reason=stage.reason, question=stage.question) for stage in STAGES)
+
+
 def explain(situation: Situation) -> tuple[Finding, ...]:
     """Return what every stage says, in their order; the first that refuses decides."""
     return tuple(

@@ -100,8 +100,10 @@ def rival_healer(situation: Situation) -> Answer:
 
 def already_healing(situation: Situation) -> Answer:
     """Hold while a recovery has one of the targets: single flight is per target, not per check."""
-    taken = situation.targets & situation.busy
-    return Hold(detail=f"{', '.join(sorted(taken))} is being worked on") if taken else None
+    taken = sorted(situation.targets & situation.busy.keys())
+    return (
+        Hold(detail="; ".join(f"{target} is taken by {situation.busy[target]}" for target in taken)) if taken else None
+    )
 
 
 def dependency_failing(situation: Situation) -> Answer:

@@ -33,9 +33,10 @@ def reserve(memory: RuleState, now: datetime, *, half_open: bool = False) -> Rul
     )
 
 
-def refund(memory: RuleState, before: RuleState) -> RuleState:
-    """Give an attempt back: nothing was done."""
-    return replace(before, healthy_since=memory.healthy_since)
+def refund(memory: RuleState, before: RuleState, decided_at: datetime) -> RuleState:
+    """Give the attempt back that was decided then: nothing was done. The wall clock may have been set since."""
+    by = (memory.last_started or decided_at) - decided_at
+    return replace(before.shifted(by) if by else before, healthy_since=memory.healthy_since)
 
 
 def finish(

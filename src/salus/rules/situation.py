@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from salus.model import CheckSpec, CheckState, Limits, Mode, RecoveryRule, RuleState, Status
+
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ class Situation:
         maintenance: somebody works on this check or its service.
         dead: the service of the check is known to have ended: no look is needed to believe it.
         stopped: services among the targets that a person has stopped.
-        busy: what is held at this moment, by recoveries and by services that are being started.
+        busy: what is held at this moment, and by whom: by recoveries, by people, by services that are being started.
         rival: somebody else restarts the same target.
         failing_dependencies: the roots that this check depends on, directly or not, and that are bad.
         eased_at: when the last of them became well again, or None.
@@ -98,7 +102,7 @@ class Situation:
     maintenance: Hold | None = None
     dead: bool = False
     stopped: tuple[str, ...] = ()
-    busy: frozenset[str] = frozenset()
+    busy: Mapping[str, str] = field(default_factory=lambda: _NOBODY)
     rival: Hold | None = None
     failing_dependencies: tuple[str, ...] = ()
     eased_at: datetime | None = None

@@ -8,118 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from salus.engine.assess import belongs, key
 from salus.engine.units import CheckUnit
-from salus.model import (
-    CheckState,
-    Effect,
-    Event,
-    EventKind,
-    Limits,
-    Outcome,
-    RecoveryRecord,
-    RecoveryRule,
-    RefusalReason,
-    Status,
-)
+from salus.model import Effect, Event, EventKind, Limits, Outcome, RecoveryRecord, RefusalReason, Status
+from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept, HealthProven
+from salus.simulate.observed import Judge, Observed, rule_of, rule_unit, state_of
 
 _ACTING = (Effect.CHANGES, Effect.REPLACES)
 _HOUR = timedelta(hours=1)
-
-
-class Observed(Protocol):
-    """What a judge may look up."""
-
-    @property
-    def limits(self) -> Limits:
-        """Return the blast radius in force."""
-        ...
-
-    @property
-    def units(self) -> Mapping[str, CheckUnit]:
-        """Return the checks by name."""
-        ...
-
-    def record(self, recovery: str) -> RecoveryRecord | None:
-        """Return a recovery under way."""
-        ...
-
-
-class Judge(Protocol):
-    """One promise."""
-
-    def judge(self, event: Event, seen: Observed) -> str:
-        """Take an event; say how the promise was broken, or nothing."""
-        ...
-
-
-def rule_of(event: Event, seen: Observed) -> RecoveryRule | None:
-    """Return the rule that an event is about."""
-    unit = seen.units.get(event.check or "")
-    return next((one.rule for one in unit.rules if one.rule.name == event.rule), None) if unit else None
-
-
-def state_of(event: Event, seen: Observed) -> CheckState | None:
-    """Return the state of the check that an event is about."""
-    unit = seen.units.get(event.check or "")
-    return unit.state if unit else None
-
-
-class AttemptsBounded:
-    """Never more attempts in one incident than ``max_recovery_attempts``; beyond them only half-open ones."""
-
-    def __init__(self) -> None:
-        """Begin with no attempts."""
-        self._spent: dict[str, int] = {}
-        self._open: dict[str, str] = {}
-
-    def judge(self, event: Event, seen: Observed) -> str:
-        """Count attempts from reset to reset; one that was called off is given back."""
-        rule, name = rule_of(event, seen), event.rule or ""
-        if event.kind is EventKind.RULE_RESET:
-            self._spent.pop(name, None)
-        elif event.kind is EventKind.RECOVERY_FINISHED:
-            if self._open.pop(event.recovery or "", "") and event.reason == Outcome.CANCELLED:
-                self._spent[name] -= 1
-        elif event.kind is EventKind.RECOVERY_STARTED and rule is not None:
-            record = seen.record(event.recovery or "")
-            if record is None or record.half_open or record.manual or record.ladder < 0:
-                return ""
-            self._open[event.recovery or ""] = name
-            self._spent[name] = self._spent.get(name, 0) + 1
-            if self._spent[name] > rule.max_recovery_attempts:
-                return f"attempt {self._spent[name]} of at most {rule.max_recovery_attempts}"
-        return ""
-
-
-class CooldownKept:
-    """Never sooner than ``cooldown_period`` after the end of the attempt before."""
-
-    def __init__(self) -> None:
-        """Begin with nothing to cool down."""
-        self._ended: dict[str, datetime] = {}
-
-    def shift(self, by: timedelta) -> None:
-        """Follow a jump of the wall clock."""
-        self._ended = {name: at + by for name, at in self._ended.items()}
-
-    def judge(self, event: Event, seen: Observed) -> str:
-        """Compare every start with the end before."""
-        name = event.rule or ""
-        if event.kind is EventKind.RULE_RESET:
-            self._ended.pop(name, None)
-        elif event.kind is EventKind.RECOVERY_FINISHED and event.reason != Outcome.CANCELLED:
-            self._ended[name] = event.at
-        elif event.kind is EventKind.RECOVERY_STARTED and (rule := rule_of(event, seen)):
-            record, ended = seen.record(event.recovery or ""), self._ended.get(name)
-            if record is None or record.manual or record.ladder < 0 or ended is None:
-                return ""
-            waited = (record.decided_at - ended).total_seconds()
-            if waited < rule.cooldown_period - 1e-6:
-                return f"only {waited:.3f} s after the last attempt, and the cooldown is {rule.cooldown_period:g} s"
-        return ""
 
 
 class SingleFlight:
@@ -165,13 +63,13 @@ class BudgetsKept:
         elif event.kind is EventKind.RECOVERY_STARTED and (record := seen.record(recovery)):
             if record.ladder < 0:
                 return ""
-            return self._started(record, seen.limits)
+            return self._started(record, event.at, seen.limits)
         return ""
 
-    def _started(self, record: RecoveryRecord, limits: Limits) -> str:
-        self._running[record.id] = record.decided_at
-        self._starts.append(record.decided_at)
-        while self._starts and self._starts[0] <= record.decided_at - _HOUR:
+    def _started(self, record: RecoveryRecord, now: datetime, limits: Limits) -> str:
+        self._running[record.id] = now
+        self._starts.append(now)
+        while self._starts and self._starts[0] <= now - _HOUR:
             self._starts.popleft()
         if record.manual:
             return ""
@@ -268,7 +166,8 @@ class RecoveredIsProven:
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
-        self._ended = {name: at + by for name, at in self._ended.items()}
+        # A look that was under way at a jump forward has the old time.
+        self._ended = {name: min(at, at + by) for name, at in self._ended.items()}
 
     def judge(self, event: Event, seen: Observed) -> str:
         """Compare the newest look with the end of the last action."""
@@ -316,19 +215,26 @@ class BrakeReleases:
         return f"the brake on {stuck[0]} is on, and nothing has been bad for {most}" if stuck else ""
 
 
-class RefusalsHaveReasons:
-    """Never a refusal without exactly one reason, out of the enum."""
+class OneReason:
+    """Never a decision without exactly one answer: a recovery, or a refusal with one reason out of the enum."""
 
     def judge(self, event: Event, seen: Observed) -> str:
-        """Look at the reason."""
+        """Look at the reason of a refusal, and that nothing is refused and done at once."""
+        one = rule_unit(event, seen)
+        if event.kind is EventKind.RECOVERY_STARTED:
+            held = one.refused_with() if one else None
+            return f"it acts, and is refused for {held.value!r}" if held else ""
         if event.kind is not EventKind.RECOVERY_REFUSED:
             return ""
-        known = {reason.value for reason in RefusalReason}
-        return "" if event.reason in known else f"refused for {event.reason!r}, which is no reason"
+        if event.reason not in {reason.value for reason in RefusalReason}:
+            return f"refused for {event.reason!r}, which is no reason"
+        return f"refused for {event.reason!r}, and it acts" if one and one.record else ""
 
 
 INVARIANTS: tuple[Callable[[], Judge], ...] = (
     AttemptsBounded,
+    GivingUpKept,
+    HealthProven,
     CooldownKept,
     SingleFlight,
     BudgetsKept,
@@ -337,8 +243,18 @@ INVARIANTS: tuple[Callable[[], Judge], ...] = (
     NothingHealthyActedOn,
     RecoveredIsProven,
     BrakeReleases,
-    RefusalsHaveReasons,
+    OneReason,
 )
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A judge that remembers instants."""
+
+    def shift(self, by: timedelta) -> None:
+        """Follow a jump of the wall clock."""
+        ...
+
 
 Story: TypeAlias = tuple[Event, ...]
 
@@ -380,7 +296,7 @@ class Judges:
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock, as the engine does."""
         for judge in self._judges:
-            if isinstance(judge, CooldownKept | BudgetsKept | RecoveredIsProven | BrakeReleases):
+            if isinstance(judge, Dated):
                 judge.shift(by)
 
     def __call__(self, event: Event) -> None:

@@ -17,8 +17,9 @@ from salus.engine.recorder import Recorder
 from salus.model import Event, EventKind
 from salus.ports import Service, Site, Snapshot, Store
 from salus.simulate.chance import stream
-from salus.simulate.invariants import INVARIANTS, EngineSeen, Judge, Judges, Violation
+from salus.simulate.invariants import INVARIANTS, EngineSeen, Judges, Violation
 from salus.simulate.ledger import SimulatedLedger
+from salus.simulate.observed import Judge
 from salus.simulate.scenario import Source, fit
 from salus.simulate.score import Result, Tally, score
 from salus.simulate.stage import simulated

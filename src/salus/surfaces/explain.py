@@ -117,7 +117,7 @@ def verdict(one: RuleExplanation, report: CheckReport, now: datetime) -> str:
     name, held = one.rule.name, [finding.refusal for finding in one.findings if finding.refusal]
     match stand(one, report):
         case Stand.HEALING if one.running:
-            return f"{name} is healing now: {_progress(one, one.running)}"
+            return f"{name} is healing now{_began(one.running, now)}: {_progress(one, one.running)}"
         case Stand.READY:
             return f"{name} would act at the next bad look: nothing holds it"
         case Stand.IDLE:
@@ -147,6 +147,11 @@ def remedy(one: RuleExplanation, report: CheckReport) -> str:
     if reason is RefusalReason.STOPPED_BY_PERSON:
         return f"salus service start {service}" if service else ""
     return _REMEDIES.get(reason, "").format(rule=one.rule.name, check=one.rule.check)
+
+
+def _began(running: RecoveryRecord, now: datetime) -> str:
+    ago = format_duration(max(0.0, round((now - running.started_at).total_seconds())))
+    return f", begun {ago} ago{' because a person asked' if running.manual else ''}"
 
 
 def _progress(one: RuleExplanation, running: RecoveryRecord) -> str:

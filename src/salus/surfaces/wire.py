@@ -240,7 +240,7 @@ def policy(report: PolicyReport) -> dict[str, Json]:
         "overload": report.overload,
         "rivals": list(report.rivals),
         "disabled": list(report.disabled),
-        "refusals": dict(report.refusals),
+        "refusals": {check: dict(counts) for check, counts in report.refusals.items()},
     }
 
 

@@ -159,14 +159,18 @@ def test_a_corrupted_ledger_switches_healing_off_and_says_so(salus: Make, tmp_pa
     assert ledger.read_bytes() == broken, "the evidence was touched"
 
 
-def test_a_hold_that_cannot_be_read_switches_healing_off_and_says_so(salus: Make, tmp_path: Path) -> None:
+def test_a_memory_that_is_not_understood_switches_healing_off_and_says_so(salus: Make, tmp_path: Path) -> None:
     agent = salus(web(tmp_path, free_port(), "  web-up: {actions: [restart_service]}"))
     agent.ready()
-    agent.stop()
+    eventually(lambda: healthy(agent, "web-up"))
+    agent.kill()
     with closing(sqlite3.connect(agent.state / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("INSERT INTO memos (key, value) VALUES ('pause:all', '{\"since\": \"yesterday\"}')")
+        ledger.execute("""INSERT INTO memos VALUES ('pause:all', '{"since": "some time ago"}')""")
     agent.start()
-    assert "pause:all" in agent.ready()["agent"]["healing_off"]
+    status = agent.ready()
+    assert "the ledger remembers 'pause:all' in words that are not understood" in status["agent"]["healing_off"]
+    os.kill(eventually(lambda: agent.service("web")["pid"]), signal.SIGKILL)
+    assert eventually(lambda: agent.rule("web-up")["last_refusal"])["reason"] == "healing_off"
 
 
 def test_a_bad_reload_keeps_the_last_good_config_and_a_good_one_keeps_the_states(salus: Make, tmp_path: Path) -> None:

@@ -109,3 +109,27 @@ def test_virtual_clocks_show_suspended_time_where_the_real_ones_do() -> None:
         assert clock.monotonic() == 0
         assert clock.boottime() == 60
         assert clock.now() - EPOCH == timedelta(seconds=60)
+
+
+def test_an_attempt_that_is_called_off_gives_back_a_cooldown_that_followed_the_clock() -> None:
+    async def scenario(world: World) -> None:
+        state = {"now": Status.UNHEALTHY}
+        world.check("web", lambda _: state["now"], interval=1, takes=0.1, retry_interval=0.5)
+        action = RecordingAction()
+        rule = world.rule("web", action, cooldown_period=100, verify_timeout=1, max_recovery_attempts=5)
+        async with world.running():
+            await world.until(lambda: len(action.runs) == 1)
+            await world.until(lambda: len(world.engine.healer.running) == 0)
+            await world.until(lambda: bool(world.engine.healer.running), within=200)
+            ended = rule.memory.last_started  # the second attempt is confirming now
+            assert ended is not None
+            state["now"] = Status.HEALTHY
+            world.clock.set_wall(timedelta(hours=1))
+            world.engine.now()
+            await world.until(lambda: not world.engine.healer.running)
+            assert rule.memory.attempts == 1
+            assert rule.memory.last_finished is not None
+            assert world.clock.now() - rule.memory.last_finished < timedelta(seconds=110)
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))

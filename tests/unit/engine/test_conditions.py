@@ -9,7 +9,8 @@ from salus.conditions import compile_condition
 from salus.engine.view import EngineView
 from salus.model import EventKind, Metric, Observation, Outcome, RefusalReason, Status
 from salus.ports import Look
-from salus.testing import FakeService, VirtualClock, virtual_time
+from salus.store.memory import MemoryStore
+from salus.testing import FakeService, RecordingAction, VirtualClock, virtual_time
 from tests.unit.engine.world import World, restarting
 
 Story = Callable[[World], Coroutine[None, None, None]]
@@ -79,3 +80,45 @@ def test_what_cannot_be_told_yet_is_explained() -> None:
         assert f"{LEAK}: cannot tell: trend('rss_bytes', '10m'): it is known for 5m" in finding.refusal.detail
 
     play(story, per_second=20e3)
+
+
+def test_after_a_restart_a_trend_cannot_be_told_and_nothing_is_done_before_a_whole_window_was_seen_again() -> None:
+    async def live(world: World, seconds: float) -> None:
+        leaking(world, per_second=20e3)
+        async with world.running():
+            await world.clock.sleep(seconds)
+            assert world.log.of(EventKind.RECOVERY_STARTED) == []
+            [explained] = EngineView(world.engine, environment="test", show_details="always").explain("web")
+            assert explained.decisive is not None
+            assert explained.decisive.reason is RefusalReason.UNKNOWN
+
+    async def restarted_every_nine_minutes(clock: VirtualClock) -> None:
+        store = MemoryStore()
+        for _ in range(5):
+            await live(World(clock, store), seconds=540.0)
+
+    with virtual_time() as (runner, clock):
+        runner.run(restarted_every_nine_minutes(clock))
+
+
+def test_after_a_restart_looks_in_a_row_are_counted_anew() -> None:
+    async def live(world: World, looks: int) -> list[str | None]:
+        high = {"rss_bytes": Metric(2e9, "bytes")}
+        world.check("web", Status.HEALTHY, interval=10.0).metrics = high
+        when = "metrics.rss_bytes > 1e9"
+        action = RecordingAction()
+        rule = world.rule("web", action, when=when, min_failure_count=3)
+        rule.condition = compile_condition(when)
+        async with world.running():
+            await world.until(lambda: len(world.units["web"].check.looks) >= looks, within=60.0)  # type: ignore[attr-defined]
+            await world.clock.sleep(1)
+            return [event.rule for event in world.log.of(EventKind.RECOVERY_STARTED)]
+
+    async def story(clock: VirtualClock) -> None:
+        store = MemoryStore()
+        assert await live(World(clock, store), looks=2) == []
+        assert await live(World(clock, store), looks=2) == []
+        assert await live(World(clock, store), looks=3) == ["web"]
+
+    with virtual_time() as (runner, clock):
+        runner.run(story(clock))

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from salus.model import Effect, EventKind, Outcome, RefusalReason, RuleState, Status
-from salus.ports import RecoveryQuery
+from salus.model import Effect, EventKind, Observation, Outcome, RefusalReason, RuleState, Status
+from salus.ports import Look, RecoveryQuery
 from salus.testing import RecordingAction, following, statuses, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
@@ -73,6 +73,24 @@ def test_a_trouble_that_is_gone_at_the_fresh_look_is_left_alone_and_costs_no_att
     play(scenario)
 
 
+def test_a_target_that_was_replaced_since_it_failed_is_left_alone() -> None:
+    async def scenario(world: World) -> None:
+        copies = iter(["a", "a", "b"])
+
+        def look(look: Look) -> Observation:
+            return look.observe(Status.UNHEALTHY, "down", incarnation=next(copies, "c"))
+
+        world.check("web", look, retry_interval=10.0)
+        action = RecordingAction()
+        rule = world.rule("web", action, min_failure_count=2)
+        async with world.running():
+            (ended,) = await world.wait_for(EventKind.RECOVERY_FINISHED)
+            assert (ended.reason, action.runs, rule.memory.attempts) == (Outcome.CANCELLED, [], 0)
+            assert "the target was replaced in the meantime" in ended.message
+
+    play(scenario)
+
+
 def test_a_check_that_could_not_tell_never_heals() -> None:
     async def scenario(world: World) -> None:
         world.check("broken", Status.UNKNOWN)
@@ -95,6 +113,22 @@ def test_the_ladder_goes_on_until_the_check_passes_and_not_further() -> None:
         async with world.running():
             await world.wait_for(EventKind.RECOVERY_FINISHED)
             assert [len(action.runs) for action in (first, second, third)] == [1, 1, 0]
+
+    play(scenario)
+
+
+def test_a_look_that_verifies_is_never_cut_so_short_that_it_proves_nothing() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, takes=0.04)
+        world.rule("web", RecordingAction(), verify_timeout=1.01, cooldown_period=1000, recovery_timeout=30)
+        world.check("api", Status.UNHEALTHY, takes=0.04)
+        world.rule("api", RecordingAction(takes=9.99), verify_timeout=5, cooldown_period=1000, recovery_timeout=10.1)
+        async with world.running():
+            ended = await world.wait_for(EventKind.RECOVERY_FINISHED, 2)
+            assert [event.message for event in ended if "timed out" in event.message] == []
+            for unit in world.units.values():
+                assert unit.state.last is not None
+                assert unit.state.last.message == "scripted unhealthy"
 
     play(scenario)
 

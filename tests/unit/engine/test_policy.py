@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
+import pytest
+
 from salus.engine.control import EngineControl
 from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.units import RuleUnit
+from salus.engine.view import EngineView
 from salus.model import (
     EventKind,
     GroupSpec,
@@ -21,6 +24,7 @@ from salus.model import (
     StepResult,
 )
 from salus.ports import Look
+from salus.tasks import begin
 from salus.testing import RecordingAction, VirtualClock, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
@@ -494,5 +498,85 @@ def test_a_condition_acts_on_what_a_healthy_check_observes_and_is_verified_by_it
             finished = await world.wait_for(EventKind.RECOVERY_FINISHED)
             assert finished[0].reason == Outcome.RECOVERED
             assert len(act.runs) == 1
+
+    play(story)
+
+
+def test_who_asks_while_it_heals_hears_what_is_done_and_not_that_the_target_is_taken() -> None:
+    async def story(world: World) -> None:
+        web = world.service("web")
+        world.check("web-up", up(web), service="web", interval=1.0)
+        world.check("web-http", up(web), service="web", interval=1.0)
+        world.rule("web-up", restarting(web, takes=5.0))
+        slow = world.rule("web-http", restarting(web), min_failure_count=2)
+        view = EngineView(world.engine, environment="test", show_details="always")
+        async with world.running():
+            await world.clock.sleep(5)
+            web.crash()
+            await world.wait_for(EventKind.ACTION_STARTED)
+            await world.until(lambda: slow.refused_with() is RefusalReason.ALREADY_HEALING, within=5)
+            [healing] = view.explain("web-up")
+            assert healing.running is not None
+            assert [finding.refusal for finding in healing.findings] == [None] * len(RefusalReason)
+            [held] = view.explain("web-http")
+            assert held.decisive is not None
+            assert held.decisive.refusal is not None
+            assert (
+                held.decisive.refusal.detail == f"service:web is taken by recovery {healing.running.id[:8]} of web-up"
+            )
+
+    play(story)
+
+
+def test_who_asks_while_it_heals_because_a_person_asked_hears_that_no_stage_was() -> None:
+    async def story(world: World) -> None:
+        web = world.service("web")
+        world.check("web-up", up(web), service="web", interval=1.0)
+        world.rule("web-up", restarting(web, takes=5.0))
+        async with world.running():
+            await world.clock.sleep(1)
+            asked = begin(control(world).heal("web-up"))
+            await world.wait_for(EventKind.ACTION_STARTED)
+            [healing] = EngineView(world.engine, environment="test", show_details="always").explain("web-up")
+            assert (healing.findings, healing.running is not None) == ((), True)
+            await asked
+
+    play(story)
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_every_reason_has_a_counter_for_each_check_that_a_metric_can_read(reason: RefusalReason) -> None:
+    async def story(world: World) -> None:
+        world.check("web")
+        world.check("db")
+        async with world.running():
+            for name in ("web", "web", "db"):
+                world.engine.policy.refused(name, reason)
+            counted = EngineView(world.engine, environment="test", show_details="always").policy().refusals
+            assert counted == {"db": {reason.value: 1}, "web": {reason.value: 2}}
+            del world.units["db"]
+            world.engine.replace_units(world.units)
+            assert set(world.engine.policy.refusals) == {"web"}
+
+    play(story)
+
+
+def test_a_refusal_is_counted_once_when_it_begins_also_where_it_is_everyday() -> None:
+    async def story(world: World) -> None:
+        seen = {"web": Status.HEALTHY}
+        world.check("web", switchable(seen)("web"), interval=5.0)
+        rule = world.rule("web", RecordingAction(), min_failure_count=3, cooldown_period=60.0, verify_timeout=1.0)
+        async with world.running():
+            await world.clock.sleep(10)
+            seen["web"] = Status.UNHEALTHY
+            await world.until(lambda: rule.refused_with() is RefusalReason.COOLING_DOWN)
+            await world.clock.sleep(20)
+            seen["web"] = Status.UNKNOWN
+            await world.until(lambda: rule.refused_with() is RefusalReason.UNKNOWN)
+            assert world.engine.policy.refusals["web"] == {
+                RefusalReason.BELOW_THRESHOLD: 1,
+                RefusalReason.COOLING_DOWN: 1,
+                RefusalReason.UNKNOWN: 1,
+            }
 
     play(story)

@@ -85,7 +85,7 @@ CASES: dict[RefusalReason, dict[str, Any]] = {
         "memory": RuleState(rule="web", attempts=1, acted_on="b", last_started=ago(5), last_finished=ago(4))
     },
     RefusalReason.RIVAL_HEALER: {"rival": Hold(detail="somebody else replaced web 2 times")},
-    RefusalReason.ALREADY_HEALING: {"busy": frozenset({"service:web"})},
+    RefusalReason.ALREADY_HEALING: {"busy": {"service:web": "a person"}},
     RefusalReason.DEPENDENCY_FAILING: {"failing_dependencies": ("db",)},
     RefusalReason.SHARED_CAUSE: {"shared_cause": Hold(detail="20 command checks fail alike")},
     RefusalReason.COOLING_DOWN: {"memory": RuleState(rule="web", attempts=1, last_finished=ago(59))},

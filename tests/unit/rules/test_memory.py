@@ -29,7 +29,7 @@ def test_an_attempt_is_spent_before_it_is_made() -> None:
 
 
 def test_an_attempt_that_did_nothing_is_given_back() -> None:
-    assert ledger.refund(ledger.reserve(FRESH, at(1)), FRESH) == FRESH
+    assert ledger.refund(ledger.reserve(FRESH, at(1)), FRESH, at(1)) == FRESH
 
 
 def test_an_attempt_in_which_salus_died_counts_and_cools_down_from_the_restart() -> None:

@@ -12,7 +12,7 @@ from salus.cli.root import run as salus
 from salus.cli.simulate import tell_story
 from salus.config import loads
 from salus.model import Event, EventKind
-from salus.simulate.invariants import Observed
+from salus.simulate.observed import Observed
 from salus.simulate.report import LINES
 from salus.simulate.run import Order, simulate
 from salus.simulate.scenario import scenario_from

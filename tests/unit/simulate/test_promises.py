@@ -20,26 +20,27 @@ from salus.model import (
     Observation,
     RecoveryRecord,
     RecoveryRule,
+    Refusal,
+    RefusalReason,
     RuleState,
     Selector,
     Status,
 )
+from salus.simulate.attempts import AttemptsBounded, CooldownKept, GivingUpKept, HealthProven
 from salus.simulate.invariants import (
     INVARIANTS,
-    AttemptsBounded,
     BrakeReleases,
     BudgetsKept,
-    CooldownKept,
     GroupsKept,
-    Judge,
     Judges,
     NothingHealthyActedOn,
+    OneReason,
     RecoveredIsProven,
-    RefusalsHaveReasons,
     SingleFlight,
     UnknownNeverHeals,
     Violation,
 )
+from salus.simulate.observed import Judge
 from salus.testing import EPOCH, RecordingAction, ScriptedCheck
 
 STARTED, FINISHED = EventKind.RECOVERY_STARTED, EventKind.RECOVERY_FINISHED
@@ -146,6 +147,61 @@ def test_a_start_within_the_cooldown_is_told(stage: Stage) -> None:
     assert complaints(CooldownKept(), stage, later) == []
 
 
+def test_a_cooldown_grows_with_the_attempts_of_its_incident(stage: Stage) -> None:
+    [one] = stage.units["web"].rules
+    one.rule = replace(one.rule, cooldown_multiplier=3.0, max_recovery_attempts=9)
+    stream = [stage.begins("a", 0), event(FINISHED, 10, recovery="a", reason="failed")]
+    stream += [stage.begins("b", 70), event(FINISHED, 80, recovery="b", reason="failed"), stage.begins("c", 259)]
+    assert complaints(CooldownKept(), stage, stream) == [
+        "only 179.000 s after the last attempt, and the cooldown is 180 s"
+    ]
+
+
+def test_last_words_are_no_attempt_to_cool_down_from(stage: Stage) -> None:
+    stream = [stage.begins("a", 0), event(FINISHED, 10, recovery="a", reason="failed")]
+    stream += [stage.begins("words", 10, ladder=-1), event(FINISHED, 50, recovery="words", reason="failed")]
+    assert complaints(CooldownKept(), stage, [*stream, stage.begins("b", 70)]) == []
+
+
+GAVE_UP = EventKind.RULE_EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    "begins, said",
+    [
+        ([1799], ["a half-open attempt after 1799.000 s, due after 1800 s"]),
+        ([1800], []),
+        ([1800, 5410], []),
+        ([1800, 5409], ["a half-open attempt after 3599.000 s, due after 3600 s"]),
+    ],
+)
+def test_a_half_open_attempt_before_its_wait_is_told(stage: Stage, begins: list[int], said: list[str]) -> None:
+    stream = [event(GAVE_UP, 0)]
+    for seconds in begins:
+        name = str(seconds)
+        stream.append(stage.begins(name, seconds, half_open=True))
+        stream.append(event(FINISHED, seconds + 10, recovery=name, reason="failed"))
+    assert complaints(GivingUpKept(), stage, stream) == said
+
+
+def test_a_half_open_attempt_of_a_rule_that_never_gave_up_is_told(stage: Stage) -> None:
+    said = ["a half-open attempt, and nobody had given up"]
+    assert complaints(GivingUpKept(), stage, [stage.begins("a", 9999, half_open=True)]) == said
+    forgotten = [event(GAVE_UP, 0), event(EventKind.RULE_RESET, 1), stage.begins("b", 9999, half_open=True)]
+    assert complaints(GivingUpKept(), stage, forgotten) == said
+
+
+@pytest.mark.parametrize("well, said", [(299, ["forgotten after 299.000 s, and reset_after is 300 s"]), (300, [])])
+def test_attempts_that_are_forgotten_before_health_is_proven_are_told(stage: Stage, well: int, said: list[str]) -> None:
+    [one] = stage.units["web"].rules
+    one.rule = replace(one.rule, reset_after=300.0)
+    over = replace(event(EventKind.STATUS_CHANGED, 10), old="unhealthy", new="healthy")
+    stream = [over, event(EventKind.RULE_RESET, 10 + well)]
+    assert complaints(HealthProven(), stage, stream) == said
+    by_a_person = replace(event(EventKind.RULE_RESET, 20), message="attempts forgotten: a person asked")
+    assert complaints(HealthProven(), stage, [stream[0], by_a_person]) == []
+
+
 def test_two_recoveries_on_one_target_are_told(stage: Stage) -> None:
     stream = [stage.begins("a", 0), stage.begins("b", 1, "api", targets=("service:api", "service:web"))]
     assert complaints(SingleFlight(), stage, stream) == ["service:web is being healed by a already"]
@@ -236,12 +292,22 @@ def test_a_brake_may_stay_on_while_something_is_bad(stage: Stage) -> None:
 @pytest.mark.parametrize("reason", [None, "", "because"])
 def test_a_refusal_without_a_reason_is_told(stage: Stage, reason: str | None) -> None:
     refused = event(EventKind.RECOVERY_REFUSED, 0, reason=reason)
-    assert complaints(RefusalsHaveReasons(), stage, [refused]) == [f"refused for {reason!r}, which is no reason"]
+    assert complaints(OneReason(), stage, [refused]) == [f"refused for {reason!r}, which is no reason"]
+
+
+def test_a_rule_that_acts_and_is_refused_at_once_is_told(stage: Stage) -> None:
+    begun = stage.begins("a", 0)
+    [one] = stage.units["web"].rules
+    one.refusal = Refusal(rule="web", check="web", reason=RefusalReason.PAUSED)
+    assert complaints(OneReason(), stage, [begun]) == ["it acts, and is refused for 'paused'"]
+    one.refusal, one.record = None, stage.records["a"]
+    refused = event(EventKind.RECOVERY_REFUSED, 0, reason="paused")
+    assert complaints(OneReason(), stage, [refused]) == ["refused for 'paused', and it acts"]
 
 
 def test_a_refusal_with_a_reason_is_no_news(stage: Stage) -> None:
     refused = event(EventKind.RECOVERY_REFUSED, 0, reason="cooling_down")
-    assert complaints(RefusalsHaveReasons(), stage, [refused]) == []
+    assert complaints(OneReason(), stage, [refused]) == []
 
 
 def test_the_first_violation_is_told_once_with_what_led_there(stage: Stage) -> None:
@@ -251,12 +317,10 @@ def test_the_first_violation_is_told_once_with_what_led_there(stage: Stage) -> N
     judges(event(EventKind.RECOVERY_REFUSED, 2, reason="because"))
     judges(event(EventKind.RECOVERY_REFUSED, 3, reason="because"))
     [violation] = told
-    assert str(violation) == (
-        "RefusalsHaveReasons: web at 2026-01-01 00:00:02.000000: refused for 'because', which is no reason"
-    )
+    assert str(violation) == ("OneReason: web at 2026-01-01 00:00:02.000000: refused for 'because', which is no reason")
     assert [one.kind for one in violation.story] == [EventKind.STATUS_CHANGED, EventKind.RECOVERY_REFUSED]
     assert judges.violation is violation
 
 
 def test_every_promise_is_judged() -> None:
-    assert len(INVARIANTS) == 10
+    assert len(INVARIANTS) == 12

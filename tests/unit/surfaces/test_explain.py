@@ -43,6 +43,12 @@ RULE = RecoveryRule(
 SPEC = CheckSpec(name="web-http", kind="http", service="web")
 
 
+HEALING = RecoveryRecord(
+    id="r", rule="web", check="web-http", attempt=2,
+    decided_at=NOW - timedelta(seconds=3), started_at=NOW - timedelta(seconds=3),
+)  # fmt: skip
+
+
 def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
@@ -112,8 +118,8 @@ CASES: list[tuple[RefusalReason, dict[str, Any], str, str]] = [
      "this copy has been acted on already for 26 s more (acted already; waiting for the new copy to be seen)", ""),
     (R.RIVAL_HEALER, {"rival": Hold(detail="somebody else replaced web 2 times")},
      "somebody else heals it too (somebody else replaced web 2 times)", ""),
-    (R.ALREADY_HEALING, {"busy": frozenset({"service:web"})},
-     "its target is taken (service:web is being worked on)", ""),
+    (R.ALREADY_HEALING, {"busy": {"service:web": "recovery 1a2b3c4d of web-up"}},
+     "its target is taken (service:web is taken by recovery 1a2b3c4d of web-up)", ""),
     (R.DEPENDENCY_FAILING, {"failing_dependencies": ("db",)},
      "what it depends on comes first (db must be well first)", ""),
     (R.SHARED_CAUSE, {"shared_cause": Hold(detail="20 command checks fail alike")},
@@ -183,18 +189,19 @@ def test_a_condition_that_does_not_hold_has_nothing_to_heal_however_bad_the_chec
 @pytest.mark.parametrize(
     "ladder, steps, verdict",
     [
-        (0, 0, "web is healing now: attempt 2, step 1 of 2, log"),
-        (0, 1, "web is healing now: attempt 2, step 2 of 2, restart_service"),
-        (0, 2, "web is healing now: attempt 2, step 2 of 2, restart_service"),
-        (-1, 0, "web is healing now: it gave up, and carries out what is left to do, step 1 of 1, log"),
+        (0, 0, "web is healing now, begun 3 s ago: attempt 2, step 1 of 2, log"),
+        (0, 1, "web is healing now, begun 3 s ago: attempt 2, step 2 of 2, restart_service"),
+        (0, 2, "web is healing now, begun 3 s ago: attempt 2, step 2 of 2, restart_service"),
+        (-1, 0, "web is healing now, begun 3 s ago: it gave up, and carries out what is left to do, step 1 of 1, log"),
     ],
 )
 def test_a_recovery_under_way_tells_its_step(ladder: int, steps: int, verdict: str) -> None:
     step = StepRecord(position=1, action="log", result=StepResult.OK, started_at=NOW)
-    record = RecoveryRecord(
-        id="r", rule="web", check="web-http", attempt=2, decided_at=NOW, started_at=NOW, ladder=ladder,
-        steps=(step,) * steps,
-    )  # fmt: skip
-    told = explained(recovery=record, busy=frozenset({"service:web"}))
+    told = explained(recovery=replace(HEALING, ladder=ladder, steps=(step,) * steps))
     assert (told["verdict"], told["stand"]) == (verdict, Stand.HEALING)
     assert told["running"]["id"] == "r"
+
+
+def test_a_recovery_that_a_person_asked_for_says_so() -> None:
+    told = explained(recovery=replace(HEALING, manual=True))
+    assert told["verdict"] == "web is healing now, begun 3 s ago because a person asked: attempt 2, step 1 of 2, log"

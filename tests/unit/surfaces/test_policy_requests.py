@@ -45,7 +45,7 @@ EVERYTHING_IS_HELD = PolicyReport(
     overload="work on this host waits 83% of the time for a CPU",
     rivals=("service:web is restarted by somebody else",),
     disabled=("web",),
-    refusals={"cooling_down": 7},
+    refusals={"web": {"cooling_down": 7}},
 )
 
 
@@ -71,7 +71,7 @@ async def test_policy_tells_everything_that_holds_healing() -> None:
     assert told["brakes"][0]["names"] == ["a", "b", "c"]
     assert told["circuits"][0]["retry_at"] == "2026-03-01T12:05:00Z"
     assert told["causes"] == ["20 command checks fail alike (exit_127)"]
-    assert told["refusals"] == {"cooling_down": 7}
+    assert told["refusals"] == {"web": {"cooling_down": 7}}
     assert (await ask(app(view=FakeView(report=EVERYTHING_IS_HELD)), "/v1/status")).json["policy"] == told
 
 
