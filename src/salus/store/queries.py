@@ -29,7 +29,7 @@ _SCAN_PAGE, _NO_LIMIT = 500, -1
 _ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
 
 
-def _decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], T]) -> list[T]:
+def decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], T]) -> list[T]:
     """Turn rows into nouns.
 
     Raises:
@@ -59,7 +59,7 @@ def _scan(
     try:
         cursor = db.execute(sql, [*values, _NO_LIMIT])
         while page := cursor.fetchmany(_SCAN_PAGE):
-            yield from _decode(path, table, page, make)
+            yield from decode(path, table, page, make)
     except sqlite3.Error as error:
         raise reading(path, error) from error
 
@@ -91,12 +91,12 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
     )
     last = _fetch(path, db, "SELECT coalesce(max(id), 0) FROM events")
     return Snapshot(
-        check_states=dict(_decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
-        rule_states=dict(_decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
-        services={found.service: found for found in _decode(path, "services", services, rows.service)},
-        unfinished=_decode(path, "recoveries", unfinished, rows.recovery),
-        recent_starts=_decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
-        memos=dict(_decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
+        check_states=dict(decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
+        rule_states=dict(decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
+        services={found.service: found for found in decode(path, "services", services, rows.service)},
+        unfinished=decode(path, "recoveries", unfinished, rows.recovery),
+        recent_starts=decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
+        memos=dict(decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
         last_event_id=last[0][0],
     )
 
@@ -105,7 +105,7 @@ def events(path: Path, db: sqlite3.Connection, query: EventQuery) -> list[Event]
     """Return events, newest first."""
     where, values = _which_events(query)
     found = _fetch(path, db, _select(rows.EVENT, "events", where, "id DESC"), [*values, _limit(query.limit)])
-    return _decode(path, "events", found, rows.event)
+    return decode(path, "events", found, rows.event)
 
 
 def scan_events(path: Path, db: sqlite3.Connection, query: EventQuery) -> Iterator[Event]:
@@ -137,7 +137,7 @@ def recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> list
     """Return recoveries, newest first."""
     where, values = _which_recoveries(query)
     sql = _select(rows.RECOVERY, "recoveries", where, "started_at DESC, id DESC")
-    return _decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
+    return decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
 
 
 def scan_recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> Iterator[RecoveryRecord]:
@@ -162,7 +162,7 @@ def observations(path: Path, db: sqlite3.Connection, check: str, since: datetime
     """Return recorded looks at one check, newest first."""
     sql = _select(rows.OBSERVATION, "observations", ["check_name = ?", "at >= ?"], "at DESC, id DESC")
     found = _fetch(path, db, sql, (check, to_micros(since), _limit(limit)))
-    return _decode(path, "observations", found, rows.observation)
+    return decode(path, "observations", found, rows.observation)
 
 
 def _where(terms: Sequence[tuple[str, Any]]) -> tuple[list[str], list[Any]]:
