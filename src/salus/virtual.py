@@ -97,8 +97,8 @@ class VirtualClock:
 
 
 @contextmanager
-def virtual_time() -> Iterator[tuple[asyncio.Runner, VirtualClock]]:
-    """Give a runner on a virtual loop, and its clock."""
+def virtual_time(start: datetime = EPOCH) -> Iterator[tuple[asyncio.Runner, VirtualClock]]:
+    """Give a runner on a virtual loop, and its clock, which begins at ``start``."""
     loop = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        yield runner, VirtualClock(loop)
+        yield runner, VirtualClock(loop, start)

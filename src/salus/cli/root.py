@@ -37,6 +37,7 @@ COMMANDS = {
     "reload": "salus.cli.act:reload",
     "service": "salus.cli.service:service",
     "simulate": "salus.cli.simulate:simulate",
+    "backtest": "salus.cli.backtest:backtest",
     "ledger": "salus.cli.ledger:ledger",
     "kinds": "salus.cli.kinds:kinds",
     "schema": "salus.cli.schema:schema",

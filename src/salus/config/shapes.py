@@ -37,7 +37,8 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         log_level: what is logged.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.
-        observe_every: at most one look per check and this long goes into the history (every change does).
+        observe_every: at most one look per check and this long goes into the history; one that says something else than
+            the one before always does.
     """
 
     listen: str = "127.0.0.1:8787"

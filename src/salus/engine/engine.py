@@ -375,7 +375,9 @@ class Engine:
             self._flaps(unit)
         if transition:
             self._changed(unit, transition.old, transition.new)
-        self._record(unit, seen, changed=transition is not None)
+        # What says something else than the look before is kept too: a bad look that moves no verdict is history.
+        turned = before.last is None or before.last.status is not seen.status
+        self._record(unit, seen, changed=turned or transition is not None)
         if unit.alert_rules and self.looked is not None:
             self.looked(unit, seen)
         if unit.rules and self._running:

@@ -10,7 +10,7 @@ from typing import Protocol
 from salus.engine.memos import memo, recall
 from salus.engine.units import CheckUnit
 from salus.errors import ConflictError, NotFoundError
-from salus.model import EventKind, Json, Maintenance, MaintenanceSpec, Memo, Pause, Selector
+from salus.model import NOTHING, EventKind, Json, Maintenance, MaintenanceSpec, Memo, Pause, Selector
 from salus.ports import Tell
 from salus.rules.situation import Hold
 from salus.rules.windows import next_window, open_window
@@ -192,12 +192,17 @@ class Holds:
         open_now = {window.id: window for window in self._open_windows(now)}
         for name, window in open_now.items():
             if name not in self._open:
-                self._tell(EventKind.MAINTENANCE_STARTED, message=maintenance_in_words(window))
+                facts = self._facts_of(window)
+                self._tell(EventKind.MAINTENANCE_STARTED, message=maintenance_in_words(window), data=facts)
         ended = [name for name in self._open if name not in open_now]
         for name in ended:
-            self._tell(EventKind.MAINTENANCE_ENDED, message=f"{name}: {self._open[name].members}")
+            self._tell(EventKind.MAINTENANCE_ENDED, message=f"{name}: {self._open[name].members}", data={"id": name})
         self._open = open_now
         return eased or bool(ended), self._next_change(now)
+
+    def _facts_of(self, window: Maintenance) -> Mapping[str, Json]:
+        """Return what an ad hoc window is, for whoever replays the ledger; a window of the config stands there."""
+        return memo(window.id, window).value or NOTHING if window.id in self._ad_hoc else NOTHING
 
     def _end_pause_if_due(self, now: datetime) -> bool:
         if self.pause is None or self.pause.until is None or now < self.pause.until:

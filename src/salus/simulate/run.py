@@ -47,6 +47,7 @@ class Order:
         ledger: write a ledger there; None keeps nothing.
         progress: hear the share that is done, a hundred times.
         invariants: the promises that are judged at every event.
+        observe_every: seconds between two looks that are kept while nothing changes; there are millions of them.
     """
 
     settings: Settings
@@ -56,6 +57,7 @@ class Order:
     ledger: Path | None = None
     progress: Progress | None = None
     invariants: tuple[Callable[[], Judge], ...] = INVARIANTS
+    observe_every: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class Simulation:
         engine = Engine(site, bus, recorder, Threads(1))
         engine.limits = self._order.settings.limits
         engine.service_roots = self._resolved.service_roots()
-        engine.observe_every = float("inf")  # looks that change nothing are not kept: there are millions of them
+        engine.observe_every = self._order.observe_every
         chance = stream(self._order.seed, "ids")
         engine.ids = lambda: f"{chance.getrandbits(64):016x}"
         services.update(make_services(self._resolved, site))

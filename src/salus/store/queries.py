@@ -37,7 +37,7 @@ _SCAN_PAGE, _NO_LIMIT = 500, -1
 _ROW_FAULTS = (ValueError, TypeError, OverflowError, msgspec.MsgspecError)
 
 
-def _decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], T]) -> list[T]:
+def decode(path: Path, table: str, found: Sequence[Row], make: Callable[[Row], T]) -> list[T]:
     """Turn rows into nouns.
 
     Raises:
@@ -67,7 +67,7 @@ def _scan(
     try:
         cursor = db.execute(sql, [*values, _NO_LIMIT])
         while page := cursor.fetchmany(_SCAN_PAGE):
-            yield from _decode(path, table, page, make)
+            yield from decode(path, table, page, make)
     except sqlite3.Error as error:
         raise reading(path, error) from error
 
@@ -102,15 +102,15 @@ def _load(path: Path, db: sqlite3.Connection, now: datetime) -> Snapshot:
     recent = _fetch(path, db, f"SELECT id, channel, created_at {_RECENT}", (to_micros(now - RATE_WINDOW),))
     last_delivery = _fetch(path, db, "SELECT coalesce(max(number), 0) FROM deliveries")
     return Snapshot(
-        check_states=dict(_decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
-        rule_states=dict(_decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
-        services={found.service: found for found in _decode(path, "services", services, rows.service)},
-        unfinished=_decode(path, "recoveries", unfinished, rows.recovery),
-        recent_starts=_decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
-        memos=dict(_decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
-        alerts=_decode(path, "alerts", alerts, alert_rows.alert),
+        check_states=dict(decode(path, "check_states", checks, lambda row: (row[0], load_check_state(row[1])))),
+        rule_states=dict(decode(path, "rule_states", rules, lambda row: (row[0], load_rule_state(row[1])))),
+        services={found.service: found for found in decode(path, "services", services, rows.service)},
+        unfinished=decode(path, "recoveries", unfinished, rows.recovery),
+        recent_starts=decode(path, "recoveries", starts, lambda row: from_micros(row[1])),
+        memos=dict(decode(path, "memos", memos, lambda row: (row[0], load_memo(row[1])))),
+        alerts=decode(path, "alerts", alerts, alert_rows.alert),
         last_delivery=last_delivery[0][0],
-        recent_deliveries=_decode(path, "deliveries", recent, lambda row: (row[1], from_micros(row[2]))),
+        recent_deliveries=decode(path, "deliveries", recent, lambda row: (row[1], from_micros(row[2]))),
         last_event_id=last[0][0],
     )
 
@@ -119,7 +119,7 @@ def events(path: Path, db: sqlite3.Connection, query: EventQuery) -> list[Event]
     """Return events, newest first."""
     where, values = _which_events(query)
     found = _fetch(path, db, _select(rows.EVENT, "events", where, "id DESC"), [*values, _limit(query.limit)])
-    return _decode(path, "events", found, rows.event)
+    return decode(path, "events", found, rows.event)
 
 
 def scan_events(path: Path, db: sqlite3.Connection, query: EventQuery) -> Iterator[Event]:
@@ -151,7 +151,7 @@ def recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> list
     """Return recoveries, newest first."""
     where, values = _which_recoveries(query)
     sql = _select(rows.RECOVERY, "recoveries", where, "started_at DESC, id DESC")
-    return _decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
+    return decode(path, "recoveries", _fetch(path, db, sql, [*values, _limit(query.limit)]), rows.recovery)
 
 
 def scan_recoveries(path: Path, db: sqlite3.Connection, query: RecoveryQuery) -> Iterator[RecoveryRecord]:
@@ -176,7 +176,7 @@ def observations(path: Path, db: sqlite3.Connection, check: str, since: datetime
     """Return recorded looks at one check, newest first."""
     sql = _select(rows.OBSERVATION, "observations", ["check_name = ?", "at >= ?"], "at DESC, id DESC")
     found = _fetch(path, db, sql, (check, to_micros(since), _limit(limit)))
-    return _decode(path, "observations", found, rows.observation)
+    return decode(path, "observations", found, rows.observation)
 
 
 def alerts(path: Path, db: sqlite3.Connection, query: AlertQuery) -> list[Alert]:
@@ -195,13 +195,13 @@ def alerts(path: Path, db: sqlite3.Connection, query: AlertQuery) -> list[Alert]
         where.append("(id BETWEEN ? AND ? OR fingerprint BETWEEN ? AND ?)")
         values += [query.id, f"{query.id}\U0010ffff"] * 2
     sql = _select(alert_rows.ALERT, "alerts", where, "first_seen DESC, id DESC")
-    return _decode(path, "alerts", _fetch(path, db, sql, [*values, _limit(query.limit)]), alert_rows.alert)
+    return decode(path, "alerts", _fetch(path, db, sql, [*values, _limit(query.limit)]), alert_rows.alert)
 
 
 def waiting(path: Path, db: sqlite3.Connection, channel: str, limit: int) -> list[Delivery]:
     """Return the deliveries of a channel that are not done, the oldest first."""
     sql = _select(alert_rows.DELIVERY, "deliveries", ["channel = ?", "state = 'waiting'"], "number")
-    return _decode(path, "deliveries", _fetch(path, db, sql, (channel, _limit(limit))), alert_rows.delivery)
+    return decode(path, "deliveries", _fetch(path, db, sql, (channel, _limit(limit))), alert_rows.delivery)
 
 
 def deliveries(
@@ -210,7 +210,7 @@ def deliveries(
     """Return deliveries, newest first."""
     where, values = _where([("channel = ?", channel), ("state = ?", state and state.value)])
     sql = _select(alert_rows.DELIVERY, "deliveries", where, "number DESC")
-    return _decode(path, "deliveries", _fetch(path, db, sql, [*values, _limit(limit)]), alert_rows.delivery)
+    return decode(path, "deliveries", _fetch(path, db, sql, [*values, _limit(limit)]), alert_rows.delivery)
 
 
 def depth(path: Path, db: sqlite3.Connection) -> dict[str, int]:

@@ -13,11 +13,12 @@ from typing import TypeVar
 from salus.errors import StoreUnreadableError
 from salus.model import Alert, Delivery, DeliveryState, Event, Observation, RecoveryRecord
 from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store import queries
+from salus.store import past, queries
 from salus.store.codec import to_micros
 from salus.store.faults import reading, refused, unreadable, unwritable
 from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, set_aside
 from salus.store.outbox import Change, SqliteOutbox
+from salus.store.past import Past, PastQuery
 from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
 from salus.store.work import Work, work
@@ -26,9 +27,11 @@ from salus.store.writer import Writer
 __all__ = [
     "SqliteStore",
     "read_alerts",
+    "read_bounds",
     "read_deliveries",
     "read_events",
     "read_observations",
+    "read_past",
     "read_recoveries",
     "read_snapshot",
     "scan_events",
@@ -268,6 +271,24 @@ def scan_recoveries(path: Path, query: RecoveryQuery) -> Iterator[RecoveryRecord
         StoreUnreadableError: it is not there or cannot be read.
     """
     return _scan_now(path, lambda db: queries.scan_recoveries(path, db, query))
+
+
+def read_past(path: Path, query: PastQuery) -> Past | None:
+    """Return a stretch of the past from a ledger, as of one moment; None when there is nothing in that time.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: past.read(path, db, query))
+
+
+def read_bounds(path: Path) -> tuple[datetime, datetime] | None:
+    """Return the instants of the first and the last row of a ledger; None when it has none.
+
+    Raises:
+        StoreUnreadableError: it is not there or cannot be read.
+    """
+    return _read_now(path, lambda db: past.bounds(path, db))
 
 
 def read_snapshot(path: Path, now: datetime) -> Snapshot:

@@ -186,6 +186,19 @@ def test_the_ledger_of_a_running_salus_cannot_be_set_aside(agent: Agent) -> None
     assert agent.run("ledger", "check").stdout.startswith("sound: ")
 
 
+def test_backtest_replays_all_that_beside_the_running_salus(agent: Agent) -> None:
+    told = json.loads(agent.run("backtest", "salus.yaml", "--json").stdout)
+    assert told["then"]["acted"] == told["then"]["healed"] == 2  # the first kill, and the one in maintenance
+    assert told["now"]["healed"] == 2
+    assert (told["now"]["added"], told["now"]["dropped"]) == (0, 0), told["rows"]
+    assert (told["unknown"], list(told["gone"])) == ([], ["job"])
+    (agent.folder / "off.yaml").write_text(CONFIG.replace("actions:", "enabled: false, actions:"))
+    done = agent.run("backtest", "off.yaml", "--ledger", "state/ledger.sqlite")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^does nothing where Salus acted +- +2$", done.stdout, re.MULTILINE)
+    assert agent.run("ledger", "check").stdout.startswith("sound: ")
+
+
 def test_after_a_stop_status_tells_what_the_ledger_remembers(agent: Agent) -> None:
     assert agent.stop() == 0
     done = agent.run("status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from salus.engine.control import EngineControl
@@ -14,6 +15,7 @@ from salus.engine.view import EngineView
 from salus.model import (
     EventKind,
     GroupSpec,
+    Maintenance,
     Mode,
     Observation,
     Outcome,
@@ -358,6 +360,11 @@ def test_a_window_holds_only_its_members() -> None:
             assert RefusalReason.MAINTENANCE in reasons(world)
             await control(world).end_maintenance("deploy")
             await world.until(lambda: bool(acts["web"].runs), within=10)
+            (began,), (ended,) = world.log.of(EventKind.MAINTENANCE_STARTED), world.log.of(EventKind.MAINTENANCE_ENDED)
+            window = msgspec.convert(began.data, Maintenance)  # the row says all of it, for whoever replays the ledger
+            assert (window.id, window.members, window.by) == ("deploy", Selector(tags=("front",)), "ann")
+            assert (window.until - window.since).total_seconds() == 600
+            assert ended.data == {"id": "deploy"}
 
     play(story)
 
