@@ -26,6 +26,7 @@ from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
 from salus.clock import SystemClock
 from salus.config import Settings, load
 from salus.engine.bus import Bus
+from salus.engine.clockmark import set_since
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.gauge import HostSensor
@@ -38,7 +39,7 @@ from salus.engine.view import EngineView
 from salus.errors import ConfigError, SalusError, ServiceError, StoreUnreadableError
 from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
-from salus.processes import Family, OrphanReaper, become_subreaper, kill_family, look_for
+from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
 from salus.surfaces.control import ControlApp
@@ -149,7 +150,8 @@ class Agent:
         bus = Bus(self._clock)
         self._flush = bus.flush
         bus.resume_after(ledger.snapshot.last_event_id)
-        recorder = Recorder(ledger.store, self._clock, bus.tell)
+        boot = boot_id()
+        recorder = Recorder(ledger.store, self._clock, bus.tell, boot=boot)
         bus.subscribe(recorder.event)
         for listener in self._listeners:
             bus.subscribe_later(listener)
@@ -167,6 +169,7 @@ class Agent:
         self._recorder = recorder
         self._store = ledger.store
         self.engine = Engine(site, bus, recorder, Threads(THREADS))
+        self.engine.clock_was_set = set_since(ledger.snapshot.memos, self._clock, boot)
         self.engine.limits = self.settings.limits
         self.engine.pressure.gauge.sensor = HostSensor()
         self.engine.service_roots = self._resolved.service_roots()

@@ -63,6 +63,7 @@ class Engine:
         self.ids: Callable[[], str] = _random_id
         self._judging = Judging(self._clock, lambda: self.units)
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
+        self.clock_was_set: timedelta | None = None  # since the rows of the ledger were written; None: nothing tells
         self.looked: Callable[[CheckUnit, Observation], None] | None = None
         self.shifted: list[Callable[[timedelta], None]] = []
         self.healing_off = ""
@@ -143,8 +144,11 @@ class Engine:
 
     def start(self) -> None:
         """Begin to look."""
-        if by := set_back_meanwhile(self.units.values(), self.now()):
-            self._clock_jumped(-by)
+        by = self.clock_was_set
+        if by is None and (back := set_back_meanwhile(self.units.values(), self.now())):
+            by = -back
+        if by:
+            self._clock_jumped(by)
         self._running = True
         self._enter_all()
         self._tend()

@@ -43,7 +43,6 @@ from salus.units import format_duration
 _log = logging.getLogger("salus.healer")
 
 _NOBODY: Mapping[str, str] = {}
-_SILENT = frozenset({RefusalReason.BELOW_THRESHOLD, RefusalReason.UNKNOWN, RefusalReason.DISABLED})
 
 
 class World(Ground, Surroundings, Protocol):
@@ -333,9 +332,8 @@ class Healer:
             self._give_up(rule, now)
         if refusal.reason is RefusalReason.AWAITING_APPROVAL:
             self._ask(unit, rule, now)
-        if refusal.reason is not before:
+        if refusal.reason is not before and not _nothing_wrong(unit, refusal):
             self._around.policy.refused(unit.spec.name, refusal.reason)
-        if refusal.reason is not before and refusal.reason not in _SILENT:
             self._tell(unit, rule, EventKind.RECOVERY_REFUSED, refusal.detail, refusal.reason.value)
         if refusal.until is not None:
             self._around.wake(unit, max(0.0, (refusal.until - now).total_seconds()))
@@ -370,6 +368,12 @@ class Healer:
 
     def _crashed(self, name: str, error: BaseException) -> None:
         _log.error("%s failed in Salus itself", name, exc_info=error)
+
+
+def _nothing_wrong(unit: CheckUnit, refusal: Refusal) -> bool:
+    """Tell whether a rule with a condition just has no reason to act: its check is well, and so is what it asks for."""
+    last = unit.state.last
+    return refusal.reason is RefusalReason.BELOW_THRESHOLD and last is not None and last.status is Status.HEALTHY
 
 
 def targets_of(spec: CheckSpec, touched: Iterable[str]) -> frozenset[str]:

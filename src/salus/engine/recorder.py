@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
+from salus.engine import clockmark
 from salus.errors import StoreError
 from salus.model import (
     Alert,
@@ -81,6 +82,11 @@ class _Pending:
         self.rule_states, self.services, self.recoveries, self.memos = {}, {}, {}, {}
         return taken
 
+    @property
+    def kept_on_the_wall_clock(self) -> bool:
+        """Tell whether there is anything among it that waits are counted from."""
+        return bool(self.rule_states or self.recoveries or self.check_states or self.memos)
+
     def take_some(self, most: int) -> _Pending:
         """Take out at most so many rows of each kind, the oldest first, and everything that budgets are made of.
 
@@ -135,11 +141,20 @@ def _popped(rows: deque[T], most: int) -> Iterator[T]:
 class Recorder:
     """The only writer of the store while Salus runs."""
 
-    def __init__(self, store: Store, clock: Clock, tell: Tell) -> None:
-        """Write to ``store``; say through ``tell`` when it fails and when it is back."""
+    def __init__(self, store: Store, clock: Clock, tell: Tell, *, boot: str = "") -> None:
+        """Write to ``store``; say through ``tell`` when it fails and when it is back.
+
+        Args:
+            store: the ledger.
+            clock: time.
+            tell: writes an event.
+            boot: id of the machine's boot: with it, what the clocks show is written beside what is kept on the wall
+                clock (``salus.engine.clockmark``).
+        """
         self._store = store
         self._clock = clock
         self._tell = tell
+        self._boot = boot
         self._pending = _Pending()
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -216,6 +231,8 @@ class Recorder:
     async def _write(self, taken: _Pending) -> bool:
         if not taken:
             return not self.failure
+        if self._boot and taken.kept_on_the_wall_clock:
+            taken.memos[clockmark.KEY] = clockmark.mark(self._clock, self._boot)
         try:
             await self._store.write(taken.batch())
         except StoreError as error:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from salus.app.watch import watch_clocks
+from salus.engine.clockmark import mark, set_since
 from salus.model import EventKind, RefusalReason, RuleState, Status
 from salus.tasks import begin
 from salus.testing import EPOCH, RecordingAction, virtual_time
@@ -133,3 +136,41 @@ def test_an_attempt_that_is_called_off_gives_back_a_cooldown_that_followed_the_c
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(hours=-2)])
+def test_a_clock_that_was_set_in_the_instant_in_which_salus_died_changes_no_wait(by: timedelta) -> None:
+    async def scenario(first: World) -> None:
+        store, clock = first.store, first.clock
+        first.check("web", Status.UNHEALTHY, interval=1)
+        action = RecordingAction()
+        first.rule("web", action, cooldown_period=1000, verify_timeout=1)
+        async with first.running():
+            await first.until(lambda: len(action.runs) == 1)
+            await clock.sleep(5)
+            await first.recorder.commit()
+            snapshot = await store.load(clock.now())
+        clock.set_wall(by)
+        await clock.sleep(95)
+        second = World(clock, boot="this one")
+        second.check("web", Status.UNHEALTHY, interval=1)
+        again = RecordingAction()
+        rule = second.rule("web", again, cooldown_period=1000, verify_timeout=1)
+        rule.memory = snapshot.rule_states["web"]
+        second.engine.clock_was_set = set_since(snapshot.memos, clock, "this one")
+        async with second.running():
+            await second.until(lambda: len(again.runs) == 1, within=3000)
+            assert 1000 <= again.runs[0] - action.runs[0] <= 1010
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock, boot="this one")))
+
+
+def test_after_a_boot_of_the_machine_or_without_a_mark_nothing_tells_how_far_the_clock_was_set() -> None:
+    with virtual_time() as (_, clock):
+        row = mark(clock, "one")
+        memos = {row.key: row.value or {}}
+        assert set_since(memos, clock, "one") == timedelta()
+        assert set_since(memos, clock, "another") is None
+        assert set_since({}, clock, "one") is None
+        assert set_since({row.key: {"boot": 7}}, clock, "one") is None

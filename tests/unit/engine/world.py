@@ -32,13 +32,15 @@ from salus.threads import Threads
 class World:
     """One engine and everything around it."""
 
-    def __init__(self, clock: VirtualClock, store: Store | None = None, received: Received | None = None) -> None:
+    def __init__(
+        self, clock: VirtualClock, store: Store | None = None, received: Received | None = None, boot: str = ""
+    ) -> None:
         self.clock = clock
         self.store = store or MemoryStore()
         self.bus = Bus(clock)
         self.log = EventLog()
         self.bus.subscribe(self.log)
-        self.recorder = Recorder(self.store, clock, self.bus.tell)
+        self.recorder = Recorder(self.store, clock, self.bus.tell, boot=boot)
         self.bus.subscribe(self.recorder.event)
         self.services: dict[str, FakeService] = {}
         self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge, received=received)

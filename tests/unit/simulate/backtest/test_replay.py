@@ -364,7 +364,8 @@ def test_a_copy_that_somebody_else_had_made_is_a_rival() -> None:
         Story(until=600).looks("web", (0, GOOD), (20, BAD), incarnation="1").looks("web", (60, GOOD), incarnation="2")
     )
     events = story.replayed(OFF + "    limits: {rival_threshold: 1}\n").events
-    assert [event.kind for event in events] == [EventKind.RIVAL_DETECTED]
+    assert [event.kind for event in events] == [EventKind.RECOVERY_REFUSED, EventKind.RIVAL_DETECTED]
+    assert events[0].reason == "disabled"
 
 
 # ── Looks ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
