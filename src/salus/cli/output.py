@@ -48,6 +48,18 @@ LOOKS = {
     "approved": ("✓", "green"),
     "rejected": ("✗", "red"),
     "waiting": ("…", "yellow"),
+    "firing": ("✗", "red"),
+    "flapping": ("!", "red"),
+    "pending": ("…", "yellow"),
+    "acknowledged": ("■", "cyan"),
+    "resolved": ("✓", "green"),
+    "critical": ("✗", "red"),
+    "warning": ("!", "yellow"),
+    "info": ("·", "blue"),
+    "works": ("✓", "green"),
+    "fails": ("✗", "red"),
+    "sent": ("✓", "green"),
+    "dead": ("✗", "red"),
 }
 
 
