@@ -91,13 +91,13 @@ def show_story(told: Told, now: datetime) -> None:
     from salus.cli import alert_words
     from salus.cli.output import Word, say
 
-    say(Word(told["state"]), ", ", Word(told["level"]), f": {told['summary']}")
+    say(Word(told["state"]), f", {told['level']}: {told['summary']}")
     say(f"id {told['id']}")
     click.echo()
     for line in told["story"]:
         say(line)
     alert_words.audience(told, now).show(after_blank=True)
-    alert_words.notifications(told["notifications"]).show(after_blank=True)
+    alert_words.notifications(told["notifications"], now).show(after_blank=True)
     if not told["running"] or told["state"] not in ("firing", "acknowledged"):
         return
     click.echo()

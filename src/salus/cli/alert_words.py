@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ def show_quiet(alerts: list[Told], now: datetime) -> None:
     for one in alerts:
         for why, channels in _hushed(one["audience"]).items():
             ends = ago(parse_instant(why[2]), now) if why[2] else ""
-            because = ": ".join(filter(None, (QUIET[why[0]], why[1])))
+            because = why[1] or QUIET[why[0]]
             level = Word(one["level"])
             kept = ", ".join(channels)
             table.rows.append([one["id"][:SHORT], level, one["component"], kept, because, ends, one["summary"]])
@@ -100,7 +100,7 @@ def _hushed(audience: Iterable[Told]) -> dict[tuple[str, str, str | None], list[
     """Return which channels do not hear now, by (reason, detail, until)."""
     found: dict[tuple[str, str, str | None], list[str]] = {}
     for way in audience:
-        if hush := way["hush"]:
+        if way["enabled"] and (hush := way["hush"]):
             found.setdefault((hush["reason"], hush["detail"], hush["until"]), []).append(way["channel"])
     return found
 
@@ -109,8 +109,10 @@ def heard(one: Told, now: datetime) -> str:
     """Say who was told of an alert that has not ended; where nobody was, why not."""
     if one["state"] == "pending":
         return ""
-    names = [channel for channel, told in one["told"].items() if told["state"] in _OPEN]
     audience = one.get("audience")
+    failing = {way["channel"] for way in audience or () if way["failing_since"]}
+    told = [channel for channel, told in one["told"].items() if told["state"] in _OPEN]
+    names = [f"{channel} (fails)" if channel in failing else channel for channel in told]
     if audience is None:
         return ", ".join(names) or "nobody"
     ways = [way for way in audience if way["enabled"] and (not way["after"] or way["hush"])]
@@ -139,29 +141,37 @@ def _left(until: str | None, now: datetime) -> str:
 
 def audience(one: Told, now: datetime) -> Table:
     """Return one line for each channel that an alert goes to, or went to."""
-    from salus.cli.output import Table
-
-    table = Table(["channel", "told", "route", "not now because"], wrapped=["route", "not now because"])
+    rows = []
     ways = one["audience"] or []
     for way in ways:
         told = one["told"].get(way["channel"])
         when = _told(told, now) if told else _coming(way, one, now)
-        table.rows.append([way["channel"], when, _route(way), _why(way, now)])
+        rows.append([way["channel"], when, _route(way), _why(way, now)])
     for channel in [channel for channel in one["told"] if channel not in {way["channel"] for way in ways}]:
         route = "no route leads there now" if one["audience"] is not None else ""
-        table.rows.append([channel, _told(one["told"][channel], now), route, ""])
-    return table
+        rows.append([channel, _told(one["told"][channel], now), route, ""])
+    return _ways("told", rows, spare=["route"])
 
 
 def would_hear(ways: list[Told], now: datetime) -> Table:
     """Return one line for each channel that an alert would go to."""
-    from salus.cli.output import Table, span
+    from salus.cli.output import span
 
-    table = Table(["channel", "hears", "route", "not now because"], wrapped=["route", "not now because"])
-    for way in ways:
-        when = f"after {span(way['after'])}" if way["after"] else "at once"
-        table.rows.append([way["channel"], when, _route(way), _why(way, now)])
-    return table
+    rows = [
+        [way["channel"], f"after {span(way['after'])}" if way["after"] else "at once", _route(way), _why(way, now)]
+        for way in ways
+    ]
+    return _ways("hears", rows, spare=())
+
+
+def _ways(when: str, rows: list[list[str]], spare: Sequence[str]) -> Table:
+    """Return a table of channels; a column in which nothing stands is left out."""
+    from salus.cli.output import Table
+
+    columns = ["channel", when, "route", "not now because"]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table(columns, rows=[*rows], wrapped=columns[1:], spare=spare)
 
 
 def _route(way: Told) -> str:
@@ -178,6 +188,8 @@ def _told(told: Told, now: datetime) -> str:
 def _coming(way: Told, one: Told, now: datetime) -> str:
     from salus.cli.output import parse_instant, span
 
+    if not way["enabled"]:
+        return ""
     if not way["after"]:
         return "not yet"
     if one["state"] == "acknowledged":
@@ -192,22 +204,19 @@ def _why(way: Told, now: datetime) -> str:
         return "the channel is switched off"
     hush = way["hush"]
     if not hush:
-        return ""
-    detail = f": {hush['detail']}" if hush["detail"] else ""
-    return f"{QUIET[hush['reason']]}{detail}{_left(hush['until'], now)}"
+        return "nothing gets through to it" if way["failing_since"] else ""
+    return f"{hush['detail'] or QUIET[hush['reason']]}{_left(hush['until'], now)}"
 
 
-def notifications(deliveries: list[Told]) -> Table:
+def notifications(deliveries: list[Told], now: datetime) -> Table:
     """Return one line for each notification about an alert, the oldest first."""
-    from salus.cli.output import Table, Word, local, parse_instant, span
+    from salus.cli.output import Table, Word, ago, parse_instant, span
 
-    table = Table(["notified", "channel", "of", "delivery", "tries", "trouble"], spare=["tries"])
+    table = Table(["notified", "channel", "of", "delivery", "tries", "remark"], spare=["tries"])
     for one in deliveries:
         made, ended = parse_instant(one["created_at"]), parse_instant(one["ended_at"])
-        late = (ended - made).total_seconds() if made and ended else 0.0
-        word = Word(one["state"])
-        trouble = one["error"]
-        if one["state"] == "sent" and late >= 1:
-            trouble = f"arrived {span(late)} later"
-        table.rows.append([local(made), one["channel"], one["occasion"], word, str(one["attempts"]), trouble])
+        late = round((ended - made).total_seconds()) if made and ended else 0
+        remark = f"arrived {span(late)} later" if one["state"] == "sent" and late else one["error"]
+        delivery, tries = Word(one["state"]), str(one["attempts"])
+        table.rows.append([ago(made, now), one["channel"], one["occasion"], delivery, tries, remark])
     return table

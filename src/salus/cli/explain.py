@@ -10,7 +10,7 @@ import click
 
 from salus.cli.common import config_option, find_state_dir, json_option, load_settings, state_dir_option
 from salus.clock import SystemClock
-from salus.errors import SalusError
+from salus.errors import NotFoundError, SalusError
 
 Told = dict[str, Any]
 _HOUR = timedelta(hours=1)
@@ -61,7 +61,9 @@ def _alerts(folder: Path, check: str) -> list[Told]:
     try:
         found: list[Told] = Client(folder).get("alerts", check=check)["alerts"]
     except NotRunningError:
-        found = remembered(folder, check=check, active=True)
+        return remembered(folder, check=check, active=True)
+    except NotFoundError:  # an older Salus, which has none
+        return []
     return found
 
 

@@ -112,14 +112,14 @@ def _state(channel: Told) -> str | Word:
 
 
 def trouble(channel: Told, now: datetime) -> str:
-    """Say since when a channel fails, why, and when it is tried again."""
-    from salus.cli.output import ago, parse_instant, span
+    """Say for how long a channel has failed, why, and when it is tried again."""
+    from salus.cli.output import parse_instant, span
 
     since, again = parse_instant(channel["failing_since"]), parse_instant(channel["held_until"])
     if since is None:
         return ""
-    wait = f", tried again in {span((again - now).total_seconds())}" if again and again > now else ""
-    return f"since {ago(since, now)}{wait}: {channel['error']}"
+    wait = f", tried again in {span(round((again - now).total_seconds()))}" if again and again > now else ""
+    return f"for {span(max(1, round((now - since).total_seconds())))}{wait}: {channel['error']}"
 
 
 @notify.command("dead")

@@ -33,6 +33,7 @@ def routes() -> None:
 @click.pass_context
 def test(
     context: click.Context,
+    /,
     labels: tuple[tuple[Matcher, ...], ...],
     config: Path | None,
     state_dir: Path | None,
@@ -75,15 +76,17 @@ def _ask(config: Path | None, state_dir: Path | None, labels: dict[str, str]) ->
 
 def _from_config(settings: AlertSettings, labels: dict[str, str]) -> list[Told]:
     from salus.alerts.route import paths
+    from salus.model import ChannelReport
     from salus.ports import Audience
     from salus.surfaces import wire_alerts
 
-    off = {name for name, channel in settings.channels.items() if not channel.enabled}
     heard = [
         Audience(channel=path.channel, route=path.place + 1, why=path.why, after=path.after)
         for path in paths(settings.routes, labels)
     ]
-    return [dict(wire_alerts.audience(one, enabled=one.channel not in off)) for one in heard]
+    channels = {name: ChannelReport(spec=spec) for name, spec in settings.channels.items()}
+    told: Any = wire_alerts.audiences(heard, channels)
+    return list(told)
 
 
 def _hears(way: Told) -> bool:

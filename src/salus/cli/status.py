@@ -93,7 +93,7 @@ def _show_alerts(told: Status | None, now: datetime) -> None:
     if told is None:
         return
     for channel in told["failing_channels"]:
-        say(f"channel {channel['name']} fails {trouble(channel, now)}")
+        say(f"channel {channel['name']} has failed {trouble(channel, now)}")
     if count := told["silences"]:
         say(f"{count} silence{'' if count == 1 else 's'}: salus silence list")
     alert_words.active(told["first"], now).show(after_blank=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from salus.alerts.lookup import named
 from salus.errors import NotFoundError
 from salus.matchers import matches, parse_matchers
-from salus.model import Alert, AlertState, Json, Level
-from salus.ports import AlertDesk, Clock
+from salus.model import Alert, AlertState, ChannelReport, Json, Level
+from salus.ports import AlertDesk, Audience, Clock
 from salus.surfaces import wire_alerts as wire
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import AnswerBody, Body, LabelsBody, SilenceBody, line, parse
@@ -42,15 +42,15 @@ class AlertRequests:
         limit = _limit(asked, _USUAL, MOST)
         found = [one for one in self._desk.active() if wanted(one)]
         quiet = asked.query.get("quiet", "") not in ("", "0", "false")
-        off = self._off()
+        channels = self._channels()
         told: list[Json] = []
         total = 0 if quiet else len(found)
         for place, one in enumerate(found[: _EXAMINED if quiet else limit]):
             heard = self._desk.audiences(one)
-            if not quiet or (one.state.open and any(way.hush for way in heard)):
+            if not quiet or (one.state.open and _kept_quiet(heard, channels)):
                 total += quiet
                 if len(told) < limit:
-                    told.append({**wire.alert(one), "audience": wire.audiences(heard, off)})
+                    told.append({**wire.alert(one), "audience": wire.audiences(heard, channels)})
             if place % _AT_ONCE == _AT_ONCE - 1:  # everybody else has a turn in between
                 await self._clock.sleep(0)
         return {"total": total, "alerts": told}
@@ -58,7 +58,7 @@ class AlertRequests:
     async def alert(self, asked: Asked) -> Json:
         """Tell all about one alert: its story, who hears of it, and why not now."""
         one = named(self._desk.active(), asked.name)
-        audience = wire.audiences(self._desk.audiences(one), self._off())
+        audience = wire.audiences(self._desk.audiences(one), self._channels())
         return {**wire.story(one, self._clock.now()), "audience": audience}
 
     async def acknowledge(self, asked: Asked) -> Json:
@@ -119,10 +119,16 @@ class AlertRequests:
     async def route(self, asked: Asked) -> Json:
         """Tell who would hear of an alert with these labels, firing now."""
         heard = self._desk.routed(parse(asked.body, LabelsBody).labels)
-        return wire.audiences(heard, self._off())
+        return wire.audiences(heard, self._channels())
 
-    def _off(self) -> frozenset[str]:
-        return frozenset(one.spec.name for one in self._desk.channels() if not one.spec.enabled)
+    def _channels(self) -> Mapping[str, ChannelReport]:
+        return {one.spec.name: one for one in self._desk.channels()}
+
+
+def _kept_quiet(heard: Sequence[Audience], channels: Mapping[str, ChannelReport]) -> bool:
+    """Tell whether a channel that is switched on does not hear of it now."""
+    off = {name for name, report in channels.items() if not report.spec.enabled}
+    return any(way.hush is not None and way.channel not in off for way in heard)
 
 
 def _filter(asked: Asked) -> Callable[[Alert], bool]:

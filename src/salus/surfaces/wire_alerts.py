@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -53,8 +54,9 @@ def told(known: Told) -> dict[str, Json]:
 
 
 def story(one: Alert, now: datetime) -> dict[str, Json]:
-    """Write an alert with all that was done about it, and its story as lines for people."""
-    return {**alert(one), "deeds": [deed(done) for done in one.deeds], "story": list[Json](words.story(one, now))}
+    """Write an alert with all that was done about it, and its story as lines for people, to stand below its summary."""
+    lines = words.story(replace(one, detail=words.new_detail(one)), now)
+    return {**alert(one), "deeds": [deed(done) for done in one.deeds], "story": list[Json](lines)}
 
 
 def deed(done: Deed) -> dict[str, Json]:
@@ -71,13 +73,13 @@ def deed(done: Deed) -> dict[str, Json]:
     }
 
 
-def audiences(heard: Sequence[Audience], off: Collection[str]) -> list[Json]:
-    """Write who hears of an alert, and why not now; ``off`` are the channels that are switched off."""
-    return [audience(one, enabled=one.channel not in off) for one in heard]
+def audiences(heard: Sequence[Audience], channels: Mapping[str, ChannelReport]) -> list[Json]:
+    """Write who hears of an alert, and why not now."""
+    return [_audience(one, channels.get(one.channel)) for one in heard]
 
 
-def audience(one: Audience, *, enabled: bool = True) -> dict[str, Json]:
-    """Write one channel that an alert goes to."""
+def _audience(one: Audience, report: ChannelReport | None) -> dict[str, Json]:
+    """Write one channel that an alert goes to; without a report, it is one that works."""
     hush = one.hush
     quiet: Json = {"reason": hush.reason, "detail": hush.detail, "until": instant(hush.until)} if hush else None
     return {
@@ -85,7 +87,8 @@ def audience(one: Audience, *, enabled: bool = True) -> dict[str, Json]:
         "route": one.route,
         "why": one.why,
         "after": one.after,
-        "enabled": enabled,
+        "enabled": report is None or report.spec.enabled,
+        "failing_since": instant(report.failing_since) if report else None,
         "hush": quiet,
     }
 
@@ -142,13 +145,15 @@ def at_a_glance(desk: AlertDesk) -> dict[str, Json]:
     """Write the alerts in few words: how many, the most urgent ones, and what keeps people from hearing of them."""
     active = desk.active()
     counts: Mapping[tuple[str, str], int] = Counter((one.state.value, one.level.value) for one in active)
+    channels = {one.spec.name: one for one in desk.channels()}
+    first = islice((one for one in active if one.state.open), MOST_AT_A_GLANCE)
     levels = [level.value for level in reversed(Level)]
     states = ("firing", "acknowledged", "pending")
     return {
         **{state: {level: counts[state, level] for level in levels} for state in states},
-        "first": [alert(one) for one in islice((one for one in active if one.state.open), MOST_AT_A_GLANCE)],
+        "first": [{**alert(one), "audience": audiences(desk.audiences(one), channels)} for one in first],
         "silences": len(desk.silences()),
         "failing_channels": list[Json](
-            channel(one) for one in desk.channels() if one.failing_since and one.spec.enabled
+            channel(one) for one in channels.values() if one.failing_since and one.spec.enabled
         ),
     }
