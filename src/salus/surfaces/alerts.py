@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from salus.alerts.lookup import named
-from salus.errors import NotFoundError
+from salus.errors import ConflictError
 from salus.matchers import matches, parse_matchers
 from salus.model import Alert, AlertState, ChannelReport, Json, Level
 from salus.ports import AlertDesk, Audience, Clock
@@ -109,7 +109,7 @@ class AlertRequests:
         by = asked.by(parse(asked.body, Body))
         found = [one.id for one in await self._desk.dead_letters(MOST_DEAD) if one.id.startswith(asked.name)]
         if len(found) > 1 and asked.name not in found:
-            raise NotFoundError(f"{asked.name[:200]!r} begins {len(found)} dead letters", remedy="give more of it")
+            raise ConflictError(f"{asked.name[:200]!r} begins {len(found)} dead letters", remedy="give more of it")
         name = found[0] if len(found) == 1 else asked.name
         await self._desk.revive(name, by=by)
         return {"id": name, "message": f"notification {name} is tried again"}
@@ -133,7 +133,7 @@ def _kept_quiet(heard: Sequence[Audience], channels: Mapping[str, ChannelReport]
 
 def _filter(asked: Asked) -> Callable[[Alert], bool]:
     check, level, state = (asked.query.get(name, "") for name in ("check", "level", "state"))
-    _one_of("level", level, Level)
+    _one_of("level", level, tuple(Level))
     _one_of("state", state, (AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.PENDING))
 
     def wanted(one: Alert) -> bool:
