@@ -169,9 +169,10 @@ def _ways(when: str, rows: list[list[str]], spare: Sequence[str]) -> Table:
     from salus.cli.output import Table
 
     columns = ["channel", when, "route", "not now because"]
-    if not any(row[-1] for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return Table(columns, rows=[*rows], wrapped=columns[1:], spare=spare)
+    filled = [place for place in range(len(columns)) if place == 0 or any(row[place] for row in rows)]
+    shown = [columns[place] for place in filled]
+    kept = [[row[place] for place in filled] for row in rows]
+    return Table(shown, rows=[*kept], wrapped=shown[1:], spare=[name for name in spare if name in shown])
 
 
 def _route(way: Told) -> str:
@@ -217,6 +218,6 @@ def notifications(deliveries: list[Told], now: datetime) -> Table:
         made, ended = parse_instant(one["created_at"]), parse_instant(one["ended_at"])
         late = round((ended - made).total_seconds()) if made and ended else 0
         remark = f"arrived {span(late)} later" if one["state"] == "sent" and late else one["error"]
-        delivery, tries = Word(one["state"]), str(one["attempts"])
+        delivery, tries = Word("given_up" if one["state"] == "dead" else one["state"]), str(one["attempts"])
         table.rows.append([ago(made, now), one["channel"], one["occasion"], delivery, tries, remark])
     return table

@@ -60,7 +60,7 @@ LOOKS = {
     "works": ("✓", "green"),
     "fails": ("✗", "red"),
     "sent": ("✓", "green"),
-    "dead": ("✗", "red"),
+    "given_up": ("✗", "red"),
 }
 
 
