@@ -209,3 +209,24 @@ def test_an_event_is_one_line_of_the_log(form: str, line: str) -> None:
     finally:
         logger.removeHandler(handler)
     assert written == [line]
+
+
+@pytest.mark.parametrize(
+    "kind, level",
+    [
+        (EventKind.ALERT_FIRING, logging.DEBUG),
+        (EventKind.ALERT_RESOLVED, logging.DEBUG),
+        (EventKind.NOTIFICATION_SENT, logging.DEBUG),
+        (EventKind.NOTIFICATION_FAILED, logging.WARNING),
+        (EventKind.NOTIFICATION_DEAD, logging.ERROR),
+        (EventKind.CHANNEL_FAILED, logging.ERROR),
+        (EventKind.CHANNEL_RECOVERED, logging.INFO),
+        (EventKind.SILENCE_STARTED, logging.INFO),
+    ],
+)
+def test_the_log_tells_of_trouble_with_notifications_and_leaves_the_alerts_to_the_channel_log(
+    kind: EventKind, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "salus.event")
+    logs.log_event(Event(id=1, at=NOW, kind=kind, message="x"))
+    assert [record.levelno for record in caplog.records] == [level]

@@ -16,7 +16,7 @@ from salus.surfaces.alerts import MOST
 from salus.surfaces.control import ControlApp
 from tests.asgi import Answer, ask
 from tests.fake_agent import NOW, Bus, FakeControl, FakeView, FixedClock
-from tests.fake_desk import DEAD, DISK_LOW, SECRET, WAITS, WEB_DOWN, FakeDesk
+from tests.fake_desk import DEAD, DISK_LOW, LOG, OLD, SECRET, WAITS, WEB_DOWN, FakeDesk
 
 
 def app(desk: FakeDesk | None) -> ControlApp:
@@ -75,6 +75,11 @@ async def test_an_audience_says_which_channels_are_off_or_fail() -> None:
 )
 async def test_alerts_are_narrowed_down(query: str, ids: list[str]) -> None:
     assert [one["id"] for one in (await get(f"/v1/alerts?{query}")).json["alerts"]] == ids
+
+
+async def test_a_channel_that_is_switched_off_is_kept_from_nothing() -> None:
+    off = replace(LOG, spec=replace(LOG.spec, enabled=False))
+    assert (await get("/v1/alerts?quiet=1", FakeDesk(channel_list=[off, OLD]))).json == {"total": 0, "alerts": []}
 
 
 async def test_what_is_left_out_is_counted_and_the_list_is_bounded() -> None:
