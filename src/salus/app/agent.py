@@ -133,7 +133,7 @@ class Agent:
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         self._close_interrupted(ledger.snapshot)
-        control_app = ControlApp(self.view, self.control, self.engine.bus.subscribe)
+        control_app = ControlApp(self.view, self.control, self.engine.bus.subscribe, desk=self.alerting.desk)
         doors = AlertDoors(lambda: self.settings.alerts.receive, self.control, HealthApp(self.view, self.control))
         await self.server.start(doors, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))

@@ -245,7 +245,8 @@ def _whose(alert: Alert) -> list[str]:
 
 def _done(alert: Alert) -> list[str]:
     if not alert.deeds:
-        return ["It ended by itself." if alert.state is AlertState.RESOLVED else "No action has been taken so far."]
+        over = alert.state is AlertState.RESOLVED
+        return ["Salus did nothing about it." if over else "No action has been taken so far."]
     skipped = len(alert.deeds) - _DEEDS
     found = ["What was done about it:"]
     if skipped > 0:

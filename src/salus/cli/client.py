@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from salus.errors import ConfigError, ConflictError, NotFoundError, Problem, SalusError
 from salus.surfaces.local import address
@@ -53,7 +53,7 @@ class Client:
         """Ask for something and wait until it is done.
 
         Args:
-            room: ``checks``, ``rules``, ``services``, ``maintenance`` or ``approvals``.
+            room: such as ``checks``, ``rules``, ``services`` or ``alerts``.
             name: of the one that is meant.
             verb: what to do with it.
             body: what else is to be said.
@@ -62,7 +62,7 @@ class Client:
         return found
 
     def post(self, what: str, body: Body | None = None) -> dict[str, Any]:
-        """Ask for ``pause``, ``resume`` or ``maintenance``."""
+        """Ask for ``pause``, ``resume``, ``maintenance``, ``silences`` or ``routes/test``."""
         found: dict[str, Any] = self._ask("POST", f"/v1/{what}", body=body)
         return found
 
@@ -75,6 +75,18 @@ class Client:
         """Return why the rules of a check act, or do not."""
         found: dict[str, Any] = self._ask("GET", _path("checks", check, "explain"), timeout=_READING)
         return found
+
+    def get(self, room: str, name: str = "", **query: object) -> Any:
+        """Return what is to be seen in a room, or one thing in it.
+
+        Args:
+            room: such as ``alerts``, ``silences`` or ``channels``.
+            name: of the one thing.
+            query: what is wanted of it.
+        """
+        asked = f"?{urlencode(query)}" if query else ""
+        one = f"/{quote(name, safe='')}" if name else ""
+        return self._ask("GET", f"/v1/{room}{one}{asked}", timeout=_READING)
 
     def reload(self) -> str:
         """Have the config read again; returns what changed."""

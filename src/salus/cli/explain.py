@@ -10,7 +10,7 @@ import click
 
 from salus.cli.common import config_option, find_state_dir, json_option, load_settings, state_dir_option
 from salus.clock import SystemClock
-from salus.errors import SalusError
+from salus.errors import NotFoundError, SalusError
 
 Told = dict[str, Any]
 _HOUR = timedelta(hours=1)
@@ -44,12 +44,27 @@ def explain(check: str, config: Path | None, state_dir: Path | None, as_json: bo
             click.echo(f"{one_line(error)}; this is what the ledger remembers")
     for one in told["rules"]:
         one.update(_past(folder, one["rule"]["name"], now))
+    told["alerts"] = _alerts(folder, check)
     if as_json:
         from salus.surfaces import wire
 
         click.echo(wire.pretty(told))
     else:
         show(told, now)
+
+
+def _alerts(folder: Path, check: str) -> list[Told]:
+    """Return the alerts about a check that have not ended."""
+    from salus.cli.alerts import remembered
+    from salus.cli.client import Client, NotRunningError
+
+    try:
+        found: list[Told] = Client(folder).get("alerts", check=check)["alerts"]
+    except NotRunningError:
+        return remembered(folder, check=check, active=True)
+    except NotFoundError:  # an older Salus, which has none
+        return []
+    return found
 
 
 def _past(state_dir: Path, rule: str, now: datetime) -> Told:
@@ -80,6 +95,8 @@ def show(told: Told, now: datetime) -> None:
     since = f" for {span(max(0, round((now - began).total_seconds())))}" if began and told["running"] else ""
     message = f": {check['message']}" if check["message"] else ""
     say(f"{check['name']} {'is' if told['running'] else 'was'} ", Word(check["status"]), f"{since}{message}")
+    for one in told.get("alerts", ()):
+        click.echo(_alert(one, now))
     if not told["rules"]:
         click.echo("no rule watches it: Salus looks, tells, and never acts")
     for one in told["rules"]:
@@ -90,6 +107,16 @@ def show(told: Told, now: datetime) -> None:
         click.echo()
         for name, value in _facts(one, now):
             click.echo(f"{name + ':':<15}{value}")
+
+
+def _alert(one: Told, now: datetime) -> str:
+    from salus.cli.alert_words import heard
+    from salus.cli.output import parse_instant, span
+
+    began = parse_instant(one["first_seen"])
+    lasts = f" for {span(max(0, round((now - began).total_seconds())))}" if began else ""
+    told = f"; told {heard(one, now)}" if one["state"] != "pending" else ""
+    return f"alert {one['id'][:8]} ({one['rule']}, {one['level']}) is {one['state']}{lasts}{told}"
 
 
 def _verdict(one: Told, now: datetime) -> str:

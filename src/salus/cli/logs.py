@@ -22,6 +22,14 @@ _LEVELS = {
     EventKind.STORE_FAILED: logging.ERROR,
     EventKind.ACTION_STARTED: logging.DEBUG,
     EventKind.VERIFIED: logging.DEBUG,
+    # What fires and ends is written by the channel log, to those who hear it there.
+    EventKind.ALERT_FIRING: logging.DEBUG,
+    EventKind.ALERT_ACKNOWLEDGED: logging.DEBUG,
+    EventKind.ALERT_RESOLVED: logging.DEBUG,
+    EventKind.NOTIFICATION_SENT: logging.DEBUG,
+    EventKind.NOTIFICATION_FAILED: logging.WARNING,
+    EventKind.NOTIFICATION_DEAD: logging.ERROR,
+    EventKind.CHANNEL_FAILED: logging.ERROR,
 }
 
 

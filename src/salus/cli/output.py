@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NOTHING = "-"
 _NARROWEST = 16
 _GAP = 3
+_SHARE = 3  # of a terminal: a column that takes more than this part of it is broken, whatever is in it
 
 # word -> (icon, style): never colour alone.
 LOOKS = {
@@ -48,6 +49,18 @@ LOOKS = {
     "approved": ("✓", "green"),
     "rejected": ("✗", "red"),
     "waiting": ("…", "yellow"),
+    "firing": ("✗", "red"),
+    "flapping": ("!", "red"),
+    "pending": ("…", "yellow"),
+    "acknowledged": ("■", "cyan"),
+    "resolved": ("✓", "green"),
+    "critical": ("✗", "red"),
+    "warning": ("!", "yellow"),
+    "info": ("·", "blue"),
+    "works": ("✓", "green"),
+    "fails": ("✗", "red"),
+    "sent": ("✓", "green"),
+    "given_up": ("✗", "red"),
 }
 
 
@@ -109,7 +122,7 @@ class Table:
         shown = self._fitting(out.width)
         for place in shown:
             name = self.columns[place]
-            free = name in (self.wrapped or self.columns[-1:])
+            free = name in (self.wrapped or self.columns[-1:]) or self._width(place) > out.width // _SHARE
             table.add_column(name, overflow="fold", no_wrap=not free, min_width=None if free else self._width(place))
         for row in self.rows:
             table.add_row(*(_rich(row[place] or NOTHING) for place in shown))
@@ -120,7 +133,9 @@ class Table:
         shown = list(range(len(self.columns)))
         for name in self.spare:
             free = self.wrapped or self.columns[-1:]
-            needed = sum(_NARROWEST if self.columns[place] in free else self._width(place) for place in shown)
+            most = max(_NARROWEST, width // _SHARE)
+            wide = {place: _NARROWEST if self.columns[place] in free else self._width(place) for place in shown}
+            needed = sum(min(most, one) for one in wide.values())
             if needed + _GAP * len(shown) <= width:
                 break
             shown.remove(self.columns.index(name))

@@ -73,6 +73,7 @@ def show(told: Status, now: datetime) -> None:
         say(f"mode {mode}: {holding.MODES[mode]}")
     for problem in agent["problems"]:
         say(f"problem: {problem}")
+    _show_alerts(told.get("alerts"), now)
     for table in (
         holding.table(told, now),
         _recoveries(told["recoveries"], now),
@@ -81,6 +82,24 @@ def show(told: Status, now: datetime) -> None:
         _rules(told, now),
     ):
         table.show(after_blank=True)
+
+
+def _show_alerts(told: Status | None, now: datetime) -> None:
+    """Print what fires, and which channels fail: without those nobody would hear of the rest."""
+    from salus.cli import alert_words
+    from salus.cli.notify import trouble
+    from salus.cli.output import say
+
+    if told is None:
+        return
+    for channel in told["failing_channels"]:
+        say(f"channel {channel['name']} has failed {trouble(channel, now)}")
+    if count := told["silences"]:
+        say(f"{count} silence{'' if count == 1 else 's'}: salus silence list")
+    alert_words.active(told["first"], now).show(after_blank=True)
+    more = sum(sum(told[state].values()) for state in ("firing", "acknowledged")) - len(told["first"])
+    if more > 0:
+        say(f"and {more} more: salus alerts")
 
 
 def _recoveries(recoveries: list[Status], now: datetime) -> Table:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from salus.alerts.compose import gravity
+from salus.alerts.lookup import named
 from salus.alerts.route import Path, paths
 from salus.engine.alerter import Alerter
 from salus.engine.courier import Courier
 from salus.engine.engine import Engine
 from salus.engine.silences import Silences, make
-from salus.errors import ConflictError, NotFoundError
+from salus.errors import ConflictError
 from salus.model import (
     Alert,
     AlertState,
@@ -88,38 +89,23 @@ class EngineAlertDesk:
 
     async def acknowledge(self, alert: str, *, by: str = "", note: str = "") -> Alert:
         """Take an alert upon oneself."""
-        found = self._find(alert)
+        found = named(self.active(), alert)
         if found.state is not AlertState.FIRING:
-            raise ConflictError(f"alert {found.id} is {found.state}", remedy="only what is firing can be acknowledged")
+            who = f" by {found.acknowledged_by} already" if found.acknowledged_by else ""
+            what = f"alert {found.id} is {found.state}{who}"
+            raise ConflictError(what, remedy="only what is firing can be acknowledged")
         taken = self._alerter.acknowledge(found, by=by, note=note)
         await self._engine.commit()
         return taken
 
     async def resolve(self, alert: str, *, by: str = "", note: str = "") -> Alert:
         """End an alert by hand."""
-        found = self._find(alert)
+        found = named(self.active(), alert)
         if not found.state.open:
             raise ConflictError(f"alert {found.id} is {found.state}", remedy="only what fires can be resolved")
         ended = self._alerter.dismiss(found, by=by, note=note)
         await self._engine.commit()
         return ended
-
-    def _find(self, name: str) -> Alert:
-        """Return the alert that a person means.
-
-        Raises:
-            NotFoundError: none that has not ended is called so, or several are.
-        """
-        alerts = self.active()
-        exact = [one for one in alerts if name in (one.id, one.fingerprint)]
-        found = exact or [one for one in alerts if name and name in (one.rule, one.check)]
-        found = found or [
-            one for one in alerts if name and (one.id.startswith(name) or one.fingerprint.startswith(name))
-        ]
-        if len(found) == 1:
-            return found[0]
-        what = f"there is no active alert {name!r}" if not found else f"{name!r} could be any of {len(found)} alerts"
-        raise NotFoundError(what, remedy="`salus alerts` lists them with their ids")
 
     async def silence(self, match: Matchers, seconds: float, *, by: str = "", comment: str = "") -> Silence:
         """Keep the alerts that match from being told for that long."""

@@ -187,9 +187,10 @@ class AlertDesk(Protocol):
         ...
 
     async def acknowledge(self, alert: str, *, by: str = "", note: str = "") -> Alert:
-        """Take an alert upon oneself, by its id, the beginning of it, or its fingerprint.
+        """Take an alert upon oneself.
 
-        Raises NotFoundError, ConflictError (it does not fire).
+        It is meant by its id, its fingerprint, the beginning of one, or the name of its check or rule.
+        Raises NotFoundError, ConflictError (several are called so, or it does not fire).
         """
         ...
 

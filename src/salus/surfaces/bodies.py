@@ -6,15 +6,20 @@ from typing import Annotated, ClassVar, TypeAlias, TypeVar
 
 import msgspec
 
+from salus import matchers
 from salus.surfaces.http import Refused
 
 LARGEST = 64 * 1024
 _LONGEST_WAIT = 366 * 86400.0  # longer than that nobody means, and far enough from what a date can hold
 _MOST_NAMES = 1000
+_MOST_LABELS = 100
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_WAIT)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
+Matching: TypeAlias = Annotated[str, msgspec.Meta(max_length=matchers.LONGEST)]
+LabelValue: TypeAlias = Annotated[str, msgspec.Meta(max_length=1000)]
+Labels: TypeAlias = Annotated[dict[Name, LabelValue], msgspec.Meta(max_length=_MOST_LABELS)]
 Names: TypeAlias = Annotated[tuple[Name, ...], msgspec.Meta(max_length=_MOST_NAMES)]
 
 
@@ -67,7 +72,7 @@ class MaintenanceBody(Body, frozen=True, kw_only=True):
 
 
 class AnswerBody(Body, frozen=True, kw_only=True):
-    """Answer a rule that waits for a person.
+    """Answer a rule that waits for a person, take an alert upon oneself, or end it.
 
     Attributes:
         note: one line for people.
@@ -76,6 +81,34 @@ class AnswerBody(Body, frozen=True, kw_only=True):
     example: ClassVar[str] = '{"note": "looks right"}'
 
     note: Text = ""
+
+
+class SilenceBody(Body, frozen=True, kw_only=True):
+    """Keep alerts from being told for a while.
+
+    Attributes:
+        match: matchers, as in the config.
+        seconds: for how long.
+        comment: one line for people.
+    """
+
+    example: ClassVar[str] = '{"match": "check=web", "seconds": 7200, "comment": "moving house"}'
+
+    match: Matching
+    seconds: Seconds
+    comment: Text = ""
+
+
+class LabelsBody(Body, frozen=True, kw_only=True):
+    """Ask who would hear of an alert.
+
+    Attributes:
+        labels: of the alert.
+    """
+
+    example: ClassVar[str] = '{"labels": {"level": "critical", "check": "web"}}'
+
+    labels: Labels
 
 
 _Body = TypeVar("_Body", bound=Body)

@@ -15,6 +15,17 @@
     POST /v1/maintenance                       {"services": ["web"], "seconds": 1800}: open one
     POST /v1/maintenance/<name>/end            close one
     POST /v1/approvals/<id or rule>/approve|reject   {"note": "..."}: answer a rule that waits for a person
+    GET  /v1/alerts                            those that have not ended, with who hears of each; ?level=, ?check=, ...
+    GET  /v1/alerts/<id>                       one with its story, who hears of it, and why not now
+    POST /v1/alerts/<id>/ack|resolve           {"note": "..."}: take it upon oneself; end it by hand
+    GET  /v1/silences                          those that have not ended
+    POST /v1/silences                          {"match": "check=web", "seconds": 7200, "comment": "..."}: begin one
+    POST /v1/silences/<id>/expire              end one
+    GET  /v1/channels                          how they are doing
+    POST /v1/channels/<name>/test              send a test notification
+    GET  /v1/notifications/dead                those that were given up
+    POST /v1/notifications/<id>/retry          try one again
+    POST /v1/routes/test                       {"labels": {"level": "critical"}}: who would hear of such an alert
     POST /v1/reload                            read the config again
 
 and everything of the health endpoints, with full details. Who may open the socket (its owner) may do all of it; who
@@ -26,12 +37,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 from salus.clock import SystemClock
 from salus.errors import SalusError
 from salus.model import Json
-from salus.ports import Clock, Control, View
-from salus.surfaces import wire
+from salus.ports import AlertDesk, Clock, Control, View
+from salus.surfaces import wire, wire_alerts
+from salus.surfaces.alerts import AlertRequests
+from salus.surfaces.asked import Asked, Handler
 from salus.surfaces.bodies import LARGEST
 from salus.surfaces.health import HealthApp
 from salus.surfaces.http import (
@@ -46,12 +60,13 @@ from salus.surfaces.http import (
     whole_body,
 )
 from salus.surfaces.peer import user_of
-from salus.surfaces.policy import Asked, Handler, PolicyRequests
+from salus.surfaces.policy import PolicyRequests
 from salus.surfaces.stream import EventStreams, Subscribe
 
 _LOG = logging.getLogger(__name__)
 _ROOT = "/v1/"
 _STREAM = "events/stream"
+_MOST_ASKED = 20
 
 # What one path answers, by method.
 _Methods: TypeAlias = Mapping[str, Handler]
@@ -60,17 +75,27 @@ _Methods: TypeAlias = Mapping[str, Handler]
 class ControlApp:
     """Shows everything and passes on what a person asks for."""
 
-    def __init__(self, view: View, control: Control, subscribe: Subscribe, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        view: View,
+        control: Control,
+        subscribe: Subscribe,
+        *,
+        desk: AlertDesk | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         """Serve a view and a control.
 
         Args:
             view: the truth.
             control: who does what is asked.
             subscribe: hands every event to a callable from now on; returns what ends that.
+            desk: the alerts; without it nothing is answered about them.
             clock: time; the system's unless told otherwise.
         """
         self._view = view
         self._control = control
+        self._desk = desk
         self._clock = clock or SystemClock()
         self._streams = EventStreams(subscribe)
         self._health = HealthApp(view, control, details=True, clock=self._clock)
@@ -83,7 +108,7 @@ class ControlApp:
             "maintenance": {"GET": policy.list_maintenance, "POST": policy.start_maintenance},
             "reload": {"POST": self._reload},
         }
-        # By the room a name is in and what is done with it.
+        # By the room a name is in and what is done with it; nothing: it is shown.
         self._named: dict[tuple[str, str], _Methods] = {
             ("checks", "run"): {"POST": self._run_check},
             ("checks", "explain"): {"GET": policy.explain},
@@ -97,6 +122,25 @@ class ControlApp:
             ("maintenance", "end"): {"POST": policy.end_maintenance},
             ("approvals", "approve"): {"POST": policy.approve},
             ("approvals", "reject"): {"POST": policy.reject},
+        }
+        if desk is not None:
+            self._add_alerts(AlertRequests(desk, self._clock))
+
+    def _add_alerts(self, alerts: AlertRequests) -> None:
+        self._single |= {
+            "alerts": {"GET": alerts.list_alerts},
+            "silences": {"GET": alerts.list_silences, "POST": alerts.silence},
+            "channels": {"GET": alerts.list_channels},
+            "notifications/dead": {"GET": alerts.list_dead},
+            "routes/test": {"POST": alerts.route},
+        }
+        self._named |= {
+            ("alerts", ""): {"GET": alerts.alert},
+            ("alerts", "ack"): {"POST": alerts.acknowledge},
+            ("alerts", "resolve"): {"POST": alerts.resolve},
+            ("silences", "expire"): {"POST": alerts.expire_silence},
+            ("channels", "test"): {"POST": alerts.test_channel},
+            ("notifications", "retry"): {"POST": alerts.retry},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,7 +164,7 @@ class ControlApp:
         path, method = scope["path"].removeprefix(_ROOT), scope["method"]
         try:
             name, handler = self._find(path, method)
-            asked = Asked(name=name)
+            asked = Asked(name=name, query=_query(scope))
             if method == "POST":
                 asked = Asked(name=name, body=await whole_body(receive, LARGEST), user=await user_of(scope))
             return json_response(await handler(asked))
@@ -135,7 +179,7 @@ class ControlApp:
 
     def _find(self, path: str, method: str) -> tuple[str, Handler]:
         room, _, rest = path.partition("/")
-        name, _, verb = rest.rpartition("/")
+        name, _, verb = rest.rpartition("/") if "/" in rest else (rest, "", "")
         methods = self._single.get(path) or (self._named.get((room, verb)) if name else None)
         if path == _STREAM:
             raise not_allowed(method, _ROOT + path, "GET")
@@ -148,7 +192,8 @@ class ControlApp:
         return name, handler
 
     async def _status(self, asked: Asked) -> Json:
-        return wire.status(self._view, self._clock.now())
+        told = wire.status(self._view, self._clock.now())
+        return told if self._desk is None else {**told, "alerts": wire_alerts.at_a_glance(self._desk)}
 
     async def _reload(self, asked: Asked) -> Json:
         return {"message": await self._control.reload()}
@@ -171,3 +216,11 @@ class ControlApp:
 
     async def _restart_service(self, asked: Asked) -> Json:
         return wire.service(await self._control.restart_service(asked.name))
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """Return what stands behind the question mark."""
+    try:
+        return dict(parse_qsl(scope.get("query_string", b"").decode("ascii"), max_num_fields=_MOST_ASKED))
+    except ValueError:  # other signs than a URL has, or too much of it
+        raise Refused(422, "what stands behind the question mark is not understood", "write ?name=value") from None

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeAlias
-
 from salus.errors import NotFoundError
 from salus.model import Json, Selector
 from salus.ports import Clock, Control, View
 from salus.surfaces import explain, wire
+from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody, line, parse
 from salus.surfaces.http import Refused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One request.
-
-    Attributes:
-        name: what it is about; empty where there is only one.
-        body: as it came.
-        user: who is at the other end; empty where that is not known.
-    """
-
-    name: str = ""
-    body: bytes = b""
-    user: str = ""
-
-    def by(self, body: Body) -> str:
-        """Return who asks: what the kernel knows, else what they say."""
-        return self.user or line(body.by)
-
-
-Handler: TypeAlias = Callable[[Asked], Awaitable[Json]]
 
 
 class PolicyRequests:

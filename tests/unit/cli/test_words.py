@@ -138,6 +138,19 @@ def test_a_narrow_terminal_goes_without_the_spare_columns() -> None:
     assert table._fitting(60) == [1, 2]
 
 
+def test_a_name_that_is_longer_than_a_terminal_hides_no_other_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("salus.cli.output.terminal", lambda: True)
+    Table(["check", "status", "message"], [["q" * 90, Word("unhealthy"), "expected 200"]]).show()
+    lines = capsys.readouterr().out.splitlines()
+    assert "unhealthy" in lines[3]
+    assert "expected 200" in lines[3]
+    assert sum(line.count("q") for line in lines) == 90
+
+
 @pytest.mark.parametrize(
     "seconds, text",
     [(0.2, "now"), (1.4, "1 s ago"), (59, "59 s ago"), (61, "1m1s ago"), (-30, "in 30 s"), (90061, "1d1h ago")],
@@ -196,3 +209,24 @@ def test_an_event_is_one_line_of_the_log(form: str, line: str) -> None:
     finally:
         logger.removeHandler(handler)
     assert written == [line]
+
+
+@pytest.mark.parametrize(
+    "kind, level",
+    [
+        (EventKind.ALERT_FIRING, logging.DEBUG),
+        (EventKind.ALERT_RESOLVED, logging.DEBUG),
+        (EventKind.NOTIFICATION_SENT, logging.DEBUG),
+        (EventKind.NOTIFICATION_FAILED, logging.WARNING),
+        (EventKind.NOTIFICATION_DEAD, logging.ERROR),
+        (EventKind.CHANNEL_FAILED, logging.ERROR),
+        (EventKind.CHANNEL_RECOVERED, logging.INFO),
+        (EventKind.SILENCE_STARTED, logging.INFO),
+    ],
+)
+def test_the_log_tells_of_trouble_with_notifications_and_leaves_the_alerts_to_the_channel_log(
+    kind: EventKind, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "salus.event")
+    logs.log_event(Event(id=1, at=NOW, kind=kind, message="x"))
+    assert [record.levelno for record in caplog.records] == [level]
