@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
 
-from salus.model import Event, EventKind, Outcome, RecoveryRecord, RefusalReason, StepRecord, StepResult
+from salus.model import Event, Outcome, RecoveryRecord, RefusalReason, StepRecord, StepResult
 
 RECURRENCE_WINDOW = timedelta(hours=1)
 LAST_RESORT = -1  # the ladder of ``on_exhausted``
@@ -169,7 +169,7 @@ def statistics(
         for step in record.steps:
             actions[step.action].add(step)
     for event in events:
-        if event.kind is EventKind.RECOVERY_REFUSED and event.rule:
+        if event.held_back and event.rule:
             rule = rules[event.rule]
             rule.check = rule.check or event.check or ""
             rule.refusals[event.reason or ""] += 1

@@ -10,7 +10,6 @@ from salus.model import Event, EventKind
 
 _EVENTS = logging.getLogger("salus.event")
 _SUBJECTS = ("check", "rule", "service", "recovery", "action", "old", "new", "reason")
-_QUIET = frozenset({"below_threshold", "unknown", "disabled"})
 _BRAKES = frozenset({"healing_off", "hourly_budget_spent", "storm_brake"})
 _LEVELS = {
     EventKind.CONFIG_REJECTED: logging.ERROR,
@@ -54,7 +53,7 @@ def log_event(event: Event) -> None:
     if event.kind is EventKind.STATUS_CHANGED and event.new in ("degraded", "unhealthy"):
         level = logging.WARNING
     if event.kind is EventKind.RECOVERY_REFUSED:
-        level = logging.WARNING if event.reason in _BRAKES else logging.DEBUG if event.reason in _QUIET else level
+        level = logging.WARNING if event.reason in _BRAKES else level if event.held_back else logging.DEBUG
     if _EVENTS.isEnabledFor(level):
         facts = {name: value for name in _SUBJECTS if (value := getattr(event, name)) is not None}
         _EVENTS.log(level, "%s", event.message, extra={"event": event.kind.value, "facts": facts, "at": event.at})

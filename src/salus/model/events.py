@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from salus.model.checks import NOTHING, Json
+from salus.model.rules import RefusalReason
 
 
 class EventKind(StrEnum):
@@ -100,3 +101,13 @@ class Event:
     new: str | None = None
     reason: str | None = None
     data: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+
+    @property
+    def held_back(self) -> bool:
+        """Tell whether something kept a rule from acting that had reason to: such refusals are counted."""
+        if self.kind is not EventKind.RECOVERY_REFUSED:
+            return False
+        return self.reason not in _EVERYDAY
+
+
+_EVERYDAY = frozenset(reason.value for reason in RefusalReason if reason.everyday)

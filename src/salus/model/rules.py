@@ -157,6 +157,14 @@ class RefusalReason(StrEnum):
     REJECTED = "rejected"
     AWAITING_APPROVAL = "awaiting_approval"
 
+    @property
+    def everyday(self) -> bool:
+        """Tell whether this is nothing that holds a rule back: it has no reason to act yet, or is not to act at all."""
+        return self in _EVERYDAY
+
+
+_EVERYDAY = frozenset({RefusalReason.DISABLED, RefusalReason.UNKNOWN, RefusalReason.BELOW_THRESHOLD})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:

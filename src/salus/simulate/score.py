@@ -135,7 +135,7 @@ class Tally:
             self.world.detected(event.check or "", now)
         elif kind is EventKind.RECOVERY_FINISHED:
             self.recoveries[event.reason or ""] += 1
-        elif kind is EventKind.RECOVERY_REFUSED:
+        elif event.held_back:
             self.refusals[event.reason or ""] += 1
         elif kind in CALLS:
             self.calls[CALLS[kind]] += 1

@@ -184,7 +184,7 @@ class Play:
         self.events.append(event)
         course = self.courses.get(event.check or "")
         fate = course.fate if course else None
-        if fate is not None and event.kind is EventKind.RECOVERY_REFUSED:
+        if fate is not None and event.held_back:
             fate.refusals[event.reason or ""] += 1
         if fate is not None and event.kind is EventKind.RULE_EXHAUSTED:
             fate.gave_up = True

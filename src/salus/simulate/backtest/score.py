@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from salus.model import Event, EventKind, RecoveryRecord, RefusalReason
+from salus.model import Event, RecoveryRecord, RefusalReason
 from salus.simulate.backtest.course import Fate
 from salus.simulate.backtest.run import Replayed
 from salus.simulate.backtest.spells import End, Spell, acted
@@ -326,7 +326,7 @@ class _Scoring:
     ) -> Sums:
         changes = Counter(row.change for row in rows)
         told = [event for event in events if self._concerns(event)]
-        refusals = Counter(event.reason or "" for event in told if event.kind is EventKind.RECOVERY_REFUSED)
+        refusals = Counter(event.reason or "" for event in told if event.held_back)
         return Sums(
             acted=sum(deed.acts for deed in deeds),
             healed=sum(deed.healed_after is not None for deed in deeds),

@@ -231,7 +231,7 @@ class _Making:
         for event in self._past.events:
             track = tracks.get(event.check or "")
             spell = spell_at(track, self._at(event.at)) if track else None
-            if spell is not None and event.kind is EventKind.RECOVERY_REFUSED:
+            if spell is not None and event.held_back:
                 spell.refusals[event.reason or ""] += 1
             if spell is not None and event.kind is EventKind.RULE_EXHAUSTED:
                 spell.gave_up = True
