@@ -10,12 +10,12 @@ from datetime import datetime
 from salus.alerts.compose import Sender
 from salus.alerts.match import watches
 from salus.app.build import Resolved
-from salus.conditions import Condition
 from salus.engine.alertdesk import EngineAlertDesk
 from salus.engine.alerter import Alerter
 from salus.engine.courier import Courier
 from salus.engine.engine import Engine
 from salus.engine.recorder import Recorder
+from salus.engine.units import Judge
 from salus.model import ChannelSpec, Event, EventKind
 from salus.options import ChannelOptions
 from salus.ports import Channel, Outlet, Snapshot, Store
@@ -48,10 +48,9 @@ class Alerting:
         self._built = {name: (spec, options, channels[name]) for name, (spec, options) in resolved.channels.items()}
         await self.courier.configure({name: (spec, channel) for name, (spec, _, channel) in self._built.items()})
         settings, agent = resolved.settings.alerts, resolved.settings.agent
-        self._engine.judge_also(self._conditions(resolved))
         self.alerter.configure(
             settings,
-            {name: self._engine.judge(condition) for name, condition in resolved.alert_conditions.items()},
+            judges(self._engine, resolved),
             {name: channel.resend for name, (_, _, channel) in self._built.items()},
             Sender(environment=agent.environment, host=platform.node(), link=settings.link),
         )
@@ -59,16 +58,6 @@ class Alerting:
     def _channel(self, spec: ChannelSpec, options: ChannelOptions) -> Channel:
         known = self._built.get(spec.name)
         return known[2] if known is not None and known[1] == options else options.build(self._outlet)
-
-    def _conditions(self, resolved: Resolved) -> list[tuple[str, Condition]]:
-        """Return which conditions look at which checks."""
-        rules = {rule.name: rule for rule in resolved.settings.alerts.rules}
-        return [
-            (unit.spec.name, condition)
-            for name, condition in resolved.alert_conditions.items()
-            for unit in self._engine.units.values()
-            if watches(rules[name], unit.spec)
-        ]
 
     def load(self, snapshot: Snapshot) -> None:
         """Take up what an earlier Salus raised and told.
@@ -106,3 +95,15 @@ class Alerting:
     def _ledger_is_back(self, event: Event) -> None:
         if event.kind is EventKind.STORE_RECOVERED:
             self.courier.ledger_is_back()
+
+
+def judges(engine: Engine, resolved: Resolved) -> dict[str, Judge]:
+    """Return what judges the conditions of alert rules, by rule; the engine remembers from now on what they ask for."""
+    rules = {rule.name: rule for rule in resolved.settings.alerts.rules}
+    engine.judge_also(
+        (unit.spec.name, condition)
+        for name, condition in resolved.alert_conditions.items()
+        for unit in engine.units.values()
+        if watches(rules[name], unit.spec)
+    )
+    return {name: engine.judge(condition) for name, condition in resolved.alert_conditions.items()}

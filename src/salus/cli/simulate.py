@@ -100,7 +100,8 @@ def _show_one(result: Result) -> None:
     faults = Table(list(FAULT_COLUMNS))
     faults.rows += fault_rows(result)
     faults.show(after_blank=True)
-    for title, counts in (("refused", result.refusals), ("a person is called", result.calls)):
+    counted = (("refused", result.refusals), ("a person is called", result.calls), ("alerts", result.alerts))
+    for title, counts in counted:
         if counts:
             told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
             click.echo(f"\n{title}: {told}")

@@ -80,6 +80,8 @@ LINES: tuple[Line, ...] = (
     Line("time to recover, 95%", _p95(lambda result: result.recover), _time, -1),
     Line("availability", lambda result: result.availability, _availability, 1),
     Line("calls to a person", lambda result: sum(result.calls.values()), _count, -1),
+    Line("alerts", lambda result: sum(result.alerts.values()), _count, -1),
+    Line("notifications", lambda result: sum(result.notifications.values()), _count, -1),
     Line("exhausted", lambda result: result.calls.get("exhausted", 0), _count, -1),
     Line("recurring", lambda result: result.calls.get("recurring", 0), _count),
     Line("refusals", lambda result: sum(result.refusals.values()), _count),

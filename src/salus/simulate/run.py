@@ -23,6 +23,7 @@ from salus.simulate.observed import Judge
 from salus.simulate.scenario import Source, fit
 from salus.simulate.score import Result, Tally, score
 from salus.simulate.stage import simulated
+from salus.simulate.telling import Postbox, telling
 from salus.simulate.world import World
 from salus.store.memory import MemoryStore
 from salus.tasks import begin
@@ -111,18 +112,24 @@ class Simulation:
         seen = EngineSeen(self.engine.units, self.engine.healer.running, self.engine.limits)
         judges = Judges(seen, self._broken, self._order.invariants)
         bus.subscribe(judges)
+        postbox = Postbox()
+        alerter = telling(self.engine, recorder, self._resolved, postbox)
+        bus.subscribe(alerter)
         writing = begin(recorder.run())
         self.world.begin()
+        alerter.start()
         self.engine.start()
         self._plan_the_end()
         await self._over
         await self.engine.stop(GRACE if judges.violation is None else 0.0)
+        alerter.stop()
         await recorder.stop()
         await writing
         await store.close()
         violation = judges.violation
         looks = sum(check.looks for check in self.world.checks.values())
         told = str(violation) if violation else ""
+        tally.notifications = postbox.sent
         result = score(tally, days=self._order.days, seed=self._order.seed, looks=looks, violation=told)
         return Finished(result=result, violation=violation)
 

@@ -84,6 +84,8 @@ class Result:
         called_off: recoveries that a fresh look called off before anything was done.
         refusals: by reason.
         calls: moments at which a person would be called, by kind.
+        alerts: how often each alert rule fired.
+        notifications: how many each channel would have been sent.
         by_kind: one row for each kind of fault.
         violation: the promise that was broken, or an empty string.
     """
@@ -108,6 +110,8 @@ class Result:
     called_off: int
     refusals: Mapping[str, int]
     calls: Mapping[str, int]
+    alerts: Mapping[str, int]
+    notifications: Mapping[str, int]
     by_kind: Mapping[str, KindScore]
     violation: str = ""
 
@@ -124,6 +128,8 @@ class Tally:
     recoveries: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    alerts: Counter[str] = field(default_factory=Counter)
+    notifications: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -137,6 +143,8 @@ class Tally:
             self.recoveries[event.reason or ""] += 1
         elif event.held_back:
             self.refusals[event.reason or ""] += 1
+        elif kind is EventKind.ALERT_FIRING:
+            self.alerts[event.reason or ""] += 1
         elif kind in CALLS:
             self.calls[CALLS[kind]] += 1
 
@@ -171,6 +179,8 @@ def score(tally: Tally, *, days: float, seed: int, looks: int, violation: str) -
         called_off=tally.recoveries[Outcome.CANCELLED.value],
         refusals=_sorted(tally.refusals),
         calls=_sorted(tally.calls),
+        alerts=_sorted(tally.alerts),
+        notifications=_sorted(tally.notifications),
         by_kind=_by_kind(world.incidents),
         violation=violation,
     )
