@@ -1,0 +1,216 @@
+"""Raises and ends alerts for what happens, for what is seen, and for what a survey of everything finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from salus.alerts import happenings, words
+from salus.alerts.book import Book, Change
+from salus.alerts.desk import Desk
+from salus.engine.engine import Engine
+from salus.engine.sending import Keeping
+from salus.engine.sights import Sights
+from salus.engine.truths import Truth
+from salus.engine.units import CheckUnit
+from salus.model import (
+    Alert,
+    AlertRule,
+    AlertSettings,
+    AlertState,
+    Deed,
+    Event,
+    EventKind,
+    Happening,
+    Observation,
+    RecoveryRecord,
+)
+
+UNSEEN_AGAIN = 1.0
+
+_TOLD = {
+    AlertState.FIRING: EventKind.ALERT_FIRING,
+    AlertState.ACKNOWLEDGED: EventKind.ALERT_ACKNOWLEDGED,
+    AlertState.RESOLVED: EventKind.ALERT_RESOLVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A recovery that ended, as it was at that instant."""
+
+    event: Event
+    record: RecoveryRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What a recovery did, what it began with, and since when that had failed."""
+
+    deeds: Sequence[Deed] = ()
+    trigger: str = ""
+    since: datetime | None = None
+
+    @classmethod
+    def of(cls, finished: Finished) -> _Story:
+        event, record = finished.event, finished.record
+        if record is not None:
+            return cls(words.deeds_of(record), record.trigger, record.failing_since)
+        deed = Deed(at=event.at, recovery=event.recovery or "", result=event.reason or "", message=event.message)
+        return cls((deed,))
+
+
+class Raising:
+    """The alerts of an engine, as its rules see it."""
+
+    def __init__(self, engine: Engine, book: Book, desk: Desk, keeping: Keeping) -> None:
+        """Raise alerts of ``engine`` in ``book``; what becomes of them is kept and told."""
+        self._engine = engine
+        self._book = book
+        self._desk = desk
+        self._keeping = keeping
+        self.sights = Sights(engine, AlertSettings())
+
+    # ── what becomes of an alert ──────────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, change: Change | None) -> None:
+        """Write what became of an alert, and tell it."""
+        if change is None:
+            return
+        self._engine.version += 1
+        after = change.after
+        if after is None or after.fired_at is None:
+            return
+        if change.state is None and change.before is not None and change.before.deeds == after.deeds:
+            return
+        self.write(self._desk.alerts.get(after.fingerprint, after))
+        if change.state in _TOLD:
+            self._tell(after)
+
+    def write(self, alert: Alert) -> None:
+        """Take an alert into the ledger, once it has ever fired."""
+        if alert.fired_at is not None:
+            self._keeping.alert(alert)
+
+    def _tell(self, alert: Alert) -> None:
+        self._engine.bus.tell(
+            _TOLD[alert.state],
+            check=alert.check,
+            service=alert.labels.get("service"),
+            reason=alert.rule,
+            message=_said(alert),
+            data={"alert": alert.id, "level": alert.level.value, "fingerprint": alert.fingerprint},
+        )
+
+    # ── what happens, what is seen ────────────────────────────────────────────────────────────────────────────────────
+
+    def hear(self, noted: Event | Finished) -> None:
+        """Take an event."""
+        event = noted.event if isinstance(noted, Finished) else noted
+        now = self._engine.now()
+        story = _Story.of(noted) if isinstance(noted, Finished) else _Story()
+        for change in self._book.done(event.check or "", story.deeds, now):
+            self.take(change)
+        if event.kind is EventKind.STATUS_CHANGED and (unit := self._engine.units.get(event.check or "")):
+            self.judge_status(unit, now)
+        if event.kind in CHANGES_WHO_HEARS:
+            self._desk.reconsider(now)
+        for happening, rules in self.sights.on.items():
+            if happenings.ends(happening, event):
+                self._end_happening(happening, event, now)
+            elif rules and happenings.begins(happening, event):
+                self._begin_happening(happening, rules, event, story, now)
+
+    def judge_status(self, unit: CheckUnit, now: datetime) -> None:
+        """Judge a check by the rules that ask for its verdict."""
+        for rule in self.sights.about_status:
+            if self.sights.watches(rule, unit):
+                self.take(self._book.see(self.sights.of_status(rule, unit, now), now))
+
+    def looked(self, unit: CheckUnit, seen: Observation) -> None:
+        """Judge a look by the rules that ask for its numbers."""
+        now = self._engine.now()
+        for rule in unit.alert_rules:
+            self.take(self._book.see(self.sights.of_look(rule, unit, seen, now), now))
+
+    # ── happenings ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin_happening(
+        self, happening: Happening, rules: Sequence[AlertRule], event: Event, story: _Story, now: datetime
+    ) -> None:
+        if happening is Happening.RECOVERED and self._story_is_told(event.check or ""):
+            return
+        truth = Truth(
+            happening=happening,
+            subject=happenings.subject_of(happening, event),
+            message=event.message,
+            check=event.check,
+            since=event.at,
+        )
+        if happening is Happening.RECOVERED:
+            said = words.healed(event.check or "", story.deeds)
+            truth = replace(truth, message=said, detail=story.trigger, since=story.since or event.at)
+        for rule in rules:
+            sight = self.sights.of_truth(rule, truth, now)
+            change = self._book.see(sight, now) if sight else None
+            self.take(change)
+            if happening is Happening.RECOVERED and change is not None and change.after is not None:
+                self._add_story(change.after, story.deeds, now)
+        lasts = happenings.COURSES[happening].lasts
+        if lasts:
+            asyncio.get_running_loop().call_later(lasts, self.lapse, happening, truth.subject)
+
+    def _add_story(self, alert: Alert, deeds: Sequence[Deed], now: datetime) -> None:
+        current = self._desk.alerts.get(alert.fingerprint)
+        if current is not None:
+            told = replace(current, deeds=tuple(deeds))
+            self._desk.put(told, now)
+            self.write(told)
+
+    def _story_is_told(self, check: str) -> bool:
+        """Tell whether an alert about a check tells, at its end, how it was healed."""
+        return any(
+            not one.moment and any(told.state.open for told in one.told.values()) for one in self._desk.about(check)
+        )
+
+    def _end_happening(self, happening: Happening, event: Event, now: datetime) -> None:
+        whole_check = happenings.about_check(happening, event)
+        subject = happenings.subject_of(happening, event)[:256]
+        for alert in self._about(happening, self._desk.about(event.check) if event.check else self._all()):
+            if whole_check or alert.labels.get("subject", "") == subject:
+                self.take(self._book.end(alert, now, event.message or "it is over"))
+
+    def _all(self) -> list[Alert]:
+        return list(self._desk.alerts.values())
+
+    @staticmethod
+    def _about(happening: Happening, alerts: Iterable[Alert]) -> list[Alert]:
+        return [one for one in alerts if one.labels.get("happening") == happening.value and not one.moment]
+
+    def lapse(self, happening: Happening, subject: str) -> None:
+        """End what no event ends, once it has not been seen for long enough."""
+        now, lasts = self._engine.now(), timedelta(seconds=happenings.COURSES[happening].lasts)
+        for alert in self._about(happening, self._all()):
+            if alert.labels.get("subject", "") == subject and now - alert.last_seen >= lasts:
+                self.take(self._book.end(alert, now, "it was not seen again"))
+
+
+def _said(alert: Alert) -> str:
+    if alert.state is AlertState.ACKNOWLEDGED:
+        by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+        return f"acknowledged{by}{f': {alert.note}' if alert.note else ''} ({alert.summary})"
+    return (alert.resolution if alert.state is AlertState.RESOLVED else "") or alert.summary
+
+
+CHANGES_WHO_HEARS = frozenset(
+    {
+        EventKind.MAINTENANCE_STARTED,
+        EventKind.MAINTENANCE_ENDED,
+        EventKind.SILENCE_STARTED,
+        EventKind.SILENCE_ENDED,
+        EventKind.CONFIG_RELOADED,
+    }
+)
+HEARD = happenings.WORTH_A_LOOK | CHANGES_WHO_HEARS | {EventKind.RECOVERY_FINISHED}
