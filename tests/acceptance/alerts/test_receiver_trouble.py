@@ -6,10 +6,11 @@ Ten minutes of trouble, one kind after another, pass in virtual time in ``tests/
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from tests.acceptance.alerts.receiving import Posted, Receiver
+from tests.acceptance.alerts.receiving import Receiver, courses
 from tests.acceptance.salus_process import SalusProcess, eventually
 
 TROUBLES = ("down", "error", "hang", "torn", "cut", "busy")
@@ -36,51 +37,71 @@ def config(folder: Path, receivers: dict[str, Receiver]) -> str:
     return f"checks: {json.dumps(checks)}\nalerts: {json.dumps(alerts)}\n"
 
 
-def told(posted: list[Posted]) -> list[str]:
+def told(one: Receiver) -> list[str]:
     """Return what was told, in two words for each."""
-    return [f"{alert['check']} {alert['state']}" for each in posted for alert in each.document["alerts"]]
+    alerts = [alert for each in one.taken() for alert in each.document["alerts"]]
+    return [f"{alert['check']} {alert['state']}" for alert in alerts]
+
+
+def of(check: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(check)]
+
+
+class Story:
+    """What happens to the checks, word by word."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.words: list[str] = []
+
+    def goes_on(self, word: str, *hearers: Receiver) -> None:
+        """Break or heal a check, and wait until they have heard of it."""
+        check, state = word.split()
+        if state == "firing":
+            (self.folder / check).touch()
+        else:
+            (self.folder / check).unlink()
+        self.words.append(word)
+        for one in hearers:
+            eventually(partial(self._is_known_to, one), what=f"{word} at {one.folder.name}")
+
+    def _is_known_to(self, one: Receiver) -> bool:
+        return len(told(one)) == len(self.words)
+
+    def was_told_in_order_and_once(self, one: Receiver) -> None:
+        posted = one.taken()
+        assert len({each.id for each in posted}) == len(posted), f"{one.folder.name}: something arrived twice"
+        for check in CHECKS:
+            assert of(check, told(one)) == of(check, self.words), f"{one.folder.name}: {check} is out of order"
+        found = courses(posted)
+        assert all(course == ["firing", "resolved"] for course in found.values()), f"{one.folder.name}: {found}"
 
 
 def test_everything_arrives_in_order_and_once_whatever_ails_the_receiver(
     salus: Callable[[str], SalusProcess], receiver: Callable[[str], Receiver], tmp_path: Path
 ) -> None:
     ailing = {name: receiver(name) for name in TROUBLES}
-    well = receiver("well")
+    well, story = receiver("well"), Story(tmp_path)
     agent = salus(config(tmp_path, {**ailing, "well": well}))
-    expected: list[str] = []
-
-    def happens(word: str, *hearers: Receiver) -> None:
-        check, state = word.split()
-        if state == "firing":
-            (tmp_path / check).touch()
-        else:
-            (tmp_path / check).unlink()
-        expected.append(word)
-        for one in hearers:
-            eventually(lambda: len(told(one.taken())) == len(expected), what=f"{word} at {one.folder.name}")
-
     agent.ready()
     eventually(lambda: all(agent.check(name)["status"] == "healthy" for name in CHECKS))
-    happens("a firing", well, *ailing.values())
+    story.goes_on("a firing", well, *ailing.values())
     for name, one in ailing.items():
         one.be(name)
-    for word in MEANWHILE:
-        happens(word, well)  # while six others hang or fail, one that is well hears of it at once, and next to next
+    for word in MEANWHILE:  # while six others hang or fail, one that is well hears of each at once
+        story.goes_on(word, well)
     for name, one in ailing.items():
-        assert told(one.taken()) == ["a firing"], f"nothing can have come to the one that is {name}"
-        eventually(lambda: f"reason={name}: {name}: try 2" in agent.log, what=f"a second try of {name}")
+        assert told(one) == ["a firing"], f"nothing can have come to the one that is {name}"
+        eventually(partial(_was_tried_twice, agent, name), what=f"a second try of {name}")
     for one in ailing.values():
         one.be("fine")
     for word in IN_THE_END:
-        happens(word, well, *ailing.values())
-
-    assert told(well.taken()) == expected
-    for name, one in ailing.items():
-        posted = one.taken()
-        assert len({each.id for each in posted}) == len(posted), f"{name}: something arrived twice"
-        for check in CHECKS:
-            words = [word for word in told(posted) if word.startswith(check)]
-            assert words == [word for word in expected if word.startswith(check)], f"{name}: {check} is out of order"
-        alerts = {alert["id"]: alert["state"] for each in posted for alert in each.document["alerts"]}
-        assert set(alerts.values()) == {"resolved"}, f"{name}: somebody was left with an open alert"
+        story.goes_on(word, well, *ailing.values())
+    assert told(well) == story.words
+    for one in ailing.values():
+        story.was_told_in_order_and_once(one)
     assert agent.stop() == 0
+
+
+def _was_tried_twice(agent: SalusProcess, channel: str) -> bool:
+    return f"reason={channel}: {channel}: try 2" in agent.log
