@@ -88,10 +88,10 @@ class SalusProcess:
         self.config.write_text(head + config)
         self.config.chmod(0o600)
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         with (self.folder / "salus.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "run", "--config", str(self.config)],
+                [*self.command, "run", "--config", str(self.config), *options],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
@@ -110,11 +110,16 @@ class SalusProcess:
             return None
 
     def ask(self, method: str, path: str, timeout: float = 10.0) -> tuple[int, dict[str, Any]]:
+        status, answer = self.talk(method, path, timeout=timeout)
+        return status, json.loads(answer or b"{}")
+
+    def talk(self, method: str, path: str, body: bytes | None = None, timeout: float = 10.0) -> tuple[int, bytes]:
+        """Ask on the control socket; return the answer as it came."""
         connection = _UnixConnection(self.state / "salus.sock", timeout)
         try:
-            connection.request(method, path)
+            connection.request(method, path, body)
             response = connection.getresponse()
-            return response.status, json.loads(response.read() or b"{}")
+            return response.status, response.read()
         finally:
             connection.close()
 

@@ -13,6 +13,7 @@ import msgspec
 from salus import httpclient
 from salus.actions._facts import fill, one_line, unknown_words, words
 from salus.errors import ActionError
+from salus.httpclient import redaction
 from salus.model import Effect, Json
 from salus.options import ActionOptions
 from salus.ports import ActionResult, Scene
@@ -102,11 +103,12 @@ class HttpRequest(ActionOptions, frozen=True, kw_only=True):
             max_body=_KEPT,
             proxy="" if self.unix_socket else "environment",
         )
+        redact = self._redactor(request.url)
         try:
             response = await httpclient.fetch(request)
         except httpclient.HttpError as error:
-            raise ActionError(f"no answer: {error}", remedy=error.remedy) from error
-        return self._result(response)
+            raise ActionError(redact(f"no answer: {error}"), remedy=error.remedy) from error
+        return self._result(response, redact)
 
     def _content(self, known: dict[str, str]) -> tuple[bytes, str]:
         """Return the body and its media type."""
@@ -122,14 +124,20 @@ class HttpRequest(ActionOptions, frozen=True, kw_only=True):
             headers["Authorization"] = f"Bearer {self.bearer.reveal()}"
         return tuple(headers.items())
 
-    def _result(self, response: httpclient.Response) -> ActionResult:
-        text = response.body.decode(errors="replace")
+    def _redactor(self, url: str) -> redaction.Redactor:
+        """Return what takes our secrets out of what the other side says: many repeat what they were asked."""
+        secrets = [*self.headers.values(), *([self.bearer] if self.bearer else [])]
+        texts = redaction.words(*(secret.reveal() for secret in secrets))
+        return redaction.Redactor([*texts, *redaction.of_url(self.url), url])
+
+    def _result(self, response: httpclient.Response, redact: redaction.Redactor) -> ActionResult:
+        text = redact(response.body.decode(errors="replace"))
         where = f"{self.method.upper()} to {_host(self.url)}"
         code = response.status
         if code not in self.status if self.status else not 200 <= code < 300:
             expected = ", ".join(map(str, self.status)) or "200 to 299"
             said = f": {one_line(text)[:500]}" if text.strip() else ""
-            raise ActionError(f"{where} answered {code} {response.reason}, expected {expected}{said}")
+            raise ActionError(f"{where} answered {code} {redact(response.reason)}, expected {expected}{said}")
         took = response.timings.total
         evidence: dict[str, Json] = {"status": code, "body": text, "duration_seconds": round(took, 6)}
         return ActionResult(message=f"{where} answered {code} after {format_duration(took)}", evidence=evidence)

@@ -25,6 +25,7 @@ from salus.channels._redact import Redactor
 from salus.channels._words import clean
 from salus.errors import DeliveryError
 from salus.httpclient import urls
+from salus.httpclient.redaction import words
 from salus.options import ChannelOptions
 from salus.ports import Channel, Letter, Outlet
 from salus.secret import Secret
@@ -140,9 +141,8 @@ class Http:
         self._guard = Guard(outlet.targets)
         fields = (getattr(options, name) for name in options.__struct_fields__ if name not in ("url", "proxy"))
         secrets = [field for field in (*fields, *options.headers.values()) if isinstance(field, Secret)]
-        words = [word for secret in secrets for word in secret.reveal().split()]  # "Bearer x": x is the secret
         proxy = options.proxy.reveal() if options.proxy else ""
-        texts = [*(secret.reveal() for secret in secrets), *words]
+        texts = words(*(secret.reveal() for secret in secrets))
         self._redactor = Redactor(texts, options.url.reveal(), *([proxy] if "://" in proxy else []))
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from salus.model import NOTHING, Json, Metric, Observation, Status
 from salus.ports import Look
 from salus.units import Duration, format_duration, format_size
 
+_QUOTABLE = 16384
 _CLASS = re.compile(r"([1-5])xx", re.IGNORECASE)
 _RANGE = re.compile(r"([1-5]\d\d)\s*-\s*([1-5]\d\d)")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
@@ -45,7 +46,7 @@ def statuses(expected: int | str | tuple[int | str, ...]) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is expected of an answer; the fields are those of the options, read once."""
+    """What is expected of an answer; the fields are those of the options, read once, and what must not be quoted."""
 
     statuses: frozenset[int]
     expected: str
@@ -58,6 +59,7 @@ class Answer:
     latency_unhealthy: Duration | None = None
     expires_in: Duration | None = None
     max_body: int = 1 << 20
+    redact: Callable[[str], str] = str
 
     def judge(self, look: Look, response: Response) -> Observation:
         """Compare, the worst first: status, headers, body, too slow to be healthy; then what only degrades."""
@@ -66,7 +68,7 @@ class Answer:
         if wrong := next(self._wrong(response), ""):
             cause = "" if response.status in self.statuses else f"status_{response.status}"
             return look.observe(Status.UNHEALTHY, wrong, metrics=metrics, metadata=metadata, cause=cause)
-        said = f"{response.status} {response.reason or _phrase(response.status)}"
+        said = f"{response.status} {self.redact(response.reason) or _phrase(response.status)}"
         total = response.timings.total
         if slow := too_slow(total, self.latency_unhealthy):
             return look.observe(Status.UNHEALTHY, f"{said}; {slow}", metrics=metrics, metadata=metadata)
@@ -78,15 +80,15 @@ class Answer:
     def _wrong(self, response: Response) -> Iterator[str]:
         """Say what is not as expected, one after the other."""
         if response.status not in self.statuses:
-            body = f"; body starts: {excerpt(response.body)}" if response.body else ""
-            phrase = response.reason or _phrase(response.status)
+            body = f"; body starts: {self._excerpt(response)}" if response.body else ""
+            phrase = self.redact(response.reason) or _phrase(response.status)
             yield f"expected status {self.expected}, got {response.status} {phrase}".rstrip() + body
         for name, wanted in self.headers:
             value = response.header(name)
             if value is None:
                 yield f"expected the header {name}, it is missing"
             elif wanted.lower() not in value.lower():
-                yield f"expected {wanted!r} in the header {name}, got {value[:80]!r}"
+                yield f"expected {wanted!r} in the header {name}, got {self.redact(value)[:80]!r}"
         if self.contains or self.contains_not or self.matches or self.json_paths:
             yield from self._wrong_body(response)
 
@@ -117,11 +119,15 @@ class Answer:
             return
         for expectation in self.json_paths:
             if unmet := expectation.unmet(document):
-                yield unmet
+                yield self.redact(unmet)
 
     def _starts(self, response: Response) -> str:
         bound = f"in the first {format_size(self.max_body)} (max_body); " if response.truncated else ""
-        return f"{bound}body starts: {excerpt(response.body)}" if response.body else "the body is empty"
+        return f"{bound}body starts: {self._excerpt(response)}" if response.body else "the body is empty"
+
+    def _excerpt(self, response: Response) -> str:
+        """Quote the beginning of a body; secrets are taken out before it is cut."""
+        return excerpt(self.redact(response.body[:_QUOTABLE].decode("utf-8", "replace")).encode())
 
     def _expiring(self, metrics: dict[str, Metric]) -> str:
         if self.expires_in is None or (left := metrics.get("certificate_expires_seconds")) is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -25,6 +26,7 @@ from salus.httpclient import (
     send,
 )
 from salus.httpclient.prepare import basic
+from salus.httpclient.redaction import Redactor, of_place, words
 from salus.model import Observation
 from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
@@ -188,7 +190,16 @@ class Http(CheckOptions, frozen=True, kw_only=True):
             latency_unhealthy=self.latency_unhealthy,
             expires_in=self.certificate_expires_in,
             max_body=self.max_body,
+            redact=self.redactor(),
         )
+
+    def redactor(self) -> Redactor:
+        """Return what takes our secrets out of what a server says: many repeat what they were asked."""
+        headers = [value for name, value in self.headers.items() if name.lower() not in _PLAIN]
+        secrets = words(*headers, *(one.reveal() for one in (self.password, self.bearer) if one))
+        if self.username is not None and self.password:
+            secrets.append(basic(self.username, self.password.reveal()).removeprefix("Basic "))
+        return Redactor([*secrets, *of_place(self.url), *of_place(self.proxy or "")])
 
     @property
     def shares(self) -> str | None:
@@ -250,7 +261,8 @@ class HttpCheck:
             else:
                 response = await self._connection.send(self._prepared, resolve_within=within)
         except HttpError as error:
-            return failed(look, error)
+            seen = failed(look, error)
+            return replace(seen, message=self._answer.redact(seen.message))
         return self._answer.judge(look, response)
 
     async def aclose(self) -> None:

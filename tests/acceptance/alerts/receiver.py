@@ -2,8 +2,9 @@
 
 ``trouble`` in FOLDER says how it is: ``fine``, ``slow`` (0.3 s to an answer), ``down`` (nobody listens), ``error``
 (500), ``hang`` (no answer), ``torn`` (the connection is reset before the body was read), ``cut`` (the answer ends in
-the middle), ``busy`` (429, and come again in a second). ``obeys`` says what it does by now. Every request is durable in
-``requests`` before it is answered, with whether it was taken.
+the middle), ``busy`` (429, and come again in a second); ``praise``, ``scold`` and ``refuse`` answer 200, 500 and 400
+and repeat in it all that they were told, as careless programs do; ``refer`` redirects to where it was asked. ``obeys``
+says what it does by now. Every request is durable in ``requests`` before it is answered, with whether it was taken.
 """
 
 import json
@@ -16,13 +17,26 @@ import threading
 from pathlib import Path
 
 PORT, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
-TAKEN = frozenset({"fine", "slow"})
+TAKEN = frozenset({"fine", "slow", "praise"})
+REPEATING = {"praise": 200, "scold": 500, "refuse": 400}
 ANSWERS = {
     "error": b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nonly the",
     "busy": b"HTTP/1.1 429 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 }
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+def answer(how: str, head: bytes, body: bytes) -> bytes:
+    target = head.split(b" ")[1]
+    if how == "refer":
+        return b"HTTP/1.1 302 Elsewhere\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % target
+    if how not in REPEATING:
+        return ANSWERS.get(how, FINE)
+    first = b"HTTP/1.1 %d You said %s\r\n" % (REPEATING[how], target)
+    said = b" | ".join(head.split(b"\r\n")) + b" | " + body
+    return first + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(said) + said
+
 
 book = os.open(FOLDER / "requests", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 writing = threading.Lock()
@@ -73,7 +87,7 @@ def serve(visitor: socket.socket, how: str, over: threading.Event) -> None:
             if how in ("hang", "slow"):
                 over.wait(0.3 if how == "slow" else 30)
             if how != "hang":
-                visitor.sendall(ANSWERS.get(how, FINE))
+                visitor.sendall(answer(how, head, body))
         except OSError:
             return
 

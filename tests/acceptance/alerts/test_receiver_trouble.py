@@ -20,7 +20,7 @@ IN_THE_END = ("b resolved", "c resolved")
 
 
 def config(folder: Path, receivers: dict[str, Receiver]) -> str:
-    checks = {name: {"file": {"path": str(folder / name), "exists": False}, "interval": "100ms"} for name in CHECKS}
+    checks = {name: {"command": ["test", "!", "-e", str(folder / name)], "interval": "300ms"} for name in CHECKS}
     channels = {
         name: {"webhook": f"{receiver.url}/{name}", "timeout": "500ms", "rate_limit": 1000}
         for name, receiver in receivers.items()

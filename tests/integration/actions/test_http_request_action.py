@@ -136,3 +136,23 @@ async def test_cancelling_hangs_up(server: Server) -> None:
 )
 def test_options_that_make_no_sense_are_problems(action: HttpRequest, field: str) -> None:
     assert [name for name, _ in action.problems()] == [field]
+
+
+async def test_a_server_that_repeats_what_it_was_asked_gives_no_secret_away(server: Server) -> None:
+    body = b"restart a-bearer another-token key=a-key-that-opens /heal-it/a-path-that-opens"
+    asked = HttpRequest(
+        url=f"{server.url}/heal-it/a-path-that-opens?key=a-key-that-opens",
+        bearer=Secret("a-bearer"),
+        headers={"X-Token": Secret("Token another-token")},
+    )
+    for status in (b"200 key=a-key-that-opens", b"500 key=a-key-that-opens"):
+        server.answer = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+        try:
+            result = await asked.run(make_scene())
+            said = f"{result.message} {result.evidence}"
+        except ActionError as error:
+            said = str(error)
+        assert "restart ***" in said
+        assert "a-bearer" not in said
+        assert "another-token" not in said
+        assert "that-opens" not in said

@@ -30,6 +30,7 @@ class MailServer:
         secured: whether each mail came over TLS.
         answers: command -> answer, instead of taking it; for ``RCPT`` by address.
         data: what to do with a mail instead of taking it.
+        credentials: user and password of whoever may log in.
     """
 
     port: int = 0
@@ -39,6 +40,7 @@ class MailServer:
     secured: list[bool] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     data: Callable[[SMTP], Any] | None = None
+    credentials: tuple[bytes, bytes] = (USER, PASSWORD)
     open: int = 0
 
     # The names and arguments are aiosmtpd's.
@@ -75,7 +77,7 @@ class MailServer:
         self.logins.append(auth.login)
         if "AUTH" in self.answers:
             return AuthResult(success=False, handled=False, message=self.answers["AUTH"])
-        return AuthResult(success=(auth.login, auth.password) == (USER, PASSWORD), handled=False)
+        return AuthResult(success=(auth.login, auth.password) == self.credentials, handled=False)
 
 
 class CountedSmtp(SMTP):

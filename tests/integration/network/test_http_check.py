@@ -15,6 +15,7 @@ import pytest
 
 from salus.checks.http import Http
 from salus.errors import CheckBrokenError
+from salus.httpclient.prepare import basic
 from salus.model import Metric, Status
 from salus.secret import Secret
 from salus.units import Duration, Size
@@ -256,3 +257,42 @@ async def test_a_renewed_ca_file_is_noticed(servers: Servers, look: Prober, auth
     replacement.replace(authority.file)
     assert (await look.look(check)).status is Status.HEALTHY
     await check.aclose()
+
+
+async def test_a_server_that_repeats_what_it_was_asked_gives_no_secret_away(servers: Servers, look: Prober) -> None:
+    async def repeat(reader: StreamReader, writer: StreamWriter) -> None:
+        head = await read_request(reader)
+        target = head.split()[1].decode()
+        kept = [line for line in head.split(b"\r\n") if line.startswith((b"X-Token", b"Authorization"))]
+        writer.write(ok(b" ".join(kept), f"X-Said: {target}", status=f"500 no {target}"))
+        await writer.drain()
+
+    port = await servers.tcp(repeat)
+    place = f"user:opens-it@127.0.0.1:{port}/status?key=a-key-that-opens"
+    secret = {"X-Token": "another-token", "Accept": "text/plain"}
+    asked = [
+        Http(url=f"http://{place}", headers=secret),
+        Http(url=f"http://127.0.0.1:{port}/", bearer=Secret("a-bearer"), headers=secret),
+        Http(url=f"http://{place}", status=500, expect_headers={"X-Said": "all well"}),
+        Http(url=f"http://127.0.0.1:{port}/", username="me", password=Secret("pass-word")),
+    ]
+    for options in asked:
+        seen = await look(options)
+        assert seen.status is Status.UNHEALTHY
+        assert "***" in seen.message
+        for word in (
+            "opens",
+            "a-key",
+            "another",
+            "a-bearer",
+            basic("user", "opens-it")[6:],
+            basic("me", "pass-word")[6:],
+        ):
+            assert word not in seen.message
+
+
+async def test_a_redirect_to_nowhere_does_not_quote_the_key_in_the_url(servers: Servers, look: Prober) -> None:
+    port = await servers.tcp(answering(b"HTTP/1.1 302 Found\r\nLocation: ftp://x/\r\nContent-Length: 0\r\n\r\n"))
+    seen = await look(Http(url=f"http://127.0.0.1:{port}/?key=a-key-that-opens"))
+    assert "redirects" in seen.message
+    assert "a-key" not in seen.message
