@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import click
 from salus.errors import ConfigError, Problem, SalusError
 
 _WIDEST = 160
+_LONGEST = 4096
+_NAMED = re.compile(
+    r"""(?ix) ( ["']? [\w-]* (?: secret | token | passw(?:or)?d | bearer | credentials? | authorization | [-_]key )
+    ["']? \s* : \s* ) (?! [\s{\[] ) (?: "[^"]*"? | '[^']*'? | [^\s,}\]]+ )"""
+)
+_URL = re.compile(r"""(://)([^\s"'/@?\#,}\]]*@)?([^\s"'/@?\#,}\]]*)([^\s"',}\]]*)""")
+_WORD = re.compile(r"(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{16,}")
 
 
 def explain(error: SalusError) -> None:
@@ -35,9 +43,22 @@ def problem_text(problem: Problem) -> str:
     if line is None:
         return text
     number = f"{problem.line:>5} | "
-    shown = line.expandtabs(1)[:_WIDEST]
-    caret = f"\n{' ' * (len(number) - 2)}| {' ' * (problem.column - 1)}^" if 0 < problem.column <= _WIDEST else ""
-    return f"{text}\n{number}{shown}{caret}"
+    line, at = line.expandtabs(1)[:_LONGEST], max(0, problem.column - 1)
+    before, behind = without_secrets(line[:at]), without_secrets(line[at:])
+    caret = f"\n{' ' * (len(number) - 2)}| {' ' * len(before)}^" if problem.column and len(before) < _WIDEST else ""
+    return f"{text}\n{number}{(before + behind)[:_WIDEST]}{caret}"
+
+
+def without_secrets(line: str) -> str:
+    """Hide in a line of a config whatever may be a secret: it is shown in the logs of whoever starts us, too.
+
+    1. The value of a key that is called like one.
+    2. User, path and query of a URL.
+    3. A long word of letters and digits, wherever it stands: nobody can know what a config that cannot be read means.
+    """
+    line = _NAMED.sub(r"\1***", line)
+    line = _URL.sub(lambda found: f"{found[1]}{'***@' if found[2] else ''}{found[3]}{'/***' if found[4] else ''}", line)
+    return _WORD.sub("***", line)
 
 
 def _line(problem: Problem) -> str | None:

@@ -122,7 +122,8 @@ class Converter:
         name = path[-1] if path else "it"
         key = f"{name}: " if isinstance(name, str) else ""  # an element of a list has none
         remedy = f"write {key}{{{keys[0]}: ...}}" if keys else "write nothing after it"
-        self.note(path, f"expected a mapping, got {description(bare, self._word(path))}", remedy)
+        secret = any(field.secret for field in fields_of(wanted).values())
+        self.note(path, f"expected a mapping, got {self._got(bare, path, secret=secret)}", remedy)
         return None
 
     def _unknown(self, fields: Mapping[str, Field], entries: Collection[str], path: Keys) -> None:
@@ -222,8 +223,10 @@ class Converter:
     def _list(self, base: type, arguments: tuple[Any, ...], raw: object, path: Keys) -> object:
         element = arguments[0] if arguments else Any
         if not isinstance(raw, list | tuple):
-            remedy = f"write [{', '.join(raw.split())}]" if type(raw) is str and 0 < len(raw) < 60 else ""
-            got = description(raw, self._word(path))
+            secret = holds_secret(element)
+            brief = type(raw) is str and 0 < len(raw) < 60 and not secret
+            remedy = f"write [{', '.join(str(raw).split())}]" if brief else ""
+            got = self._got(raw, path, secret=secret)
             return self.note(path, f"expected a list of {leaves.plural(element)}, got {got}", remedy)
         fixed = base is tuple and arguments and arguments[-1] is not Ellipsis
         if fixed and len(raw) != len(arguments):
@@ -241,7 +244,7 @@ class Converter:
     def _mapping(self, arguments: tuple[Any, ...], raw: object, path: Keys) -> object:
         key_type, value_type = arguments if len(arguments) == 2 else (str, Any)
         if not isinstance(raw, Mapping):
-            got = description(raw, self._word(path))
+            got = self._got(raw, path, secret=holds_secret(value_type))
             return self.note(
                 path, f"expected a mapping of {leaves.plural(value_type)}, got {got}", "write {key: value}"
             )
@@ -273,6 +276,10 @@ class Converter:
         examples = (f"write it like {one}" for member in members if (one := leaves.example_of(member)))
         remedy = leaves.quoting(raw, self._word(path)) if str in members else next(examples, "")
         return self.note(path, f"expected {expected}, got {got}", remedy)
+
+    def _got(self, raw: object, path: Keys, *, secret: bool) -> str:
+        """Say what stands there; where there may be a secret in it, only of what kind it is."""
+        return kind_of(raw) if secret else description(raw, self._word(path))
 
     def _word(self, path: Keys) -> str:
         return self.sources.words.get(self.sources.original(path), "")

@@ -100,8 +100,9 @@ class _Parser:
             raise self._refuse(event, f"this is nested deeper than {MAX_DEPTH} levels", "write it flatter")
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                what = f"there is no anchor &{event.anchor} above this alias"
-                raise self._refuse(event, what, f"put text that begins with * in quotes, or set &{event.anchor} first")
+                # Not by its name: it may be a password that begins with a star.
+                what, remedy = "there is no such anchor above this alias", "put text that begins with * in quotes"
+                raise self._refuse(event, what, f"{remedy}, or set the anchor first")
             return self._anchors[event.anchor]
         if event.tag not in _TEXT_TAGS:
             what = f"the tag {event.tag} is not understood"

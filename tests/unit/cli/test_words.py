@@ -97,6 +97,33 @@ def test_a_problem_shows_the_line_and_a_caret_below_the_place(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize(
+    "written,shown",
+    [
+        ("      url: https://hooks.example.org/T0/B0?x=y  # chat", "      url: https://hooks.example.org/***  # chat"),
+        ("{url: http://me:pw@h:80/x, secret: }", "{url: http://***@h:80/***, secret: }"),
+        ('{"password": "correct horse", port: 25}', '{"password": ***, port: 25}'),
+        ("headers: {Authorization: Bearer, X-Api-Key: 'ab c'}", "headers: {Authorization: ***, X-Api-Key: ***}"),
+        ("secret_file: /run/secrets/chat", "secret_file: /run/secrets/chat"),
+        ("webhook: 7c1dd1f26e1b4f6aa0c5", "webhook: ***"),
+        ("web-http: {interval: 30s, failure_threshold: 3}", "web-http: {interval: 30s, failure_threshold: 3}"),
+    ],
+)
+def test_the_line_of_a_problem_is_shown_without_what_may_be_a_secret(tmp_path: Path, written: str, shown: str) -> None:
+    file = tmp_path / "salus.yaml"
+    file.write_text(written)
+    text = problem_text(Problem(file=str(file), line=1, column=1, path="x", what="wrong"))
+    assert text.splitlines()[1] == f"    1 | {shown}"
+
+
+def test_the_caret_stays_below_its_place_where_something_before_it_is_hidden(tmp_path: Path) -> None:
+    file = tmp_path / "salus.yaml"
+    file.write_text("{url: http://example.org/7c1dd1f26e1b4f6aa0c5, tokn: x}")
+    problem = Problem(file=str(file), line=1, column=48, path="x", what="unknown key")
+    _, line, caret = problem_text(problem).splitlines()
+    assert line[caret.index("^") :] == "tokn: x}"
+
+
 @pytest.mark.parametrize("line", [0, 1, 99])
 def test_a_problem_without_a_line_to_show_is_told_in_one_line(line: int) -> None:
     problem = Problem(file="gone.yaml", line=line, column=1, path="", what="it is not there")
