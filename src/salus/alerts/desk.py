@@ -7,7 +7,9 @@ No clock and no I/O: ``now`` is an argument, and the same calls give the same no
 2. What is due is taken out (``due``), assessed once more, since silences and hours change by themselves, and told.
 3. What was told is written into the alert in the same step, so that the row of the alert and the delivery are one fact.
 4. What was kept quiet waits as long as a new alert when that is over: what ended its silence often ends it too.
-5. An alert that has ended, and that nobody has still to hear of, leaves.
+5. A channel that is away (switched off, or out of the config) is told nothing new; the ends of what it was told are
+   made all the same, and wait in the outbox behind what waits there: nobody who comes back believes what is over.
+6. An alert that has ended, and that nobody has still to hear of, leaves.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from salus.model import (
     AlertRule,
     AlertSettings,
     AlertState,
+    ChannelSpec,
     Hush,
     InhibitRule,
     Notification,
@@ -224,7 +227,8 @@ class Desk:
     def _plan(self, channel: str, groups: list[Group], now: datetime) -> Plan:
         if channel in self._machines:
             return self._rounds.for_machine(self._groups, groups, now)
-        return self._rounds.for_people(self._groups, groups, self.settings.channels[channel], now)
+        spec = self.settings.channels.get(channel) or ChannelSpec(name=channel, kind="")
+        return self._rounds.for_people(self._groups, groups, spec, now)
 
     def _ask(self, now: datetime) -> None:
         if self._targets_at is not None and self._targets_at <= now:
@@ -302,14 +306,13 @@ class Desk:
             self._assess_channel(alert, channel, ways.get(channel), now)
 
     def _assess_channel(self, alert: Alert, channel: str, path: Path | None, now: datetime) -> None:
-        spec = self.settings.channels.get(channel)
-        if spec is None or not spec.enabled:
+        spec, told = self.settings.channels.get(channel), alert.told.get(channel)
+        if (spec is None or not spec.enabled) and not _ended_unheard(alert, told):
             return
-        told = alert.told.get(channel)
         found = news(alert, path, told, self._resend.get(channel))
         if found is None:
             return
-        if found.occasion is Occasion.RESOLVED and not spec.send_resolved:
+        if found.occasion is Occasion.RESOLVED and spec is not None and not spec.send_resolved:
             if told is not None:
                 self._groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=False)
             return
@@ -430,3 +433,8 @@ def _may_be_quiet_now(need: Need) -> bool:
         return True
     route = need.path.route if need.path is not None else None
     return route is not None and bool(route.mute_during or route.active_during)
+
+
+def _ended_unheard(alert: Alert, told: Told | None) -> bool:
+    """Tell whether an alert has ended that a channel was told of as open."""
+    return told is not None and told.state.open and alert.state is AlertState.RESOLVED

@@ -68,7 +68,7 @@ class Rounds:
 
     def for_people(self, around: Groups, groups: list[Group], spec: ChannelSpec, now: datetime) -> Plan:
         """Tell people of what is ready, the gravest first."""
-        rate = self._rates[spec.name]
+        rate = self._rates.setdefault(spec.name, Rate())  # one that is out of the config has none
         left = rate.left(spec, now)
         if left == 1 and spec.rate_limit > 1 and rate.newest > now - DIGEST_PAUSE:
             return Plan(put_off=dict.fromkeys(groups, rate.newest + DIGEST_PAUSE))

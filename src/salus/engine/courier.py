@@ -68,7 +68,7 @@ class Courier:
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def configure(self, channels: Mapping[str, tuple[ChannelSpec, Channel]]) -> None:
-        """Take the channels of a config; one that is the same object goes on undisturbed."""
+        """Take the channels of a config; one that is the same object goes on undisturbed, others try again at once."""
         gone = [lane for name, lane in self._lanes.items() if channels.get(name, (None, None))[1] is not lane.channel]
         for lane in gone:
             del self._lanes[lane.spec.name]
@@ -84,6 +84,7 @@ class Courier:
             self._lanes[name] = Lane(spec, channel)
             if self._running:
                 await self._open(self._lanes[name])
+                self._lanes[name].hurry(self._clock.now())
 
     async def start(self) -> None:
         """Begin: first with what an earlier Salus left in the outbox."""

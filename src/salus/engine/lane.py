@@ -114,6 +114,10 @@ class Lane:
         """Take one as it is after a try."""
         self.waiting = [delivery if one.id == delivery.id else one for one in self.waiting]
 
+    def hurry(self, now: datetime) -> None:
+        """Try everything that is here at once: what kept it from arriving was changed."""
+        self.waiting = [replace(one, due_at=min(one.due_at, now)) for one in self.waiting]
+
     def pause(self, failures: int, retry_after: float | None, chance: Random) -> timedelta:
         """Return how long to rest after so many failures in a row."""
         seconds = min(MOST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from salus.matchers import parse_matchers
-from salus.model import RouteSpec, TimeInterval, TimeRange
+from salus.model import ChannelSpec, RouteSpec, TimeInterval, TimeRange
 from tests.unit.alerts.scene import CHANNELS, SETTINGS, Scene
 
 DISK = (RouteSpec(channels=("chat",), group_wait=10, group_interval=60, repeat_interval=600),)
@@ -308,6 +310,22 @@ def test_an_alert_whose_route_has_gone_is_still_told_as_resolved() -> None:
     told.sees("down", "disk", holds=False)
     told.pass_time(30)
     assert told.heard("chat") == ["firing: down disk firing", "resolved: down disk resolved"]
+
+
+@pytest.mark.parametrize("away", [None, replace(CHANNELS["chat"], enabled=False)], ids=["out of the config", "off"])
+def test_a_channel_that_is_away_is_told_nothing_new_but_the_end_of_what_it_knows(away: ChannelSpec | None) -> None:
+    told = scene()
+    told.sees("down", "disk", holds=True)
+    told.pass_time(30)
+    others = {name: spec for name, spec in CHANNELS.items() if name != "chat"}
+    told.configure(replace(told.settings, channels={**others, **({"chat": away} if away else {})}))
+    told.sees("down", "db", holds=True)
+    told.sees("down", "disk", holds=False)
+    told.pass_time(3600 * 5)
+    assert told.heard("chat") == ["firing: down disk firing", "resolved: down disk resolved"]
+    told.sees("down", "db", holds=False)
+    told.pass_time(60)
+    assert not told.desk.alerts
 
 
 def test_a_channel_that_forgets_is_told_again_and_told_of_the_end_for_five_minutes() -> None:

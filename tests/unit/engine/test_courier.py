@@ -194,6 +194,57 @@ def test_a_receiver_that_is_down_for_ten_minutes_gets_everything_in_order_and_la
     virtually(story)
 
 
+def test_ten_minutes_of_every_trouble_in_turn_lose_nothing_and_leave_the_order() -> None:
+    troubles = [DeliveryError("refused"), DeliveryError("500"), DeliveryError("429", retry_after=90.0), TimeoutError()]
+
+    async def story(clock: VirtualClock) -> None:
+        async with post(clock) as there:
+            names: list[str] = []
+            for trouble in troubles:
+                end = clock.monotonic() + 600
+
+                async def send(letter: Letter, trouble: Exception = trouble, end: float = end) -> str:
+                    there.receiver.tries.append(clock.monotonic())
+                    if clock.monotonic() < end:
+                        if isinstance(trouble, TimeoutError):  # it hangs, and is cut off
+                            await clock.sleep(1e6)
+                        raise trouble
+                    there.receiver.got.append(letter)
+                    return "thanks"
+
+                there.receiver.send = send  # type: ignore[method-assign]
+                for place in range(12):
+                    names.append(there.send(key=f"k{place % 3}").id)
+                    await clock.sleep(50)
+                await run_until(lambda: len(there.receiver.got) == len(names), clock, within=2000)
+            assert sorted(there.arrived()) == sorted(names)
+            for key in ("k0", "k1", "k2"):
+                numbers = [int(one.notification.id[1:]) for one in there.receiver.got if one.notification.key == key]
+                assert numbers == sorted(numbers)
+            late = [letter for letter in there.receiver.got if letter.late]
+            assert len(late) >= len(names) - 2 * len(troubles), (
+                "all but those of the last minute say that they are late"
+            )
+            assert len(there.receiver.tries) <= len(names) + 30 * len(troubles), "nobody is asked all the time"
+
+    virtually(story)
+
+
+def test_a_channel_whose_options_changed_tries_again_at_once() -> None:
+    async def story(clock: VirtualClock) -> None:
+        async with post(clock) as there:
+            there.receiver.down = failing(1e9, clock)
+            names = [there.send(key=f"k{place}").id for place in range(3)]
+            await clock.sleep(3600)
+            other = Receiver(clock)
+            await there.courier.configure({"chat": (SPEC, other)})
+            await run_until(lambda: len(other.got) == 3, clock, within=1)
+            assert [letter.notification.id for letter in other.got] == names
+            assert there.receiver.closed == 1
+
+    virtually(story)
+
+
 def test_tries_come_ever_more_seldom_up_to_five_minutes() -> None:
     async def story(clock: VirtualClock) -> None:
         async with post(clock) as there:
