@@ -245,6 +245,7 @@ class _Probes:
         self._helper: _Helper | None = None
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._hung: dict[int, _Hung] = {}
+        self._ended: set[int] = set()
         self._last = 0
         self._idle: asyncio.TimerHandle | None = None
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -270,10 +271,12 @@ class _Probes:
             self._helper.write({"id": number, **request})
             return _result(await future)
         except asyncio.CancelledError:
-            self._give_up(number, path, now)
+            if number not in self._ended:
+                self._give_up(number, path, now)
             raise
         finally:
             self._pending.pop(number, None)
+            self._ended.discard(number)
             if future.done() and not future.cancelled():
                 future.exception()  # it was told already, in one way or another
             self._rest()
@@ -311,6 +314,8 @@ class _Probes:
             hung.gone.set()
             self._rest()
         future = self._pending.get(number)
+        if future:
+            self._ended.add(number)  # should its look be cut off in this very turn: nothing hangs any more
         if future and not future.done():
             how = f"was killed by signal {-status}" if status < 0 else "ended without an answer"
             future.set_exception(CheckBrokenError(f"the probe {how}", cause=Cause.HELPER))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,31 @@ async def test_a_file_that_hangs_costs_its_own_look_only(tmp_path: Path) -> None
         assert pid is not None
         await eventually(lambda: not children(pid))
         assert helper_pid() == pid
+    await _paths.release()
+
+
+async def test_a_look_cut_off_as_its_answer_comes_leaves_nothing_hung(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site()
+    (tmp_path / "there").touch()
+    check = File(path=tmp_path / "there")
+    await a_resting_helper(place, tmp_path)
+    probes = _paths._PROBES[asyncio.get_running_loop()]
+    late = asyncio.get_running_loop().create_task(check.look(look_from(place)))
+    await asyncio.sleep(0)
+    taken = probes.answered
+
+    def answered(line: bytes) -> None:
+        late.cancel()  # the deadline, in the very turn of the loop that brings the answer and the end of the child
+        taken(line)
+
+    monkeypatch.setattr(probes, "answered", answered)
+    subprocess.run(["sleep", "0.5"], check=True)  # Salus itself stands still: both are there when it goes on
+    with suppress(asyncio.CancelledError):
+        await late
+    monkeypatch.undo()
+    assert (await look_once(check, place)).status is Status.HEALTHY
     await _paths.release()
 
 
