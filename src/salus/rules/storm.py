@@ -12,7 +12,7 @@ ended, is not counted.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,15 +22,55 @@ from salus.rules.situation import Hold
 
 EVERYTHING = "all"
 _NAMES = 5
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class _Scope:
-    """What is bad within one scope: each target with the checks that say so."""
+    """What is bad within one scope. Counted as it comes: a storm of ten thousand must not be counted anew by each.
+
+    Attributes:
+        size: how many targets there are.
+        bad: each bad target with the checks that say so.
+        recent: the turns to bad within the window, oldest first.
+        turns: how many of them each target made.
+        newly: the targets that turned bad within the window and still are.
+    """
 
     size: int = 0
     bad: dict[str, set[str]] = field(default_factory=dict)
     recent: deque[tuple[datetime, str]] = field(default_factory=deque)
+    turns: Counter[str] = field(default_factory=Counter)
+    newly: set[str] = field(default_factory=set)
+
+    def turned(self, target: str, check: str, at: datetime, *, newly: bool) -> None:
+        """Count a turn to bad."""
+        if newly and target not in self.bad:
+            self.recent.append((at, target))
+            self.turns[target] += 1
+        self.bad.setdefault(target, set()).add(check)
+        if target in self.turns:
+            self.newly.add(target)
+
+    def well(self, target: str, check: str) -> bool:
+        """Count a check no longer; tell whether it was counted."""
+        checks = self.bad.get(target, _NONE)
+        if check not in checks:
+            return False
+        self.bad[target].discard(check)
+        if not self.bad[target]:
+            del self.bad[target]
+            self.newly.discard(target)
+        return True
+
+    def forget_before(self, begin: datetime) -> None:
+        """Let go of the turns that are out of the window."""
+        while self.recent and self.recent[0][0] <= begin:
+            _, target = self.recent.popleft()
+            self.turns[target] -= 1
+            if not self.turns[target]:
+                del self.turns[target]
+                self.newly.discard(target)
 
 
 class Tally:
@@ -65,46 +105,30 @@ class Tally:
             return
         target = self._where[check][0]
         for name in self.scopes(check):
-            scope = self._scopes[name]
-            if newly and target not in scope.bad:
-                scope.recent.append((at, target))
-            scope.bad.setdefault(target, set()).add(check)
+            self._scopes[name].turned(target, check, at, newly=newly)
 
     def well(self, check: str) -> bool:
         """Count a check no longer: it is well, or its trouble is explained. Tells whether it was counted."""
         if check not in self._where:
             return False
-        target, counted = self._where[check][0], False
-        for name in self.scopes(check):
-            bad = self._scopes[name].bad
-            if check in bad.get(target, ()):
-                counted = True
-                bad[target].discard(check)
-                if not bad[target]:
-                    del bad[target]
-        return counted
+        target = self._where[check][0]
+        counted = [self._scopes[name].well(target, check) for name in self.scopes(check)]
+        return any(counted)
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
         for scope in self._scopes.values():
             scope.recent = deque((at + by, target) for at, target in scope.recent)
 
-    def newly_bad(self, name: str, limits: Limits, now: datetime) -> list[str]:
-        """Return the targets of a scope that turned bad within the window and still are."""
+    def storm(self, name: str, limits: Limits, now: datetime) -> list[str]:
+        """Return the targets that turned bad within the window and still are, where they make a storm; else nothing."""
         scope = self._scopes.get(name)
         if scope is None:
             return []
-        begin = now - timedelta(seconds=limits.storm_window)
-        while scope.recent and scope.recent[0][0] <= begin:
-            scope.recent.popleft()
-        if len(scope.recent) < limits.storm_min_checks:
+        scope.forget_before(now - timedelta(seconds=limits.storm_window))
+        if len(scope.newly) < self._needed(name, limits):
             return []
-        return list(dict.fromkeys(target for _, target in scope.recent if target in scope.bad))
-
-    def storm(self, name: str, limits: Limits, now: datetime) -> list[str]:
-        """Return the targets that make a storm within a scope; nothing when there is none."""
-        newly = self.newly_bad(name, limits, now)
-        return newly if len(newly) >= self._needed(name, limits) else []
+        return list(dict.fromkeys(target for _, target in scope.recent if target in scope.newly))
 
     def calm(self, name: str, limits: Limits) -> bool:
         """Tell whether so few targets of a scope are bad, new or old, that there is no storm any more."""

@@ -43,8 +43,33 @@ def test_five_checks_of_one_service_are_one_trouble() -> None:
     counted.resize({f"c{place}": ("web", ()) for place in range(5)} | {"other": ("db", ())})
     for place in range(5):
         counted.turned_bad(f"c{place}", at(0))
-    assert counted.newly_bad(storm.EVERYTHING, replace(LIMITS, storm_min_checks=1), at(1)) == ["web"]
+    assert counted.storm(storm.EVERYTHING, replace(LIMITS, storm_min_checks=1), at(1)) == ["web"]
     assert not counted.storm(storm.EVERYTHING, LIMITS, at(1))
+
+
+TURNS = st.tuples(st.integers(0, 5), st.sampled_from(["new", "old", "well"]), st.floats(0, 30))
+
+
+@given(st.lists(TURNS, max_size=60))
+def test_counting_as_it_comes_gives_what_counting_anew_would(turns: list[tuple[int, str, float]]) -> None:
+    counted, limits = storm.Tally(), Limits(storm_brake=0.01, storm_min_checks=1, storm_window=60)
+    counted.resize({f"c{place}": (f"t{place // 2}", ()) for place in range(6)})
+    bad: dict[str, set[str]] = {}
+    made: list[tuple[float, str]] = []
+    now = 0.0
+    for place, turn, passed in turns:
+        now += passed
+        check, target = f"c{place}", f"t{place // 2}"
+        if turn == "well":
+            counted.well(check)
+            bad.get(target, set()).discard(check)
+        else:
+            counted.turned_bad(check, at(now), newly=turn == "new")
+            if turn == "new" and not bad.get(target):
+                made.append((now, target))
+            bad.setdefault(target, set()).add(check)
+        anew = dict.fromkeys(target for moment, target in made if moment > now - 60 and bad.get(target))
+        assert counted.storm(storm.EVERYTHING, limits, at(now)) == list(anew)
 
 
 def test_a_tag_has_a_brake_of_its_own() -> None:
