@@ -35,3 +35,10 @@ def test_every_public_name_can_be_imported() -> None:
 
 def test_public_names_are_sorted() -> None:
     assert list(salus.__all__) == sorted(salus.__all__)
+
+
+def test_an_agent_does_not_load_what_it_may_never_need() -> None:
+    never = ["rich", "alembic", "sqlalchemy", "zipfile", "zoneinfo", "aiosmtplib", "salus.store.past", "salus.simulate"]
+    code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from salus.model import TimeInterval, TimeRange
 
@@ -38,7 +37,7 @@ def next_change(interval: TimeInterval, now: datetime) -> datetime:
     return min((at for at in instants if at > now), default=now + timedelta(days=1))
 
 
-def _instants(local: datetime, minutes: set[int], zone: ZoneInfo) -> Iterator[datetime]:
+def _instants(local: datetime, minutes: set[int], zone: tzinfo) -> Iterator[datetime]:
     for days in (0, 1):
         day = local.date() + timedelta(days=days)
         for minute in minutes:
@@ -47,7 +46,7 @@ def _instants(local: datetime, minutes: set[int], zone: ZoneInfo) -> Iterator[da
                 yield shown.astimezone(UTC)
 
 
-def _jump(now: datetime, zone: ZoneInfo) -> list[datetime]:
+def _jump(now: datetime, zone: tzinfo) -> list[datetime]:
     """Return the minutes of the hour in which the clocks of a zone change: what they show then was on no list.
 
     Clocks change on a whole minute, so these are whole ones too, whatever the second is now.
@@ -86,5 +85,7 @@ def _day(pair: tuple[int, int], local: datetime) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
     return ZoneInfo(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from salus.errors import MissingExtraError, NotFoundError
 
@@ -121,4 +120,6 @@ def kinds(room: str) -> Iterable[tuple[str, type]]:
 
 @cache
 def _others(room: str) -> Mapping[str, str]:
+    from importlib.metadata import entry_points  # one and a half MiB, for those who ask for kinds of others
+
     return {entry.name: entry.value for entry in entry_points(group=f"salus.{room}")}

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from rich.console import Console as RichConsole
-from rich.text import Text
-
 from salus.channels import _words as words
 from salus.channels._threads import in_thread
 from salus.channels._urgency import urgency
@@ -47,6 +44,9 @@ def _style(told: Notification) -> str:
 
 
 def _drawn(letter: Letter, out: TextIO) -> str:
+    from rich.console import Console as RichConsole
+    from rich.text import Text
+
     console = RichConsole(file=out, highlight=False, soft_wrap=True)
     with console.capture() as captured:
         console.print(Text(words.title(letter), _style(letter.notification)))

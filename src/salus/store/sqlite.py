@@ -8,17 +8,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from salus.errors import StoreUnreadableError
 from salus.model import Alert, Delivery, DeliveryState, Event, Observation, RecoveryRecord
 from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store import past, queries
+from salus.store import queries
 from salus.store.codec import to_micros
 from salus.store.faults import reading, refused, unreadable, unwritable
 from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, set_aside
 from salus.store.outbox import Change, SqliteOutbox
-from salus.store.past import Past, PastQuery
 from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
 from salus.store.work import Work, work
@@ -38,6 +37,9 @@ __all__ = [
     "scan_recoveries",
     "set_aside",
 ]
+
+if TYPE_CHECKING:  # a running agent reads no past: what can is not loaded there
+    from salus.store.past import Past, PastQuery
 
 T = TypeVar("T")
 
@@ -279,6 +281,8 @@ def read_past(path: Path, query: PastQuery) -> Past | None:
     Raises:
         StoreUnreadableError: it is not there or cannot be read.
     """
+    from salus.store import past
+
     return _read_now(path, lambda db: past.read(path, db, query))
 
 
@@ -288,6 +292,8 @@ def read_bounds(path: Path) -> tuple[datetime, datetime] | None:
     Raises:
         StoreUnreadableError: it is not there or cannot be read.
     """
+    from salus.store import past
+
     return _read_now(path, lambda db: past.bounds(path, db))
 
 
