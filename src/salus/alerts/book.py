@@ -20,6 +20,7 @@ from salus.model import Alert, AlertRule, AlertState, Deed
 
 _MOST_REMEMBERED = 20_000
 _AT_ONCE = 500
+_SLACK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class Book:
         self._ids = ids
         self._rules: dict[str, AlertRule] = {}
         self._firings: dict[str, deque[datetime]] = {}
+        self._many = _MOST_REMEMBERED
         self._due: list[tuple[datetime, str]] = []
 
     def configure(self, rules: Iterable[AlertRule], flaps: Flaps) -> None:
         """Take the rules of a config."""
         self._rules = {rule.name: rule for rule in rules}
         self.flaps = flaps
+        self._wait_for_all()
 
     def load(self, alerts: Iterable[Alert], now: datetime) -> None:
         """Take up the alerts of an earlier Salus, also those that are over, for flapping and cooldown."""
@@ -162,6 +165,7 @@ class Book:
 
     def shift(self, by: timedelta, now: datetime) -> list[Alert]:
         """Follow a jump of the wall clock; returns the alerts as they are now."""
+        self.desk.note_all()
         moved = [life.shifted(alert, by) for alert in self.desk.alerts.values()]
         self._firings = {
             name: deque((at + by for at in instants), instants.maxlen) for name, instants in self._firings.items()
@@ -181,13 +185,22 @@ class Book:
         at = life.due(alert, self._hold(alert), self.flaps)
         if at is not None:
             heappush(self._due, (at, alert.fingerprint))
+            if len(self._due) > 2 * len(self.desk.alerts) + _SLACK:
+                self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        """Find out anew when time alone will change which alert."""
+        waits = [(life.due(one, self._hold(one), self.flaps), name) for name, one in self.desk.alerts.items()]
+        self._due = [(at, name) for at, name in waits if at is not None]
+        heapify(self._due)
 
     def _hold(self, alert: Alert) -> float:
         rule = self._rules.get(alert.rule)
         return rule.hold if rule else 0.0
 
     def _remember(self, name: str, at: datetime) -> None:
-        if len(self._firings) > _MOST_REMEMBERED:
+        if len(self._firings) > self._many:
             since = at - timedelta(seconds=self.flaps.window)
             self._firings = {known: seen for known, seen in self._firings.items() if seen[-1] > since}
+            self._many = max(_MOST_REMEMBERED, 2 * len(self._firings))
         self._firings.setdefault(name, deque(maxlen=max(1, self.flaps.threshold))).append(at)

@@ -83,7 +83,7 @@ def compose(draft: Draft, sender: Sender) -> Notification:
 def told_of(alert: Alert, key: str, at: datetime, before: Told | None) -> Told:
     """Return what a channel knows once it is told of an alert."""
     count = (before.count if before else 0) + (1 if alert.state is AlertState.FIRING else 0)
-    return Told(state=alert.state, key=key, at=at, count=count, flapping=alert.flapping)
+    return Told(state=alert.state, key=key, at=at, count=count, flapping=alert.flapping, level=alert.level)
 
 
 def gravity(alert: Alert) -> int:

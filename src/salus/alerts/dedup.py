@@ -1,6 +1,7 @@
 """Stage: dedup. What a channel has still to hear of an alert, if anything; deciding is apart from doing.
 
-1. What fires and is not known to fire is told; what is known is not told again, but for a reminder.
+1. What fires and is not known to fire is told; what is known is not told again, but for a reminder, and when it has
+   become graver than what was told.
 2. What was told as firing is told as resolved, whatever happened to routes and silences meanwhile.
 3. A receiver that forgets (``resend``) is told again what fires, and for five minutes what has ended.
 """
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from salus.alerts.route import Path
-from salus.model import Alert, AlertState, Occasion, Told
+from salus.model import Alert, AlertState, Level, Occasion, Told
 
+_LEVELS = list(Level)
 RESEND_ENDED = timedelta(minutes=5)
 
 
@@ -53,6 +55,8 @@ def news(alert: Alert, path: Path | None, told: Told | None, resend: float | Non
         return None
     if told is None or not told.state.open:
         return _of_unknown(alert, path)
+    if path is not None and alert.quiet_since is None and _graver(alert, told):
+        return News(Occasion.FIRING, alert.fired_at)
     if resend is not None:
         return News(Occasion.REFRESH, told.at + timedelta(seconds=resend))
     if path is None:
@@ -72,9 +76,13 @@ def _of_unknown(alert: Alert, path: Path | None) -> News | None:
         return None
     if not path.after:
         return News(Occasion.FLAPPING if alert.flapping else Occasion.FIRING, alert.fired_at)
-    if alert.state is AlertState.ACKNOWLEDGED:
+    if alert.state is AlertState.ACKNOWLEDGED or alert.quiet_since is not None:
         return None
     return News(Occasion.ESCALATED, alert.fired_at + timedelta(seconds=path.after))
+
+
+def _graver(alert: Alert, told: Told) -> bool:
+    return told.level is not None and _LEVELS.index(alert.level) > _LEVELS.index(told.level)
 
 
 def _of_ended(alert: Alert, path: Path | None, told: Told | None, resend: float | None) -> News | None:
@@ -84,7 +92,7 @@ def _of_ended(alert: Alert, path: Path | None, told: Told | None, resend: float 
         return News(Occasion.RESOLVED, ended) if first else None
     if told.state.open:
         return News(Occasion.RESOLVED, ended)
-    if resend is None:
+    if resend is None or not told.key:
         return None
     at = told.at + timedelta(seconds=resend)
     return News(Occasion.REFRESH, at) if at < ended + RESEND_ENDED else None

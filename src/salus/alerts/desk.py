@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from salus.alerts.compose import Draft, Sender, told_of
 from salus.alerts.dedup import News, news, waits_for_group
 from salus.alerts.group import Group, Groups, Need
 from salus.alerts.inhibit import Sources
+from salus.alerts.lately import Lately
 from salus.alerts.rounds import Plan, Rounds
 from salus.alerts.route import Path, key_of, paths
 from salus.alerts.stage import Case
@@ -49,6 +50,7 @@ from salus.model import (
 
 MACHINE_KEY = "all"
 _AT_ONCE = 500
+_SLACK = 100
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOT_YET = datetime.max.replace(tzinfo=UTC)
 _IN_DIGEST = frozenset({Occasion.FIRING, Occasion.FLAPPING, Occasion.ESCALATED, Occasion.REMINDER})
@@ -105,7 +107,7 @@ class Desk:
         self._targets_at: datetime | None = None
         self.suppressed: Counter[str] = Counter()
         self._quiet_until: dict[str, dict[str, datetime]] = {}
-        self._told_before: dict[tuple[str, str], datetime] = {}
+        self._told_before: Lately[tuple[str, str]] = Lately()
         self._made: list[Notification] = []
         self._changed: dict[str, Alert] = {}
         self._marks: dict[str, dict[str, Told]] = {}
@@ -117,10 +119,12 @@ class Desk:
     def configure(self, settings: AlertSettings, resend: Mapping[str, float | None], now: datetime) -> None:
         """Take a config; ``resend`` names for each channel the seconds after which it must be told again."""
         self.settings = settings
+        self.note_all()
         self._resend = resend
         self._machines = frozenset(name for name, seconds in resend.items() if seconds is not None)
         self._groups = self._known_groups()
         self._rules = {rule.name: rule for rule in settings.rules}
+        self._told_before.keep = timedelta(seconds=max((rule.cooldown for rule in settings.rules), default=0.0))
         self._rounds.configure(settings.channels)
         self._sources = Sources(settings.inhibit)
         for alert in self.alerts.values():
@@ -135,7 +139,7 @@ class Desk:
         """Take an alert of an earlier Salus."""
         for channel, told in alert.told.items():
             if told.count:
-                self._told_before[alert.fingerprint, channel] = told.at
+                self._told_before.note((alert.fingerprint, channel), told.at)
             self._groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=told.state.open)
         self.put(alert, now)
 
@@ -162,6 +166,7 @@ class Desk:
         if self.alerts.pop(alert.fingerprint, None) is None:
             return
         self._groups.drop(alert.fingerprint)
+        self._marks.pop(alert.fingerprint, None)
         self._again_at.pop(alert.fingerprint, None)
         self._quiet_until.pop(alert.fingerprint, None)
         if alert.check is not None and (others := self._by_check.get(alert.check)):
@@ -183,7 +188,8 @@ class Desk:
     def shift(self, alerts: Iterable[Alert], by: timedelta, now: datetime) -> None:
         """Follow a jump of the wall clock; ``alerts`` are all of them, moved along already."""
         self._groups, self._again, self._again_at, self._quiet_until = Groups(self._machines), [], {}, {}
-        self._told_before = {key: at + by for key, at in self._told_before.items()}
+        self._targets_at = self._targets_at + by if self._targets_at else None
+        self._told_before.shift(by)
         self._rounds.shift(by)
         for alert in alerts:
             self.load(alert, now)
@@ -266,21 +272,31 @@ class Desk:
             self._groups.heard(name, draft.channel)
             self._groups.knows((draft.channel, key), name, now, open_now=told.state.open)
             if told.state.open:
-                self._told_before[name, draft.channel] = now
+                self._told_before.note((name, draft.channel), now)
         if draft.channel in self._machines:
             self._groups.machine_told((draft.channel, draft.key), now)
 
     def _mark(self, now: datetime) -> None:
         """Write into alerts what channels were told, a part at a time; ``put`` does it for one that changes first."""
         for name in [*islice(self._marks, _AT_ONCE)]:
-            alert = self.alerts.get(name)
-            marks = self._marks.pop(name)
-            if alert is None:
-                continue
-            self.alerts[name] = marked = replace(alert, told={**alert.told, **marks})
-            self._changed[marked.id] = marked
             self._assess(name, now)
             self._leave(name, now)
+
+    def _note(self, name: str) -> None:
+        """Write into an alert what channels were told of it."""
+        alert, marks = self.alerts.get(name), self._marks.pop(name, None)
+        if alert is not None and marks:
+            self.alerts[name] = marked = replace(alert, told={**alert.told, **marks})
+            self._changed[marked.id] = marked
+
+    def note_all(self) -> None:
+        """Write into all alerts what channels were told of them: before everything changes."""
+        for name in [*self._marks]:
+            self._note(name)
+
+    def holds(self, alert_id: str) -> bool:
+        """Tell whether an alert comes out of ``due`` soon, with the notifications that it knows of: not before them."""
+        return alert_id in self._changed
 
     def _known_groups(self) -> Groups:
         """Return groups that know what was told, and have nothing to tell yet."""
@@ -294,6 +310,7 @@ class Desk:
 
     def _assess(self, fingerprint: str, now: datetime) -> None:
         """Find out what is to be told of an alert, and ask again when time alone may change the answer."""
+        self._note(fingerprint)
         self._groups.drop(fingerprint)
         alert = self.alerts.get(fingerprint)
         if alert is None or alert.state is AlertState.PENDING:
@@ -401,14 +418,18 @@ class Desk:
         if alert is None or alert.state is not AlertState.RESOLVED or alert.dismissed:
             return
         if not self._groups.wanting(fingerprint) and fingerprint not in self._again_at:
-            self._close(alert)
+            self._close(alert, now)
             self.drop(alert, now)
 
-    def _close(self, alert: Alert) -> None:
-        """Note of an ended alert that those who were told of it will not hear of its end: nobody waits for that."""
+    def _close(self, alert: Alert, now: datetime) -> None:
+        """Note of an ended alert that its end will not be told any more, nor a moment at all: nobody waits for that."""
         waiting = {channel: told for channel, told in alert.told.items() if told.state.open}
-        if waiting:
-            over = {channel: replace(told, state=AlertState.RESOLVED) for channel, told in waiting.items()}
+        over = {channel: replace(told, state=AlertState.RESOLVED) for channel, told in waiting.items()}
+        if alert.moment:
+            never = Told(state=AlertState.RESOLVED, key="", at=now, count=0)
+            ways = [path.channel for path in paths(self.settings.routes, alert.labels)]
+            over |= {channel: never for channel in ways if channel not in alert.told}
+        if over:
             self._changed[alert.id] = replace(alert, told={**alert.told, **over})
 
     def _stir(self, alert: Alert, now: datetime) -> None:
@@ -425,6 +446,9 @@ class Desk:
         if known is None or at < known:
             self._again_at[fingerprint] = at
             heappush(self._again, (at, fingerprint))
+            if len(self._again) > 2 * len(self._again_at) + _SLACK:
+                self._again = [(due, name) for name, due in self._again_at.items()]
+                heapify(self._again)
 
 
 def _may_be_quiet_now(need: Need) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 from salus.alerts.dedup import News, waits_for_group
@@ -20,6 +20,7 @@ Group: TypeAlias = tuple[str, str]
 """A channel's name, and the key under which it hears of these alerts."""
 
 MACHINE_PAUSE = timedelta(seconds=1)
+_SLACK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,9 @@ class Groups:
         if armed is None or at < armed:
             self._armed[group] = at
             heappush(self._heap, (at, group))
+            if len(self._heap) > 2 * len(self._armed) + _SLACK:
+                self._heap = [(due, armed_group) for armed_group, due in self._armed.items()]
+                heapify(self._heap)
 
     def _ready(self, group: Group, need: Need) -> datetime:
         last = self._last.get(group)

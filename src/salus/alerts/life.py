@@ -65,7 +65,9 @@ def begin(sight: Sight, now: datetime, alert_id: str) -> Alert:
 
 def again(alert: Alert, sight: Sight, now: datetime) -> Alert:
     """Return the alert when its trouble is seen once more."""
-    news = replace(alert, last_seen=now, detail=sight.detail or alert.detail, labels=sight.labels, level=sight.level)
+    news = replace(alert, last_seen=now, detail=sight.detail or alert.detail, labels=sight.labels)
+    if sight.level is not alert.level:  # what it is called says how bad it is
+        news = replace(news, level=sight.level, summary=sight.summary or alert.summary)
     if alert.quiet_since is not None:
         return replace(news, quiet_since=None, count=alert.count + 1)
     return news

@@ -153,6 +153,7 @@ class Told:
         at: when that notification was made.
         count: how often it was told as firing.
         flapping: it was told that the alert flaps.
+        level: how much the alert mattered then; None where that was not kept.
     """
 
     state: AlertState
@@ -160,6 +161,7 @@ class Told:
     at: datetime
     count: int = 1
     flapping: bool = False
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def alert(one: Alert) -> dict[str, Json]:
         "flapping": one.flapping,
         "dismissed": one.dismissed,
         "moment": one.moment,
-        "told": {channel: told(known) for channel, known in sorted(one.told.items())},
+        "told": {channel: told(known) for channel, known in sorted(one.told.items()) if known.key},
     }
 
 

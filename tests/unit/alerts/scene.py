@@ -21,6 +21,7 @@ from salus.model import (
     CheckSpec,
     Escalation,
     InhibitRule,
+    Level,
     Notification,
     RouteSpec,
     Selector,
@@ -140,10 +141,10 @@ class Scene:
         lately = row.fired_at is not None and row.fired_at > self.now - timedelta(days=1)
         return row.state.open or row.dismissed or lately or any(told.state.open for told in row.told.values())
 
-    def sees(self, rule: str, check: str, *, holds: bool | None) -> None:
+    def sees(self, rule: str, check: str, *, holds: bool | None, level: Level | None = None) -> None:
         """Let a rule say something of a check."""
         spec, found = CHECKS[check], RULES[rule]
-        level = level_of(found, spec, found.status)
+        level = level or level_of(found, spec, found.status)
         sight = Sight(
             rule=found,
             labels=of_check(found, spec, level, {}),

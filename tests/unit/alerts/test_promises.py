@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from salus.alerts.stage import Case
 from salus.alerts.stages import hush
 from salus.matchers import matches, parse_matchers
-from salus.model import AlertState, Notification, Occasion, RouteSpec, TimeInterval, TimeRange
+from salus.model import AlertState, ChannelSpec, Level, Notification, Occasion, RouteSpec, TimeInterval, TimeRange
 from tests.unit.alerts.scene import CHECKS, RESEND, ROUTES, RULES, SETTINGS, Scene
 
 QUIET_FREE = {Occasion.RESOLVED, Occasion.REFRESH}
@@ -27,8 +28,18 @@ OTHER_ROUTES: tuple[tuple[RouteSpec, ...], ...] = (
     (RouteSpec(channels=("chat", "machine"), group_by=("...",), group_wait=0, repeat_interval=120),),
     (RouteSpec(channels=("chat", "pager"), group_by=(), group_interval=300, mute_during=("lunch",)),),
     (RouteSpec(match=parse_matchers("check=~'nothing'".replace("'", '"')), channels=("chat",)),),
+    (
+        RouteSpec(match=parse_matchers("check=db"), channels=("chat", "slow"), go_on=True, repeat_interval=90),
+        RouteSpec(channels=("slow", "chat", "mute"), group_by=("check",), group_interval=0),
+    ),
 )
+OTHER_CHANNELS = {
+    "slow": ChannelSpec(name="slow", kind="log", rate_limit=1, rate_period=45),
+    "mute": ChannelSpec(name="mute", kind="log", send_resolved=False),
+}
+HOLDS = {"down": (0.0, 20.0, 500.0), "slow": (0.0, 30.0, 90.0)}
 RULE, CHECK = st.sampled_from(sorted(RULES)), st.sampled_from(sorted(CHECKS))
+_LEVELS = list(Level)
 SPELL = st.sampled_from([1.0, 9.0, 30.0, 61.0, 200.0, 700.0, 4000.0])
 
 
@@ -37,18 +48,25 @@ class Telling(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.scene = Scene(settings=replace(SETTINGS, intervals={"lunch": LUNCH}))
+        channels = {**SETTINGS.channels, **OTHER_CHANNELS}
+        self.scene = Scene(settings=replace(SETTINGS, intervals={"lunch": LUNCH}, channels=channels))
         self.judged = 0
         self.known: dict[tuple[str, str], list[tuple[AlertState, str]]] = defaultdict(list)
+        self.levels: dict[tuple[str, str], Level] = {}
         self.moved = timedelta()
         self.made: dict[str, list[datetime]] = defaultdict(list)
         self.shifts = 0
+        self.write_all()
 
     # ── what happens ──
 
     @rule(name=RULE, check=CHECK, holds=st.sampled_from([True, True, False, None]))
     def see(self, name: str, check: str, *, holds: bool | None) -> None:
         self.scene.sees(name, check, holds=holds)
+
+    @rule(name=RULE, check=CHECK, level=st.sampled_from(Level))
+    def see_it_change(self, name: str, check: str, level: Level) -> None:
+        self.scene.sees(name, check, holds=True, level=level)
 
     @rule(seconds=SPELL)
     def wait(self, seconds: float) -> None:
@@ -85,9 +103,34 @@ class Telling(RuleBasedStateMachine):
     def reconfigure(self, routes: tuple[RouteSpec, ...]) -> None:
         self.scene.with_routes(*routes)
 
+    @rule(holds=st.sampled_from([0, 1, 2]))
+    def reload_rules(self, holds: int) -> None:
+        rules = tuple(replace(one, hold=HOLDS[one.name][holds]) for one in self.scene.settings.rules)
+        self.scene.configure(replace(self.scene.settings, rules=rules))
+
     @rule()
     def restart(self) -> None:
         self.scene.restart()
+        self.write_all()
+
+    @rule()
+    def write_all(self) -> None:
+        """Let the ledger have everything so far: only then is anything sent."""
+        scene = self.scene
+        self.judge()
+        self.written = dict(scene.rows), len(scene.told), deepcopy((self.known, self.levels, self.made))
+
+    @rule()
+    def die(self) -> None:
+        """Let Salus be killed: what the ledger does not have yet was never sent."""
+        scene = self.scene
+        self.judge()
+        rows, sent, known = self.written
+        scene.rows = dict(rows)
+        del scene.told[sent:]
+        self.known, self.levels, self.made = deepcopy(known)
+        self.judged = sent
+        scene.restart()
 
     @rule(by=st.sampled_from([timedelta(hours=1), timedelta(hours=-2)]))
     def set_clock(self, by: timedelta) -> None:
@@ -105,6 +148,7 @@ class Telling(RuleBasedStateMachine):
                 if row.fired_at is not None:
                     self.scene.rows[row.id] = row
             self.scene.settle()
+            self.write_all()
 
     # ── what must hold ──
 
@@ -143,7 +187,9 @@ class Telling(RuleBasedStateMachine):
                 assert note.key == last[1]
             elif last is not None and last[0].open:  # after its end it may be back before others heard of that
                 again = note.occasion in (Occasion.REMINDER, Occasion.REFRESH)
-                assert again or last[0] is not alert.state or len(note.fresh) > 1
+                graver = _LEVELS.index(alert.level) > _LEVELS.index(self.levels[alert.id, note.channel])
+                assert again or graver or last[0] is not alert.state or len(note.fresh) > 1
+            self.levels[alert.id, note.channel] = alert.level
             heard.append((alert.state, last[1] if last is not None and last[0].open else note.key))
 
     def _bounds(self, note: Notification) -> None:
@@ -176,6 +222,9 @@ class Telling(RuleBasedStateMachine):
         scene.pass_time(3 * 3600)
         self.judge()
         for (alert, channel), heard in self.known.items():
+            if channel == "mute":
+                assert all(state is not AlertState.RESOLVED for state, _ in heard)
+                continue
             assert heard[-1][0] is AlertState.RESOLVED, f"{channel} never heard of the end of {alert}: {heard}"
         assert scene.desk.alerts == {}
         assert scene.desk.next_due() is None
