@@ -59,15 +59,18 @@ def news(alert: Alert, path: Path | None, told: Told | None, resend: float | Non
         return News(Occasion.FIRING, alert.fired_at)
     if resend is not None:
         return News(Occasion.REFRESH, told.at + timedelta(seconds=resend))
-    if path is None:
-        return None
+    return None if path is None else _of_known(alert, path, told)
+
+
+def _of_known(alert: Alert, path: Path, told: Told) -> News | None:
+    """Return what there is to say of an alert to a channel that knows it as open."""
     if alert.state is AlertState.ACKNOWLEDGED:
         known = told.state is AlertState.ACKNOWLEDGED
         return None if known else News(Occasion.ACKNOWLEDGED, alert.acknowledged_at or told.at)
-    if alert.quiet_since is not None:
-        return None
     repeat = path.route.repeat_interval
-    return News(Occasion.REMINDER, told.at + timedelta(seconds=repeat)) if repeat else None
+    if alert.quiet_since is not None or not repeat:
+        return None
+    return News(Occasion.REMINDER, told.at + timedelta(seconds=repeat))
 
 
 def _of_unknown(alert: Alert, path: Path | None) -> News | None:

@@ -1,4 +1,4 @@
-"""What happens at the same instant, again and again, or in great numbers: nothing is lost, doubled, or kept for ever."""
+"""What happens at one instant, again and again, or in great numbers: nothing is lost, doubled, or kept for ever."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from salus.alerts.book import Book
 from salus.alerts.desk import Desk
 from salus.alerts.labels import fingerprint, of_check
 from salus.alerts.lately import Lately
-
 from salus.alerts.match import Sight
 from salus.matchers import parse_matchers
 from salus.model import Alert, AlertSettings, AlertState, Level, Notification, Occasion, RouteSpec, Told
