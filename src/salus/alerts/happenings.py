@@ -88,6 +88,11 @@ def subject_of(happening: Happening, event: Event) -> str:
     return str(found or "")
 
 
+def of_one_check(happening: Happening) -> bool:
+    """Tell whether a happening is about one check; what several may share is one trouble, whoever met it first."""
+    return COURSES[happening].subject in ("rule", "check")
+
+
 def about_check(happening: Happening, event: Event) -> bool:
     """Tell whether an event ends a happening of every subject of its check: the check is well."""
     return COURSES[happening].ends_well and event.kind is EventKind.STATUS_CHANGED

@@ -62,5 +62,10 @@ def common_of(labels: Sequence[Labels], by: Sequence[str]) -> dict[str, str]:
     return {name: first[name] for name in by if name in first and all(one.get(name) == first[name] for one in labels)}
 
 
+def bounded(value: str) -> str:
+    """Return the value of a label as alerts have it."""
+    return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+
+
 def _bounded(labels: dict[str, str]) -> dict[str, str]:
-    return {name: value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…" for name, value in labels.items()}
+    return {name: bounded(value) for name, value in labels.items()}

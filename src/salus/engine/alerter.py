@@ -27,6 +27,7 @@ from salus.engine.units import CheckUnit, Judge
 from salus.model import (
     Alert,
     AlertSettings,
+    AlertState,
     Delivery,
     Event,
     EventKind,
@@ -44,8 +45,6 @@ YIELD, MOST_YIELDS = 0.005, 200
 MOST_WAITING = 20_000
 _MOST_WAIT = 60.0
 
-_DROPPED_WHERE_IT_WAITS = frozenset({Occasion.REFRESH, Occasion.REMINDER})
-
 
 class Alerter:
     """Raises, resolves and hands on the alerts of one Salus."""
@@ -58,7 +57,7 @@ class Alerter:
         self.settings = AlertSettings()
         self.desk = Desk(AlertSurroundings(engine), engine.ids)
         self.book = Book(self.desk, engine.ids)
-        self._raising = Raising(engine, self.book, self.desk, keeping)
+        self._raising = Raising(engine, self.book, self.desk, keeping, self.tend)
         self._surveys = Survey(engine, self._raising, self.book, self.desk)
         self.silences = Silences(engine.bus.tell, keeping.memo, self.desk.silences)
         self._number = 0
@@ -66,7 +65,7 @@ class Alerter:
         self._survey: Iterator[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float = float("inf")
-        self._yielded = 0
+        self._turns = MOST_YIELDS
         self._running = False
 
     # ── config, start, stop ───────────────────────────────────────────────────────────────────────────────────────────
@@ -101,8 +100,10 @@ class Alerter:
         now = self._engine.now()
         self._number = snapshot.last_delivery
         self.desk.spent(snapshot.recent_deliveries)
-        self.book.load(snapshot.alerts, now)
-        self.silences.load(snapshot.memos)
+        try:
+            self.silences.load(snapshot.memos)
+        finally:  # after the silences: nobody hears what they keep quiet
+            self.book.load(snapshot.alerts, now)
 
     def start(self) -> None:
         """Begin: look at everything once, and from then on at what happens."""
@@ -196,11 +197,9 @@ class Alerter:
 
     def _work(self) -> None:
         self._timer, self._armed = None, float("inf")
-        if self._yielded < MOST_YIELDS and self._healing_begins():
-            self._yielded += 1
+        if self._yields():
             self._arm(YIELD)
             return
-        self._yielded = 0
         try:
             self._part(self._engine.site.clock.monotonic() + PART)
         except Exception:  # noqa: BLE001 - one bad alert must not silence the others
@@ -208,6 +207,19 @@ class Alerter:
         if self._events or self._survey is not None:
             self._arm(REST)
         self._arm_for_next()
+
+    def _yields(self) -> bool:
+        """Let healing that begins go first: so many times, and then not as often."""
+        if self._turns < 0:
+            self._turns += 1
+            self._turns = self._turns or MOST_YIELDS
+            return False
+        if not self._healing_begins():
+            self._turns = MOST_YIELDS
+            return False
+        self._turns -= 1
+        self._turns = self._turns or -MOST_YIELDS
+        return True
 
     def _healing_begins(self) -> bool:
         """Tell whether a recovery is on its way to its first action, which must not wait for us."""
@@ -241,7 +253,7 @@ class Alerter:
             self._send(notification)
 
     def _send(self, note: Notification) -> None:
-        if note.occasion in _DROPPED_WHERE_IT_WAITS and self._sending.waits(note.channel, note.key):
+        if _only_repeats(note) and self._sending.waits(note.channel, note.key):
             return
         self._number += 1
         delivery = Delivery(
@@ -255,6 +267,14 @@ class Alerter:
         )
         self._keeping.delivery(delivery)
         self._sending.take(delivery)
+
+
+def _only_repeats(note: Notification) -> bool:
+    """Tell whether a notification says nothing new. Beside a reminder there may be an end, also among what is cut."""
+    if note.occasion is Occasion.REFRESH:
+        return True
+    fresh = (alert for alert in note.alerts if alert.fingerprint in note.fresh)
+    return note.occasion is Occasion.REMINDER and not note.more and all(one.state is AlertState.FIRING for one in fresh)
 
 
 _OVER = object()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from salus.alerts import happenings, words
 from salus.alerts.book import Book, Change
 from salus.alerts.desk import Desk
+from salus.alerts.labels import bounded
 from salus.engine.engine import Engine
 from salus.engine.sending import Keeping
 from salus.engine.sights import Sights
@@ -29,6 +30,7 @@ from salus.model import (
 )
 
 UNSEEN_AGAIN = 1.0
+_LAPSE_LEAST = 1.0
 
 _TOLD = {
     AlertState.FIRING: EventKind.ALERT_FIRING,
@@ -65,13 +67,18 @@ class _Story:
 class Raising:
     """The alerts of an engine, as its rules see it."""
 
-    def __init__(self, engine: Engine, book: Book, desk: Desk, keeping: Keeping) -> None:
-        """Raise alerts of ``engine`` in ``book``; what becomes of them is kept and told."""
+    def __init__(self, engine: Engine, book: Book, desk: Desk, keeping: Keeping, wake: Callable[[], None]) -> None:
+        """Raise alerts of ``engine`` in ``book``; what becomes of them is kept and told.
+
+        ``wake`` is called when time alone has changed something, which nobody would look at otherwise.
+        """
         self._engine = engine
         self._book = book
         self._desk = desk
         self._keeping = keeping
+        self._wake = wake
         self.sights = Sights(engine, AlertSettings())
+        self._lapsing: dict[tuple[Happening, str], asyncio.TimerHandle] = {}
 
     # ── what becomes of an alert ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,15 +90,16 @@ class Raising:
         after = change.after
         if after is None or after.fired_at is None:
             return
-        if change.state is None and change.before is not None and change.before.deeds == after.deeds:
+        before = change.before
+        if change.state is None and before is not None and (before.deeds, before.level) == (after.deeds, after.level):
             return
         self.write(self._desk.alerts.get(after.fingerprint, after))
         if change.state in _TOLD:
             self._tell(after)
 
     def write(self, alert: Alert) -> None:
-        """Take an alert into the ledger, once it has ever fired."""
-        if alert.fired_at is not None:
+        """Take an alert into the ledger, once it has ever fired, and never before the notifications it knows of."""
+        if alert.fired_at is not None and not self._desk.holds(alert.id):
             self._keeping.alert(alert)
 
     def _tell(self, alert: Alert) -> None:
@@ -158,9 +166,8 @@ class Raising:
             self.take(change)
             if happening is Happening.RECOVERED and change is not None and change.after is not None:
                 self._add_story(change.after, story.deeds, now)
-        lasts = happenings.COURSES[happening].lasts
-        if lasts:
-            asyncio.get_running_loop().call_later(lasts, self.lapse, happening, truth.subject)
+        if happenings.COURSES[happening].lasts:
+            self.lapse(happening, bounded(truth.subject))
 
     def _add_story(self, alert: Alert, deeds: Sequence[Deed], now: datetime) -> None:
         current = self._desk.alerts.get(alert.fingerprint)
@@ -177,8 +184,9 @@ class Raising:
 
     def _end_happening(self, happening: Happening, event: Event, now: datetime) -> None:
         whole_check = happenings.about_check(happening, event)
-        subject = happenings.subject_of(happening, event)[:256]
-        for alert in self._about(happening, self._desk.about(event.check) if event.check else self._all()):
+        subject = bounded(happenings.subject_of(happening, event))
+        of_check = event.check if whole_check or happenings.of_one_check(happening) else None
+        for alert in self._about(happening, self._desk.about(of_check) if of_check else self._all()):
             if whole_check or alert.labels.get("subject", "") == subject:
                 self.take(self._book.end(alert, now, event.message or "it is over"))
 
@@ -190,11 +198,25 @@ class Raising:
         return [one for one in alerts if one.labels.get("happening") == happening.value and not one.moment]
 
     def lapse(self, happening: Happening, subject: str) -> None:
-        """End what no event ends, once it has not been seen for long enough."""
+        """End what no event ends, once it has not been seen for long enough; look again when that may be so."""
         now, lasts = self._engine.now(), timedelta(seconds=happenings.COURSES[happening].lasts)
         for alert in self._about(happening, self._all()):
             if alert.labels.get("subject", "") == subject and now - alert.last_seen >= lasts:
                 self.take(self._book.end(alert, now, "it was not seen again"))
+            elif alert.labels.get("subject", "") == subject and alert.state is not AlertState.RESOLVED:
+                self._lapse_later(happening, subject, (alert.last_seen + lasts - now).total_seconds())
+
+    def _lapse_later(self, happening: Happening, subject: str, seconds: float) -> None:
+        key = (happening, subject)
+        if (known := self._lapsing.pop(key, None)) is not None:
+            known.cancel()
+        loop = asyncio.get_running_loop()
+        self._lapsing[key] = loop.call_later(max(_LAPSE_LEAST, seconds), self._lapsed, happening, subject)
+
+    def _lapsed(self, happening: Happening, subject: str) -> None:
+        self._lapsing.pop((happening, subject), None)
+        self.lapse(happening, subject)
+        self._wake()
 
 
 def _said(alert: Alert) -> str:

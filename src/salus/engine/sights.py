@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from salus.alerts import words
+from salus.alerts import happenings, words
 from salus.alerts.labels import level_of, of_check, of_happening
 from salus.alerts.match import Sight, about_metric, about_status, shortened, watches
 from salus.engine.engine import Engine
 from salus.engine.truths import Truth
 from salus.engine.units import CheckUnit, Judge
-from salus.model import AlertRule, AlertSettings, Happening, Observation, Status
+from salus.model import Alert, AlertRule, AlertSettings, Happening, Labels, Observation, Status
 
 _NONE: Mapping[str, Judge] = {}
 
@@ -88,17 +88,32 @@ class Sights:
         if rule.members and (spec is None or not watches(rule, spec)):
             return None
         healed = truth.happening is Happening.RECOVERED
+        about = spec if happenings.of_one_check(truth.happening) else None
         level, since = level_of(rule, spec, status), truth.since or now
         known = words.words(rule, spec, status, level=level, message=truth.message, since=since)
         own = truth.message if healed else f"{truth.happening.value.replace('_', ' ')}: {truth.message}"
         return Sight(
             rule=rule,
-            labels=of_happening(rule, truth.happening, truth.subject, spec=spec, level=level, common=self._labels),
+            labels=of_happening(rule, truth.happening, truth.subject, spec=about, level=level, common=self._labels),
             level=level,
             holds=True,
             since=since,
             summary=words.summary(rule, known, own),
             detail=shortened(truth.detail or truth.message),
-            check=spec.name if spec else None,
+            check=about.name if about else None,
             moment=healed,
         )
+
+    def labels_now(self, rule: AlertRule, alert: Alert) -> Labels | None:
+        """Return the labels that a rule gives to the trouble of an alert; None where it no longer asks for that."""
+        unit = self._engine.units.get(alert.check or "")
+        spec, named = unit.spec if unit else None, alert.labels.get("happening")
+        if spec is not None and not (watches(rule, spec) if rule.on else unit and self.watches(rule, unit)):
+            return None
+        if named is None:
+            return of_check(rule, spec, alert.level, self._labels) if spec is not None and not rule.on else None
+        happening = next((one for one in rule.on if one.value == named), None)
+        if happening is None:
+            return None
+        subject = alert.labels.get("subject", "")
+        return of_happening(rule, happening, subject, spec=spec, level=alert.level, common=self._labels)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from salus.alerts import happenings
 from salus.alerts.book import Book
 from salus.alerts.desk import Desk
+from salus.alerts.labels import bounded, fingerprint
 from salus.engine.engine import Engine
 from salus.engine.raising import Raising
 from salus.engine.sending import Keeping, Sending
-from salus.engine.truths import truths
+from salus.engine.truths import Truth, truths_around, truths_of
 from salus.model import Alert, AlertState, Happening
 
 _HAPPENINGS = frozenset(one.value for one in Happening)
@@ -48,27 +48,37 @@ class Survey:
                 yield
 
     def _happenings(self, keeping: Keeping, sending: Sending) -> Iterator[None]:
+        """Raise what is the case, and end what is not; each is looked up when it is its turn, never before."""
+        for unit in list(self._engine.units.values()):
+            self._raise(truths_of(unit))
+            yield
+        self._raise(truths_around(self._engine, keeping.failure, sending.failing()))
+        yield
+        for name in list(self._desk.alerts):
+            alert = self._desk.alerts.get(name)
+            happening = alert.labels.get("happening") if alert is not None else None
+            if alert is not None and happening in _HAPPENINGS and not alert.moment:
+                self._end_if_over(alert, Happening(happening), keeping, sending)
+            yield
+
+    def _raise(self, truths: Iterable[Truth]) -> None:
         now = self._engine.now()
-        found = list(truths(self._engine, keeping.failure, sending.failing()))
-        true = {(truth.happening.value, truth.subject[:256]) for truth in found}
-        for truth in found:
+        for truth in truths:
             for rule in self._raising.sights.on[truth.happening]:
                 if (sight := self._raising.sights.of_truth(rule, truth, now)) is not None:
                     self._raising.take(self._book.see(sight, now))
-            yield
-        for alert in list(self._desk.alerts.values()):
-            name = alert.labels.get("happening")
-            if name is None or alert.moment or (name, alert.labels.get("subject", "")) in true:
-                continue
-            lasts = happenings.COURSES[Happening(name)].lasts if name in _HAPPENINGS else 0.0
-            left = lasts - (now - alert.last_seen).total_seconds()
-            if left > 0:
-                asyncio.get_running_loop().call_later(
-                    left, self._raising.lapse, Happening(name), alert.labels.get("subject", "")
-                )
-            else:
-                self._raising.take(self._book.end(alert, now, "it is over, as far as Salus can see"))
-            yield
+
+    def _end_if_over(self, alert: Alert, happening: Happening, keeping: Keeping, sending: Sending) -> None:
+        unit = self._engine.units.get(alert.check or "")
+        found = truths_of(unit) if unit is not None else ()
+        around = truths_around(self._engine, keeping.failure, sending.failing())
+        wanted = (happening, alert.labels.get("subject", ""))
+        if any((truth.happening, bounded(truth.subject)) == wanted for truth in (*found, *around)):
+            return
+        if happenings.COURSES[happening].lasts:
+            self._raising.lapse(happening, wanted[1])
+        else:
+            self._raising.take(self._book.end(alert, self._engine.now(), "it is over, as far as Salus can see"))
 
     def _strangers(self) -> Iterator[None]:
         """End the alerts of rules and checks that are no longer in the config."""
@@ -87,4 +97,7 @@ class Survey:
             return "its check is no longer in the config"
         if unit is not None and not rule.on and not sights.watches(rule, unit):
             return "its alert rule no longer watches this check"
-        return ""
+        labels = sights.labels_now(rule, alert)
+        if labels is None:
+            return "its alert rule no longer asks for this"
+        return "" if fingerprint(labels) == alert.fingerprint else "the config has changed what it is about"

@@ -33,11 +33,14 @@ class Truth:
     since: datetime | None = None
 
 
-def truths(engine: Engine, ledger_failure: str, failing_channels: Mapping[str, str]) -> Iterator[Truth]:
-    """Yield all that is the case."""
-    for unit in engine.units.values():
-        for rule in unit.rules:
-            yield from _of_rule(unit, rule)
+def truths_of(unit: CheckUnit) -> Iterator[Truth]:
+    """Yield what is the case with the recovery rules of a check."""
+    for rule in unit.rules:
+        yield from _of_rule(unit, rule)
+
+
+def truths_around(engine: Engine, ledger_failure: str, failing_channels: Mapping[str, str]) -> Iterator[Truth]:
+    """Yield what is the case with Salus as a whole."""
     policy = engine.policy
     for scope, brake in policy.storms.brakes.items():
         names = ", ".join(brake.names)

@@ -19,7 +19,9 @@ NO_LABELS: Labels = {}
 ALERT_WORDS = ("check", "status", "message", "component", "service", "level", "value", "rule", "since")
 """What the message of an alert rule may hold in braces."""
 
-RESERVED_LABELS = frozenset({"alertname", "check", "component", "service", "level", "host", "environment"})
+RESERVED_LABELS = frozenset(
+    {"alertname", "check", "component", "service", "level", "host", "environment", "happening", "subject"}
+)
 """Labels that Salus itself gives to alerts."""
 
 

@@ -62,11 +62,12 @@ _IN_BODY = tuple(field.name for field in fields(Alert) if field.name not in _IN_
 def unheard(alert: Alert) -> bool:
     """Tell whether an alert has ended, and a channel that was told of it has still to hear so.
 
-    What has no duration was told once, and that was all.
+    What has no duration was told once, and that was all. What a person ended by hand counts until its trouble ends too:
+    it must not be told as new meanwhile.
     """
     if alert.resolved_at is None or alert.moment:
         return False
-    return any(told.state is not AlertState.RESOLVED for told in alert.told.values())
+    return alert.dismissed or any(told.state is not AlertState.RESOLVED for told in alert.told.values())
 
 
 def alert_row(alert: Alert) -> Row:

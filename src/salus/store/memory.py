@@ -165,7 +165,7 @@ class MemoryStore(MemoryOutbox):
             for record in self._recoveries.values()
             if record.outcome is None or record.started_at >= kept_before
         }
-        _forget(self._alerts.ended, kept_before, lambda alert: alert.resolved_at)
+        _forget(self._alerts.ended, kept_before, lambda alert: None if unheard(alert) else alert.resolved_at)
         _forget(self._deliveries.ended, kept_before, lambda delivery: delivery.ended_at)
         for check, ring in list(self._observations.items()):
             kept = deque((look for look in ring if look.at >= observations_before), ring.maxlen)

@@ -55,7 +55,7 @@ _PRUNE = (
         SELECT id FROM recoveries WHERE started_at < :before AND outcome IS NOT NULL
         ORDER BY started_at LIMIT :rows)""",
     """DELETE FROM alerts WHERE id IN (
-        SELECT id FROM alerts WHERE resolved_at < :before ORDER BY resolved_at LIMIT :rows)""",
+        SELECT id FROM alerts WHERE resolved_at < :before AND unheard = 0 ORDER BY resolved_at LIMIT :rows)""",
     """DELETE FROM deliveries WHERE id IN (
         SELECT id FROM deliveries WHERE ended_at < :before AND state <> 'waiting' ORDER BY ended_at LIMIT :rows)""",
     "DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < :before ORDER BY at LIMIT :rows)",

@@ -83,7 +83,7 @@ async def test_every_field_of_an_alert_and_of_a_delivery_comes_back(store: Store
             Deed(at=NOW, recovery="r1", result="recovered"),
         ),
         told={
-            "ops": Told(state=AlertState.RESOLVED, key="k", at=NOW, count=4, flapping=True),
+            "ops": Told(state=AlertState.RESOLVED, key="k", at=NOW, count=4, flapping=True, level=Level.CRITICAL),
             "pager": Told(state=AlertState.ACKNOWLEDGED, key="k2", at=NOW),
         },
     )  # fmt: skip
@@ -129,6 +129,7 @@ async def test_loaded_is_what_lasts_what_somebody_must_still_hear_and_what_fired
                 alert("is acknowledged", old + 2 * SECOND, state=acknowledged),
                 ended("unheard", old + 3 * SECOND, end, told={**told(resolved), **told(firing, "pager")}),
                 ended("unheard by who has it", old + 4 * SECOND, end, told=told(acknowledged)),
+                ended("dismissed while it lasts", old + 5 * SECOND, end, told=told(resolved), dismissed=True),
                 ended("heard", old, end, told=told(resolved)),
                 ended("never told", old, end),
                 ended("a moment told once", old, end, told=told(firing), moment=True),
@@ -145,6 +146,7 @@ async def test_loaded_is_what_lasts_what_somebody_must_still_hear_and_what_fired
         "is acknowledged",
         "unheard",
         "unheard by who has it",
+        "dismissed while it lasts",
         "fired today",
         "fired before the clock went back",
     ]
@@ -370,6 +372,7 @@ async def test_prune_forgets_what_ended_long_ago_and_never_what_lasts_or_waits(s
                 alert("is pending", old, state=AlertState.PENDING, fired_at=None),
                 ended("ended late", old, before),
                 ended("unheard", old, before - SECOND, told=told(AlertState.FIRING)),
+                ended("dismissed", old, before - SECOND, dismissed=True),
                 *(ended(f"e{number}", old, before - number * SECOND) for number in range(1, 90)),
             ],
             deliveries=[
@@ -383,8 +386,9 @@ async def test_prune_forgets_what_ended_long_ago_and_never_what_lasts_or_waits(s
             ],
         )
     )
-    assert await store.prune(NOW, events_before=before, observations_before=NOW) == 90 + 87
-    assert {found.id for found in await store.alerts(AlertQuery())} == {"lasts", "is pending", "ended late"}
+    assert await store.prune(NOW, events_before=before, observations_before=NOW) == 89 + 87
+    kept = {"lasts", "is pending", "ended late", "unheard", "dismissed"}
+    assert {found.id for found in await store.alerts(AlertQuery())} == kept
     assert [found.number for found in await store.deliveries()] == [2, 1]
     assert await store.prune(NOW, events_before=before, observations_before=NOW) == 0
 
