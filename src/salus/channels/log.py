@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from salus.channels import _words as words
-from salus.model import Level
+from salus.model import Level, Notification, Occasion
 from salus.options import ChannelOptions
 from salus.ports import Letter
 from salus.units import format_duration
@@ -16,7 +16,7 @@ _LINE = 1000
 
 
 class Log(ChannelOptions, frozen=True, kw_only=True):
-    """Write one line to the log of Salus, on the level of the worst alert that is open (info where none is)."""
+    """Write one line to the log of Salus, on the level of the worst that is open; info for what is taken or over."""
 
     async def send(self, letter: Letter) -> str:
         """Write the line."""
@@ -27,5 +27,12 @@ class Log(ChannelOptions, frozen=True, kw_only=True):
         )
         line = f"{words.clean(words.headline(told), _LINE)}{late}{f' {words.clean(link, _LINE)}' if link else ''}"
         facts = {"channel": words.clean(told.channel, 100), "notification": words.clean(told.id, 100)}
-        _log.log(_LEVELS[words.worst(told)], "%s", line, extra={"facts": facts})
+        _log.log(_LEVELS[_level(told)], "%s", line, extra={"facts": facts})
         return ""
+
+
+def _level(told: Notification) -> Level:
+    """Return how much the news matters: that somebody has it, or that it is over, wakes nobody."""
+    if told.occasion in (Occasion.ACKNOWLEDGED, Occasion.RESOLVED) and not any(alert.moment for alert in told.alerts):
+        return Level.INFO
+    return words.worst(told)

@@ -7,18 +7,20 @@ from datetime import datetime
 
 from salus.alerts.compose import gravity
 from salus.alerts.lookup import named
+from salus.alerts.match import shortened
 from salus.alerts.route import Path, paths
 from salus.engine.alerter import Alerter
 from salus.engine.courier import Courier
 from salus.engine.engine import Engine
 from salus.engine.silences import Silences, make
-from salus.errors import ConflictError
+from salus.errors import ConflictError, DeliveryError
 from salus.model import (
     Alert,
     AlertState,
     ChannelReport,
     Delivery,
     DeliveryState,
+    EventKind,
     Level,
     Matchers,
     Notification,
@@ -123,7 +125,6 @@ class EngineAlertDesk:
     async def test_channel(self, channel: str, *, by: str = "") -> str:
         """Send a test notification past the outbox."""
         now, sender = self._now(), self._alerter.desk.sender
-        asked = f"{by} asked" if by else "somebody asked"
         alert = Alert(
             id="test",
             fingerprint="0" * 16,
@@ -131,7 +132,7 @@ class EngineAlertDesk:
             rule="test",
             level=Level.INFO,
             state=AlertState.FIRING,
-            summary=f"this is a test: {asked} whether {channel} can be reached; nothing is wrong",
+            summary=f"this is a test: {_asked(by)} whether {channel} can be reached; nothing is wrong",
             first_seen=now,
             last_seen=now,
             fired_at=now,
@@ -149,11 +150,21 @@ class EngineAlertDesk:
             host=sender.host,
             link=sender.link,
         )
-        return await self._courier.test(channel, note)
+        tested = f"{channel}: {_asked(by)} for a test, and it"
+        try:
+            said = await self._courier.test(channel, note)
+        except DeliveryError as error:
+            told = shortened(f"{tested} did not arrive: {error}")
+            self._engine.bus.tell(EventKind.CHANNEL_TESTED, reason=channel, message=told)
+            raise
+        self._engine.bus.tell(EventKind.CHANNEL_TESTED, reason=channel, message=f"{tested} arrived")
+        return said
 
     async def revive(self, delivery: str, *, by: str = "") -> None:
         """Try a dead letter again."""
         await self._courier.revive(delivery)
+        said = f"{_asked(by)} to try notification {delivery} again"
+        self._engine.bus.tell(EventKind.NOTIFICATION_REVIVED, message=said, data={"notification": delivery})
 
     async def _changed(self) -> None:
         self._alerter.desk.reconsider(self._now())
@@ -166,6 +177,10 @@ class EngineAlertDesk:
 
 
 _ORDER = {AlertState.FIRING: 0, AlertState.ACKNOWLEDGED: 1, AlertState.PENDING: 2}
+
+
+def _asked(by: str) -> str:
+    return f"{by or 'somebody'} asked"
 
 
 def _begun(alert: Alert) -> float:

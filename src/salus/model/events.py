@@ -67,8 +67,10 @@ class EventKind(StrEnum):
     NOTIFICATION_SENT = "notification_sent"
     NOTIFICATION_FAILED = "notification_failed"
     NOTIFICATION_DEAD = "notification_dead"
+    NOTIFICATION_REVIVED = "notification_revived"
     CHANNEL_FAILED = "channel_failed"
     CHANNEL_RECOVERED = "channel_recovered"
+    CHANNEL_TESTED = "channel_tested"
     SILENCE_STARTED = "silence_started"
     SILENCE_ENDED = "silence_ended"
 

@@ -24,7 +24,14 @@ from tests.stage import alive
 
 @pytest.mark.parametrize(
     "sort, level",
-    [("firing", "CRITICAL"), ("reminder", "WARNING"), ("healed", "INFO"), ("test", "INFO"), ("digest", "CRITICAL")],
+    [
+        ("firing", "CRITICAL"),
+        ("acknowledged", "INFO"),
+        ("reminder", "WARNING"),
+        ("healed", "INFO"),
+        ("test", "INFO"),
+        ("digest", "CRITICAL"),
+    ],
 )
 async def test_the_log_gets_one_line_on_the_level_of_the_alert(
     sort: str, level: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
