@@ -72,8 +72,8 @@ class Alerting:
         self._engine.bus.subscribe(self.alerter)
         self._engine.bus.subscribe(self._ledger_is_back)
         self._engine.shifted.append(self.courier.shift)
+        await self.courier.start()  # it knows which channels fail before everything is looked at
         self.alerter.start()
-        await self.courier.start()
 
     async def stop(self, grace: float = GRACE) -> None:
         """Make what is due, and try to send it for a moment; what is left goes out after the next start."""

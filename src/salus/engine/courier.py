@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
-from salus.engine.lane import PAGE, Lane
+from salus.engine.lane import FAILING_AFTER, MOST, Lane
 from salus.errors import DeliveryError, NotFoundError, StoreError
 from salus.model import ChannelReport, ChannelSpec, Delivery, DeliveryState, EventKind, Notification
 from salus.ports import Channel, Clock, Letter, Outbox, Tell
@@ -31,8 +31,7 @@ _log = logging.getLogger("salus.courier")
 
 LATE = 60.0
 CLAIM_LASTS = timedelta(minutes=10)
-REREAD = timedelta(seconds=1)
-FAILING_AFTER = 3
+REREAD, REREAD_LATER = timedelta(seconds=1), timedelta(seconds=30)
 _MOST_WAIT = 300.0
 
 
@@ -104,6 +103,7 @@ class Courier:
 
     async def _open(self, lane: Lane) -> None:
         await self._read(lane)
+        lane.recall_failures()
         lane.task = self._tasks.start(f"channel {lane.spec.name}", self._work(lane))
 
     async def _close(self, lane: Lane) -> None:
@@ -113,13 +113,14 @@ class Courier:
             _log.exception("closing the channel %s failed", lane.spec.name)
 
     async def _read(self, lane: Lane) -> None:
-        """Take up what waits in the outbox; a ledger that cannot be read leaves what is in memory."""
+        """Take up what waits in the outbox; while it cannot be read, what is in memory goes out."""
         await self._keeper.commit()
+        asked, lane.reread_at = lane.page, None
         try:
-            lane.refill(await self._outbox.waiting(lane.spec.name, limit=PAGE))
+            lane.refill(await self._outbox.waiting(lane.spec.name, limit=asked), asked)
         except StoreError as error:
             _log.warning("the outbox of %s cannot be read: %s", lane.spec.name, error)
-            lane.more = False
+            lane.more, lane.reread_at = False, self._clock.now() + REREAD_LATER
 
     # ── what comes in ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -153,28 +154,38 @@ class Courier:
 
     async def _work(self, lane: Lane) -> None:
         while not lane.stopping:
-            now = self._clock.now()
-            if lane.more and lane.rested(now) and lane.next(now) is None:
-                await self._read(lane)
-            delivery = lane.next(now) if lane.spec.enabled else None
-            if delivery is not None:
-                await self._deliver(lane, delivery)
-                continue
-            lane.wake.clear()
-            due = lane.due()
-            wait = _MOST_WAIT if due is None else min(_MOST_WAIT, max(0.001, (due - now).total_seconds()))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await lane.wake.wait()
+            try:
+                await self._turn(lane)
+            except Exception:  # noqa: BLE001 - one bad letter must not close the channel for all that follow
+                _log.exception("the channel %s failed in Salus itself; it goes on", lane.spec.name)
+                lane.put_off(self._clock.now() + REREAD_LATER)
+
+    async def _turn(self, lane: Lane) -> None:
+        """Deliver one, or wait until there is one to deliver."""
+        now = self._clock.now()
+        lane.more = lane.more or (lane.reread_at is not None and lane.reread_at <= now)
+        if lane.more and lane.rested(now) and lane.next(now) is None and len(lane.waiting) < MOST:
+            await self._read(lane)
+        delivery = lane.next(now) if lane.spec.enabled else None
+        if delivery is not None:
+            await self._deliver(lane, delivery)
+            return
+        lane.wake.clear()
+        due = [at for at in (lane.due(), lane.reread_at) if at is not None and lane.spec.enabled]
+        wait = min(_MOST_WAIT, max(0.001, (min(due) - now).total_seconds())) if due else _MOST_WAIT
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await lane.wake.wait()
 
     async def _deliver(self, lane: Lane, delivery: Delivery) -> None:
+        there = True
         if delivery.id in lane.fresh:
-            await self._keeper.commit()
+            there = await self._keeper.commit()
             lane.fresh.discard(delivery.id)
-        claimed = await self._claim(delivery)
+        claimed = await self._claim(delivery) if there else None  # what the ledger did not take is sent all the same
         if claimed is False:  # somebody else tries it, or did: what is true stands in the outbox
             lane.drop(delivery)
-            lane.more, lane.held_until = True, self._clock.now() + REREAD
+            lane.put_off(self._clock.now() + REREAD)
             return
         tried = replace(delivery, attempts=delivery.attempts + 1, claimed_by=self._name)
         try:
@@ -248,6 +259,7 @@ class Courier:
         given_up = error.permanent or (now - since).total_seconds() >= lane.spec.give_up_after
         if given_up:
             lane.drop(delivery)
+            self._revived.pop(delivery.id, None)
             lane.dead += 1
             after = replace(delivery, state=DeliveryState.DEAD, error=str(error), ended_at=now)
             self._say(EventKind.NOTIFICATION_DEAD, delivery, f"{lane.spec.name}: given up: {error}")
@@ -310,7 +322,11 @@ class Courier:
         if (lane := self._lanes.get(channel)) is None:
             known = ", ".join(sorted(self._lanes)) or "none"
             raise NotFoundError(f"there is no channel {channel!r}", remedy=f"known are {known}")
-        return await self._send(lane.channel, Letter(notification=notification, timeout=lane.spec.timeout))
+        said = await self._send(lane.channel, Letter(notification=notification, timeout=lane.spec.timeout))
+        lane.held_until = None  # it can be reached: what waits need wait no longer
+        lane.hurry(self._clock.now())
+        lane.wake.set()
+        return said
 
     async def revive(self, delivery: str) -> None:
         """Try a dead letter again.

@@ -13,6 +13,7 @@ from salus.ports import Channel
 
 MOST = 1_000
 PAGE = 200
+FAILING_AFTER = 3
 FIRST_PAUSE, MOST_PAUSE = 1.0, 300.0
 JITTER = 0.2
 
@@ -26,6 +27,7 @@ class Lane:
         waiting: deliveries in the order of their numbers.
         fresh: ids of those whose rows may not be durable yet.
         more: the outbox holds further ones than are here.
+        reread_at: when the outbox, which could not be read, is looked into again, or None.
         wake: set when there is something to do.
         task: the worker.
         stopping: no further try begins.
@@ -42,6 +44,7 @@ class Lane:
     waiting: list[Delivery] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
     more: bool = False
+    reread_at: datetime | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     stopping: bool = False
@@ -68,11 +71,24 @@ class Lane:
             self.fresh.add(delivery.id)
         self.wake.set()
 
-    def refill(self, found: Sequence[Delivery]) -> None:
-        """Take what the outbox holds; what is here already stays as it is."""
+    @property
+    def page(self) -> int:
+        """Return how many of the oldest rows of the outbox hold some that are not here, if there are any."""
+        return len(self.waiting) + PAGE
+
+    def refill(self, found: Sequence[Delivery], asked: int) -> None:
+        """Take what the outbox holds, of which ``asked`` rows were asked for; what is here already stays as it is."""
         here = {delivery.id for delivery in self.waiting}
         self.waiting = sorted([*self.waiting, *(one for one in found if one.id not in here)], key=_number)
-        self.more = len(self.waiting) > len(here) and len(found) >= PAGE
+        self.more = len(found) >= asked
+
+    def recall_failures(self) -> None:
+        """Know from the tries of an earlier Salus that the channel fails; the next one that arrives says otherwise."""
+        tried = [one for one in self.waiting if one.attempts and one.error]
+        if tried and self.failing_since is None:
+            self.failing_since = min(one.created_at for one in tried)
+            self.error = max(tried, key=lambda one: (one.due_at, one.number)).error
+            self.told_failing = max(one.attempts for one in tried) >= FAILING_AFTER
 
     def holds(self, key: str) -> bool:
         """Tell whether something of that key waits."""
@@ -118,6 +134,10 @@ class Lane:
         """Try everything that is here at once: what kept it from arriving was changed."""
         self.waiting = [replace(one, due_at=min(one.due_at, now)) for one in self.waiting]
 
+    def put_off(self, until: datetime) -> None:
+        """Begin no try before an instant, and then look into the outbox again."""
+        self.more, self.held_until = True, until
+
     def pause(self, failures: int, retry_after: float | None, chance: Random) -> timedelta:
         """Return how long to rest after so many failures in a row."""
         seconds = min(MOST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
@@ -128,6 +148,7 @@ class Lane:
         """Follow a jump of the wall clock."""
         self.held_until = self.held_until + by if self.held_until else None
         self.failing_since = self.failing_since + by if self.failing_since else None
+        self.reread_at = self.reread_at + by if self.reread_at else None
         self.waiting = [replace(one, due_at=one.due_at + by, created_at=one.created_at + by) for one in self.waiting]
         self.wake.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -47,6 +47,7 @@ class _Pending:
     memos: dict[str, Memo] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
+    most_alerts: int = MOST_ROWS
 
     def __bool__(self) -> bool:
         return bool(
@@ -103,6 +104,28 @@ class _Pending:
             taken.alerts[name] = self.alerts.pop(name)
         return taken
 
+    def pieces(self) -> list[_Pending]:
+        """Return its rows one by one; notifications before what alerts know of them."""
+        return [
+            *(_Pending(deliveries={name: row}) for name, row in self.deliveries.items()),
+            *(_Pending(alerts={name: row}) for name, row in self.alerts.items()),
+            *(_Pending(recoveries={name: row}) for name, row in self.recoveries.items()),
+            *(_Pending(rule_states={name: row}) for name, row in self.rule_states.items()),
+            *(_Pending(services={name: row}) for name, row in self.services.items()),
+            *(_Pending(memos={name: row}) for name, row in self.memos.items()),
+            *(_Pending(check_states={name: row}) for name, row in self.check_states.items()),
+            *(_Pending(events=deque([row])) for row in self.events),
+            *(_Pending(observations=deque([row])) for row in self.observations),
+        ]
+
+    @classmethod
+    def of(cls, pieces: Iterable[_Pending]) -> _Pending:
+        """Return them as one."""
+        made = cls()
+        for piece in pieces:
+            made.put_before(piece)
+        return made
+
     @property
     def longest(self) -> int:
         """Return how many rows there are of the kind of which there are most."""
@@ -123,11 +146,14 @@ class _Pending:
 
     def bound(self) -> None:
         """Let go of what is too much, and say so: only a ledger that fails for long lets it come to that."""
-        if len(self.alerts) > MOST_ROWS:
+        if len(self.alerts) > self.most_alerts:
             ended = [alert.id for alert in self.alerts.values() if alert.resolved_at is not None]
             for name in ended[: len(self.alerts) - MOST_ROWS]:
                 del self.alerts[name]
                 _log.warning("too much waits for the ledger: the end of alert %s is not kept", name)
+            # Where most of them last, to look through all at every further one would take long.
+            over = len(self.alerts) > MOST_ROWS
+            self.most_alerts = len(self.alerts) + TOGETHER if over else MOST_ROWS
         while len(self.deliveries) > MOST_ROWS:
             lost = self.deliveries.pop(next(iter(self.deliveries)))
             _log.error("too much waits for the ledger: notification %s to %s is not sent", lost.id, lost.channel)
@@ -234,14 +260,8 @@ class Recorder:
         if self._boot and taken.kept_on_the_wall_clock:
             taken.memos[clockmark.KEY] = clockmark.mark(self._clock, self._boot)
         try:
-            await self._store.write(taken.batch())
-        except StoreError as error:
-            if error.permanent:  # these very rows can never be written: keeping them would block all that follow
-                what = "%d events, %d alerts and %d notifications were refused by the ledger and dropped: %s"
-                _log.error(what, len(taken.events), len(taken.alerts), len(taken.deliveries), error)
+            if not await self._try(taken):
                 return False
-            self._failed(taken, error)
-            return False
         except asyncio.CancelledError:
             # The write may or may not have happened: rows are keyed, so writing them again does no harm.
             taken.put_before(self._pending)
@@ -251,6 +271,38 @@ class Recorder:
             self.failure = ""
             self._tell(EventKind.STORE_RECOVERED, message="the ledger can be written again")
         return True
+
+    async def _try(self, taken: _Pending) -> bool:
+        try:
+            await self._store.write(taken.batch())
+        except StoreError as error:
+            if not error.permanent:
+                self._failed(taken, error)
+                return False
+            # Some of these rows can never be written: keeping them would block all that follow.
+            dropped = _Pending.of(await self._write_apart(taken.pieces(), error))
+            what = "%d events, %d alerts and %d notifications were refused by the ledger and dropped: %s"
+            _log.error(what, len(dropped.events), len(dropped.alerts), len(dropped.deliveries), error)
+            return False
+        return True
+
+    async def _write_apart(self, rows: Sequence[_Pending], error: StoreError) -> list[_Pending]:
+        """Write what was refused as a whole in ever smaller parts; returns the rows that can never be written."""
+        if len(rows) < 2:
+            _log.debug("refused by the ledger: %s", error)
+            return list(rows)
+        refused: list[_Pending] = []
+        half = len(rows) // 2
+        for part in (rows[:half], rows[half:]):
+            taken = _Pending.of(part)
+            try:
+                await self._store.write(taken.batch())
+            except StoreError as why:
+                if why.permanent:
+                    refused += await self._write_apart(part, why)
+                else:
+                    self._failed(taken, why)
+        return refused
 
     async def forget(self, batch: Batch) -> None:
         """Drop state rows of parts that left the config; what cannot be dropped now does no harm."""

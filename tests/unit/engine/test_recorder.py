@@ -265,19 +265,25 @@ def test_what_is_too_much_goes_with_a_word_and_what_lasts_stays(caplog: pytest.L
     ]
 
 
-def test_rows_that_the_ledger_will_never_take_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_row_that_the_ledger_will_never_take_is_dropped_alone_and_counted_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def scenario(store: FailingStore, recorder: Recorder) -> None:
         recorder.delivery(delivery(1))
         assert await recorder.commit()
         recorder.alert(alert("a"))
         recorder.delivery(replace(delivery(1), id="another"))
+        for number in range(2, 40):
+            recorder.delivery(delivery(number))
         assert not await recorder.commit()
-        recorder.delivery(delivery(2))
+        assert [found.id for found in await store.alerts(AlertQuery())] == ["a"]
+        assert await numbers(store) == list(range(1, 40))
+        recorder.delivery(delivery(40))
         assert await recorder.commit()
-        assert await numbers(store) == [1, 2]
+        assert await numbers(store) == list(range(1, 41))
 
     record(scenario)
-    assert "0 events, 1 alerts and 1 notifications were refused by the ledger and dropped" in caplog.text
+    assert "0 events, 0 alerts and 1 notifications were refused by the ledger and dropped" in caplog.text
 
 
 def record(scenario: Callable[[FailingStore, Recorder], Coroutine[None, None, None]]) -> None:
