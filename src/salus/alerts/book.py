@@ -19,7 +19,7 @@ from salus.alerts.match import Sight
 from salus.model import Alert, AlertRule, AlertState, Deed
 
 _MOST_REMEMBERED = 20_000
-_AT_ONCE = 500
+_AT_ONCE = 100
 _SLACK = 1000
 
 

@@ -49,7 +49,7 @@ from salus.model import (
 )
 
 MACHINE_KEY = "all"
-_AT_ONCE = 500
+_AT_ONCE = 100
 _SLACK = 100
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _NOT_YET = datetime.max.replace(tzinfo=UTC)
@@ -202,7 +202,7 @@ class Desk:
             heappop(self._again)
         instants = [self._again[0][0]] if self._again else []
         instants += [self._targets_at] if self._targets_at else []
-        instants += [_LONG_AGO] if self._marks or self._made or self._changed else []
+        instants += [_LONG_AGO] if self.unfinished else []
         if (group := self._groups.next_due()) is not None:
             instants.append(group)
         return min(instants, default=None)
@@ -293,6 +293,11 @@ class Desk:
         """Write into all alerts what channels were told of them: before everything changes."""
         for name in [*self._marks]:
             self._note(name)
+
+    @property
+    def unfinished(self) -> bool:
+        """Tell whether notifications were made that have not come out of ``due`` yet."""
+        return bool(self._marks or self._made or self._changed)
 
     def holds(self, alert_id: str) -> bool:
         """Tell whether an alert comes out of ``due`` soon, with the notifications that it knows of: not before them."""

@@ -124,7 +124,13 @@ class Groups:
 
     def ready_at(self, group: Group) -> datetime | None:
         """Return when a group is told next, or None."""
-        return min((self._ready(group, need) for need in self.needs(group).values()), default=None)
+        needs, last = self.needs(group), self._last.get(group)
+        if not needs:
+            return None
+        if last is None or group[0] in self._machines:  # nothing but the earliest matters: there may be very many
+            first = min(need.at for need in needs.values())
+            return first if last is None else max(first, last + MACHINE_PAUSE)
+        return min(self._ready(group, need) for need in needs.values())
 
     def rearm(self, group: Group, at: datetime | None = None) -> None:
         """Come back to a group when it has something to tell again, or, where that is put off, at ``at``."""

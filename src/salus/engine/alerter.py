@@ -118,6 +118,8 @@ class Alerter:
         while self._events:
             self._raising.hear(self._events.popleft())
         self._round(self._engine.now())
+        while self.desk.unfinished:
+            self._round(self._engine.now())
         self._running = False
         self._engine.looked = None
         if self._timer:
