@@ -421,6 +421,8 @@ async def test_a_checkpoint_keeps_the_newest_rows_file_small(tmp_path: Path) -> 
     await store.open()
     for number in range(2500):
         await store.write(Batch(events=[event(number)]))
+        if number % 100 == 0:
+            await store.events(EventQuery(limit=1))  # answered by the thread that makes checkpoints, when it has
     assert path.with_name("ledger.db-wal").stat().st_size < 24_000_000
     assert path.stat().st_size > 100_000
     await store.close()
