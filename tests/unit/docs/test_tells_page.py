@@ -74,7 +74,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert lane.JITTER == 0.2
     assert rounds.DIGEST_PAUSE.total_seconds() == 10
     assert courier.LATE == 60
-    assert courier.FAILING_AFTER == 3
+    assert lane.FAILING_AFTER == 3
     assert usual.give_up_after == 86400
 
 
