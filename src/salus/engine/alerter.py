@@ -18,7 +18,7 @@ from salus.alerts.desk import Desk
 from salus.alerts.life import Flaps
 from salus.engine.alert_surroundings import AlertSurroundings
 from salus.engine.engine import Engine
-from salus.engine.raising import HEARD, UNSEEN_AGAIN, Finished, Raising
+from salus.engine.raising import HEARD, Finished, Raising
 from salus.engine.sending import Keeping, Sending
 from salus.engine.sights import Sights
 from salus.engine.silences import Silences
@@ -40,6 +40,7 @@ from salus.ports import Snapshot
 _log = logging.getLogger("salus.alerter")
 
 AFTER = 0.02
+UNSEEN_AGAIN, UNSEEN_SELDOM = 1.0, 60.0
 PART, REST = 0.001, 0.004
 YIELD, MOST_YIELDS = 0.005, 200
 MOST_WAITING = 20_000
@@ -66,6 +67,8 @@ class Alerter:
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float = float("inf")
         self._turns = MOST_YIELDS
+        self._unseen_wait = UNSEEN_AGAIN
+        self._unseen_timer: asyncio.TimerHandle | None = None
         self._running = False
 
     # ── config, start, stop ───────────────────────────────────────────────────────────────────────────────────────────
@@ -122,8 +125,9 @@ class Alerter:
             self._round(self._engine.now())
         self._running = False
         self._engine.looked = None
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._unseen_timer):
+            if timer:
+                timer.cancel()
 
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock."""
@@ -157,6 +161,7 @@ class Alerter:
     def survey(self) -> None:
         """Look at the state of everything, a part at a time."""
         self._survey = self._surveys.everything(self._keeping, self._sending)
+        self._unseen_wait = UNSEEN_AGAIN
         self._arm(AFTER)
 
     def tend(self) -> None:
@@ -235,9 +240,17 @@ class Alerter:
             if next(self._survey, _OVER) is _OVER:
                 self._survey = None
                 if self._surveys.unseen:
-                    asyncio.get_running_loop().call_later(UNSEEN_AGAIN, self._look_for_unseen)
+                    self._look_for_unseen_later()
         if clock() < until or not self._events:
             self._round(self._engine.now())
+
+    def _look_for_unseen_later(self) -> None:
+        """Come back to what was not looked at yet: soon at first, and ever more seldom, since that may take a day."""
+        if self._unseen_timer is not None:
+            self._unseen_timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._unseen_timer = loop.call_later(self._unseen_wait, self._look_for_unseen)
+        self._unseen_wait = min(UNSEEN_SELDOM, 1.5 * self._unseen_wait)
 
     def _look_for_unseen(self) -> None:
         if self._running and self._survey is None:

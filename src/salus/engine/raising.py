@@ -29,7 +29,6 @@ from salus.model import (
     RecoveryRecord,
 )
 
-UNSEEN_AGAIN = 1.0
 _LAPSE_LEAST = 1.0
 
 _TOLD = {

@@ -254,3 +254,30 @@ def test_a_dismissed_alert_stays_so_for_the_next_salus_however_long_its_trouble_
             assert second.desk.sent == []
 
     play(story)
+
+
+def test_what_is_not_looked_at_for_long_is_asked_for_ever_more_seldom_and_by_one_timer_only() -> None:
+    async def story(world: Telling) -> None:
+        web = Switch(Status.UNHEALTHY)
+        unit = world.add("web", world.check("old", web), interval=7200.0)
+        del world.units["old"]
+        unit.state = replace(unit.state, status=Status.UNHEALTHY, since=world.clock.now(), started=world.clock.now())
+        unit.resting = True
+        asked = 0
+        real = world.alerter._look_for_unseen
+
+        def look() -> None:
+            nonlocal asked
+            asked += 1
+            real()
+
+        world.alerter._look_for_unseen = look  # type: ignore[method-assign]
+        async with world.telling():
+            for _ in range(5):
+                world.configure()
+                await world.clock.sleep(0.5)
+            await world.clock.sleep(3600)
+            assert 60 <= asked < 80
+            assert world.desk.sent == []
+
+    play(story)
