@@ -15,35 +15,28 @@ No clock and no I/O: ``now`` is an argument, and the same calls give the same no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from itertools import islice
-from typing import Protocol
 
 from salus.alerts import compose
+from salus.alerts.cases import Around, Cases
 from salus.alerts.compose import Draft, Sender, told_of
 from salus.alerts.dedup import News, news, waits_for_group
 from salus.alerts.group import Group, Groups, Need
-from salus.alerts.inhibit import Sources
-from salus.alerts.lately import Lately
 from salus.alerts.rounds import Plan, Rounds
 from salus.alerts.route import Path, key_of, paths
-from salus.alerts.stage import Case
-from salus.alerts.stages import hush
 from salus.matchers import matches
 from salus.model import (
     Alert,
-    AlertRule,
     AlertSettings,
     AlertState,
     ChannelSpec,
     Hush,
-    InhibitRule,
     Notification,
     Occasion,
-    RouteSpec,
     Silence,
     Told,
 )
@@ -57,26 +50,6 @@ _IN_DIGEST = frozenset({Occasion.FIRING, Occasion.FLAPPING, Occasion.ESCALATED, 
 _JUDGED_WHEN_DUE = frozenset({Occasion.REMINDER, Occasion.ESCALATED})
 _HEALING_PAUSE = timedelta(seconds=1)
 _HEALING_MOST = timedelta(minutes=5)
-
-
-class Around(Protocol):
-    """What the desk asks of the world: all of it in memory."""
-
-    def roots(self, check: str) -> Sequence[str]:
-        """Return the checks that a check depends on, directly or not."""
-        ...
-
-    def leaves(self, check: str) -> Sequence[str]:
-        """Return the checks that hang on a check, directly or not."""
-        ...
-
-    def maintenance(self, check: str, now: datetime) -> tuple[str, datetime | None] | None:
-        """Return what is being done to a check or its service, and until when, or None."""
-        ...
-
-    def healing(self, check: str) -> bool:
-        """Tell whether a recovery of a check is under way, so that its end is not told before its story is whole."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +67,30 @@ class Desk:
         """Begin with none; ``ids`` makes ids of notifications."""
         self.settings = AlertSettings()
         self.sender = Sender()
-        self.silences: dict[str, Silence] = {}
         self.alerts: dict[str, Alert] = {}
+        self._cases = Cases(around, self.alerts)
         self._around = around
         self._rounds = Rounds(ids, self.alerts)
         self._resend: Mapping[str, float | None] = {}
         self._machines: frozenset[str] = frozenset()
-        self._rules: Mapping[str, AlertRule] = {}
         self._groups = Groups()
-        self._by_check: dict[str, set[str]] = {}
-        self._sources = Sources()
         self._targets_at: datetime | None = None
         self.suppressed: Counter[str] = Counter()
         self._quiet_until: dict[str, dict[str, datetime]] = {}
-        self._told_before: Lately[tuple[str, str]] = Lately()
         self._made: list[Notification] = []
         self._changed: dict[str, Alert] = {}
         self._marks: dict[str, dict[str, Told]] = {}
         self._again: list[tuple[datetime, str]] = []
         self._again_at: dict[str, datetime] = {}
+
+    @property
+    def silences(self) -> dict[str, Silence]:
+        """Return all silences by id; whoever changes them says so (``reconsider``)."""
+        return self._cases.silences
+
+    @silences.setter
+    def silences(self, silences: dict[str, Silence]) -> None:
+        self._cases.silences = silences
 
     # ── what changes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,12 +101,9 @@ class Desk:
         self._resend = resend
         self._machines = frozenset(name for name, seconds in resend.items() if seconds is not None)
         self._groups = self._known_groups()
-        self._rules = {rule.name: rule for rule in settings.rules}
-        self._told_before.keep = timedelta(seconds=max((rule.cooldown for rule in settings.rules), default=0.0))
+        self._cases.configure(settings)
+        self._cases.told_before.keep = timedelta(seconds=max((rule.cooldown for rule in settings.rules), default=0.0))
         self._rounds.configure(settings.channels)
-        self._sources = Sources(settings.inhibit)
-        for alert in self.alerts.values():
-            self._sources.add(alert)
         self.reconsider(now)
 
     def spent(self, made: Iterable[tuple[str, datetime]]) -> None:
@@ -139,7 +114,7 @@ class Desk:
         """Take an alert of an earlier Salus."""
         for channel, told in alert.told.items():
             if told.count:
-                self._told_before.note((alert.fingerprint, channel), told.at)
+                self._cases.told_before.note((alert.fingerprint, channel), told.at)
             self._groups.knows((channel, told.key), alert.fingerprint, told.at, open_now=told.state.open)
         self.put(alert, now)
 
@@ -151,11 +126,7 @@ class Desk:
         if marks or alert.id in self._changed:
             self._changed[alert.id] = alert
         self.alerts[alert.fingerprint] = alert
-        if alert.check is not None:
-            self._by_check.setdefault(alert.check, set()).add(alert.fingerprint)
-        if before is not None and before.labels != alert.labels:
-            self._sources.discard(before)
-        self._sources.add(alert)
+        self._cases.add(alert, before)
         self._assess(alert.fingerprint, now)
         if before is None or before.state is not alert.state or before.quiet_since != alert.quiet_since:
             self._stir(alert, now)
@@ -169,11 +140,7 @@ class Desk:
         self._marks.pop(alert.fingerprint, None)
         self._again_at.pop(alert.fingerprint, None)
         self._quiet_until.pop(alert.fingerprint, None)
-        if alert.check is not None and (others := self._by_check.get(alert.check)):
-            others.discard(alert.fingerprint)
-            if not others:
-                del self._by_check[alert.check]
-        self._sources.discard(alert)
+        self._cases.discard(alert)
         self._stir(alert, now)
 
     def reconsider(self, now: datetime) -> None:
@@ -183,13 +150,13 @@ class Desk:
 
     def about(self, check: str) -> list[Alert]:
         """Return the alerts about a check."""
-        return [self.alerts[one] for one in sorted(self._by_check.get(check, ()))]
+        return self._cases.about(check)
 
     def shift(self, alerts: Iterable[Alert], by: timedelta, now: datetime) -> None:
         """Follow a jump of the wall clock; ``alerts`` are all of them, moved along already."""
         self._groups, self._again, self._again_at, self._quiet_until = Groups(self._machines), [], {}, {}
         self._targets_at = self._targets_at + by if self._targets_at else None
-        self._told_before.shift(by)
+        self._cases.told_before.shift(by)
         self._rounds.shift(by)
         for alert in alerts:
             self.load(alert, now)
@@ -272,7 +239,7 @@ class Desk:
             self._groups.heard(name, draft.channel)
             self._groups.knows((draft.channel, key), name, now, open_now=told.state.open)
             if told.state.open:
-                self._told_before.note((name, draft.channel), now)
+                self._cases.told_before.note((name, draft.channel), now)
         if draft.channel in self._machines:
             self._groups.machine_told((draft.channel, draft.key), now)
 
@@ -368,7 +335,7 @@ class Desk:
             return False
         if found.at > now and not waits_for_group(found.occasion):
             return False  # whether it is kept quiet shows when it is due
-        hushed = hush(self._case(alert, channel, path.route, now))
+        hushed = self._cases.hush(alert, path, now)
         if hushed is None:
             return False
         quiet = self._quiet_until.setdefault(alert.fingerprint, {})
@@ -379,39 +346,9 @@ class Desk:
             self._ask_again(alert.fingerprint, hushed.until)
         return True
 
-    def _case(self, alert: Alert, channel: str, route: RouteSpec, now: datetime) -> Case:
-        check = alert.check
-        rule = self._rules.get(alert.rule)
-        cooldown = rule.cooldown if rule else 0.0
-        return Case(
-            alert=alert,
-            route=route,
-            now=now,
-            silences=tuple(self.silences.values()),
-            maintenance=self._around.maintenance(check, now) if check else None,
-            intervals=self.settings.intervals,
-            roots=self._roots(check) if check else (),
-            inhibit=self.settings.inhibit,
-            sources=self._speaking,
-            cooldown=cooldown,
-            told_before=self._told_before.get((alert.fingerprint, channel)) if cooldown else None,
-        )
-
     def hushes(self, alert: Alert, path: Path, now: datetime) -> Hush | None:
         """Say why an alert is not told on its way, or None."""
-        return hush(self._case(alert, path.channel, path.route, now))
-
-    def _roots(self, check: str) -> list[Alert]:
-        """Return the alerts about the verdicts of what a check depends on."""
-        return [
-            alert
-            for root in self._around.roots(check)
-            for alert in self.about(root)
-            if (rule := self._rules.get(alert.rule)) is not None and rule.status is not None
-        ]
-
-    def _speaking(self, rule: InhibitRule, alert: Alert) -> Iterator[Alert]:
-        return (self.alerts[one] for one in self._sources.like(rule, alert) if one in self.alerts)
+        return self._cases.hush(alert, path, now)
 
     def _story_unfinished(self, alert: Alert, now: datetime) -> bool:
         """Tell whether a recovery is still at work, whose end belongs to the story; not for ever."""
@@ -440,10 +377,9 @@ class Desk:
     def _stir(self, alert: Alert, now: datetime) -> None:
         """Ask again about alerts that this one may have kept quiet."""
         if alert.check is not None:
-            for leaf in self._around.leaves(alert.check):
-                for fingerprint in self._by_check.get(leaf, ()):
-                    self._ask_again(fingerprint, now)
-        if self._sources.holds(alert) and self._targets_at is None:
+            for fingerprint in self._cases.leaves(alert.check):
+                self._ask_again(fingerprint, now)
+        if self._cases.sources.holds(alert) and self._targets_at is None:
             self._targets_at = now  # all of them, once, however many sources change at this instant
 
     def _ask_again(self, fingerprint: str, at: datetime) -> None:
