@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from salus.errors import SalusError
+from salus.errors import ConfigError, SalusError
 from salus.units import Duration
 
 if TYPE_CHECKING:
@@ -96,11 +96,34 @@ def load_settings(given: Path | None) -> Settings:
 def find_state_dir(config: Path | None, state_dir: Path | None) -> Path:
     """Return the state folder of the Salus that is meant.
 
+    A config that was broken while Salus runs, or that needs variables and secrets which only Salus has, does not keep
+    anybody from asking it.
+
     Raises:
-        ConfigError: the config that should name it cannot be used.
+        ConfigError: the config that should name it cannot be used, and there is no state folder where it should be.
         SalusError: there is neither a folder nor a config.
     """
-    return state_dir.absolute() if state_dir else load_settings(config).agent.state_dir
+    if state_dir:
+        return state_dir.absolute()
+    try:
+        return load_settings(config).agent.state_dir
+    except ConfigError as error:
+        folder = _state_dir_of_broken(find_config(config), error)
+        if folder is None:
+            raise
+        count = len(error.problems)
+    problems = f"{count} problem{'' if count == 1 else 's'}"
+    click.echo(f"salus: the config has {problems} (salus validate names them); this is about {folder}", err=True)
+    return folder
+
+
+def _state_dir_of_broken(config: Path, error: ConfigError) -> Path | None:
+    from salus.config import state_dir
+
+    if any(not problem.line for problem in error.problems):
+        return None  # not there, not readable, or not to be trusted: what stands in it says nothing
+    folder = state_dir(config)
+    return folder if os.path.isdir(folder) else None  # noqa: PTH112  says no where Path.is_dir would raise
 
 
 def terminal() -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 from salus.config import files
 from salus.config.sections import Builder
 from salus.config.settings import Settings
+from salus.config.shapes import AgentShape
 from salus.config.sources import MEMORY, Sources
-from salus.errors import Problem
+from salus.errors import ConfigError, Problem
 
 
 def load(path: Path | str | Sequence[Path | str], *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -55,6 +56,30 @@ def loads(
     sources.folders[name] = (folder or Path.cwd()).absolute()
     sources.credentials = _credentials(environ)
     return Builder(sources, environ, problems).settings(tree, ())
+
+
+def state_dir(path: Path, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the state folder that a config names, where the config as a whole is wrong.
+
+    Whoever wants to ask a running Salus needs no more of its config than this.
+
+    Args:
+        path: a file, or a folder of them.
+        environ: the variables for ``${VAR}``.
+
+    Returns:
+        The folder, or where Salus puts it by itself when nothing can be read.
+    """
+    sources, problems = Sources(), list[Problem]()
+    try:
+        tree, _ = files.read([path], sources, environ, problems)
+    except ConfigError:
+        tree = None
+    agent = tree.get("salus") if isinstance(tree, dict) else None
+    named = agent.get("state_dir") if isinstance(agent, dict) else None
+    beside = path if path.is_dir() else path.parent
+    folder = sources.folder(("salus", "state_dir")) if sources.folders else beside.absolute()
+    return folder / (named if isinstance(named, str) and named else AgentShape().state_dir)
 
 
 def _credentials(environ: Mapping[str, str]) -> Path | None:
