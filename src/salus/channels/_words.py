@@ -46,8 +46,7 @@ def headline(told: Notification) -> str:
         return f"{_number(len(told.alerts) + told.more)} alerts at once: {_names(told)}"
     if len(told.alerts) == 1 and not told.more:
         return f"{_opening(told, told.alerts[0])}: {summary(told.alerts[0])}"
-    prefix = {Occasion.REMINDER: "Still ", Occasion.ESCALATED: "Escalated: "}.get(told.occasion, "")
-    return f"{prefix}{_counts(told)}: {_group(told)}"
+    return f"{_weighty(told)}{_counts(told)}: {_group(told)}"
 
 
 def lines(letter: Letter) -> list[str]:
@@ -288,19 +287,28 @@ def _list(alerts: Sequence[Alert], now: datetime) -> list[str]:
     return [f"- {short(alert, now)}" for alert in alerts]
 
 
+def _weighty(told: Notification) -> str:
+    """Say how much several matter, and why we write: ``Critical, ``, ``Still ``, ``Escalated, warning, ``."""
+    level = worst(told)
+    words = [] if level is Level.INFO else [level.value]
+    if told.occasion is Occasion.REMINDER:
+        return f"Still {', '.join([*words, ''])}"
+    words = ["escalated", *words] if told.occasion is Occasion.ESCALATED else words
+    return capital(", ".join([*words, ""]))
+
+
 def _counts(told: Notification) -> str:
     states = Counter(alert.state for alert in told.alerts if not alert.moment)
     words = [f"{_number(states[state])} {state.value}" for state in AlertState if states[state]]
     if events := len(told.alerts) - states.total():
         words.append(f"{_number(events)} event{'s' if events > 1 else ''}")
-    words += [f"{_number(told.more)} more"] if told.more else []
     return ", ".join(words) or told.state.value
 
 
 def _group(told: Notification) -> str:
-    """Name what the alerts share, or else the alerts."""
-    shared = [clean(value, 60) for value in told.group.values() if value]
-    return ", ".join(shared) or _names(told)
+    """Name what the alerts share, and which they are."""
+    shared, names = ", ".join(clean(value, 60) for value in told.group.values() if value), _names(told)
+    return f"{shared} ({names})" if shared and names != shared else shared or names
 
 
 def _names(told: Notification) -> str:

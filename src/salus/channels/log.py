@@ -16,7 +16,10 @@ _LINE = 1000
 
 
 class Log(ChannelOptions, frozen=True, kw_only=True):
-    """Write one line to the log of Salus, on the level of the worst that is open; info for what is taken or over."""
+    """Write one line to the log of Salus, on the level of the worst that is open; info for what is taken or over.
+
+    Where it is about several alerts, what is new is told of each, as far as the line has room.
+    """
 
     async def send(self, letter: Letter) -> str:
         """Write the line."""
@@ -25,10 +28,18 @@ class Log(ChannelOptions, frozen=True, kw_only=True):
         link = (
             words.page(told, told.alerts[0]) if len(told.alerts) == 1 else words.overview(told) if told.alerts else ""
         )
-        line = f"{words.clean(words.headline(told), _LINE)}{late}{f' {words.clean(link, _LINE)}' if link else ''}"
+        line = f"{words.clean(_said(told), _LINE)}{late}{f' {words.clean(link, _LINE)}' if link else ''}"
         facts = {"channel": words.clean(told.channel, 100), "notification": words.clean(told.id, 100)}
         _log.log(_LEVELS[_level(told)], "%s", line, extra={"facts": facts})
         return ""
+
+
+def _said(told: Notification) -> str:
+    """Say all that a line has room for: there is nothing below it to read on."""
+    if len(told.alerts) == 1 and not told.more:
+        return words.headline(told)
+    news = [alert for alert in told.alerts if alert.fingerprint in told.fresh] or told.alerts
+    return ": ".join([words.headline(told), "; ".join(words.short(alert, told.at) for alert in news)]).rstrip(": ")
 
 
 def _level(told: Notification) -> Level:

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from salus.errors import DeliveryError
+from salus.model import Occasion
 from tests.integration.channels.outlets import channel, configured, outlet
-from tests.letters import LETTERS, digest, firing, healed, late
+from tests.letters import DISK, LETTERS, WEB, digest, firing, healed, late, letter
 from tests.stage import alive
 
 # ── log ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -51,6 +52,21 @@ async def test_the_line_in_the_log_says_what_and_where_to_read_on(
         "Critical: web-http is unhealthy: expected status 2xx, got 503 Service Unavailable (sent 10m late) "
         "https://salus.example.org/health-dashboard/alerts/7f9c2ba4"
     )
+
+
+async def test_the_line_in_the_log_about_several_tells_what_is_new_of_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = letter(Occasion.FIRING, WEB, DISK)
+    told = replace(made.notification, fresh=frozenset({DISK.fingerprint}))
+    for one in (made, replace(made, notification=told)):
+        await channel("log", None, outlet(tmp_path)).send(one)
+    both, news = (record.getMessage() for record in caplog.records)
+    assert both.startswith(
+        "Critical, 2 firing: web (web-http, disk): Critical: web-http is unhealthy: expected status 2xx, got 503 "
+        "Service Unavailable (for 1m); Warning: disk is filling up: expected free_ratio above 0.15, got 0.12 (for 1m)"
+    )
+    assert news.startswith("Critical, 2 firing: web (web-http, disk): Warning: disk is filling up")
 
 
 # ── console ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,8 +121,8 @@ def lines(path: Path) -> list[Any]:
 
 async def test_a_file_gets_one_line_of_json_for_each_notification(tmp_path: Path) -> None:
     made = channel("file", str(tmp_path / "alerts.jsonl"), outlet(tmp_path))
-    for letter in (firing(), healed(), digest()):
-        await made.send(letter)
+    for one in (firing(), healed(), digest()):
+        await made.send(one)
     path = tmp_path / "alerts.jsonl"
     assert [line["state"] for line in lines(path)] == ["firing", "resolved", "firing"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -64,7 +64,7 @@ def test_what_has_no_duration_is_an_event_and_counts_by_its_level() -> None:
     assert "It has happened 3 times since 2026-11-23T03:02:38Z." in words.lines(made)
     assert words.worst(made.notification) is Level.CRITICAL
     both = letter(Occasion.FIRING, happened, DISK).notification
-    assert words.headline(both) == "1 firing, 1 event: web"
+    assert words.headline(both) == "Critical, 1 firing, 1 event: web (web-http, disk)"
     assert words.short(happened, after(90)).endswith("(2026-11-23T03:03:38Z)")
 
 
@@ -81,18 +81,33 @@ def test_an_id_cannot_lead_the_link_elsewhere() -> None:
 @pytest.mark.parametrize(
     "occasion, expected",
     [
-        (Occasion.REMINDER, "Still 2 firing: web"),
-        (Occasion.ESCALATED, "Escalated: 2 firing: web"),
-        (Occasion.FIRING, "2 firing: web"),
+        (Occasion.REMINDER, "Still critical, 2 firing: web (web-http, disk)"),
+        (Occasion.ESCALATED, "Escalated, critical, 2 firing: web (web-http, disk)"),
+        (Occasion.FIRING, "Critical, 2 firing: web (web-http, disk)"),
     ],
 )
-def test_the_headline_of_several_counts_them(occasion: Occasion, expected: str) -> None:
+def test_the_headline_of_several_counts_and_names_them_and_says_how_much_they_matter(
+    occasion: Occasion, expected: str
+) -> None:
     assert words.headline(letter(occasion, WEB, DISK).notification) == expected
+
+
+def test_the_headline_of_what_is_over_has_no_level() -> None:
+    gone = tuple(replace(alert, state=AlertState.RESOLVED, resolved_at=after(400)) for alert in (WEB, DISK))
+    assert words.headline(letter(Occasion.RESOLVED, *gone).notification) == "2 resolved: web (web-http, disk)"
+    reminder = letter(Occasion.REMINDER, *(replace(alert, level=Level.INFO) for alert in (WEB, DISK)))
+    assert words.headline(reminder.notification) == "Still 2 firing: web (web-http, disk)"
+
+
+def test_a_name_that_the_group_has_already_is_not_said_twice() -> None:
+    alike = replace(WEB, check="web")
+    told = letter(Occasion.FIRING, alike, replace(alike, fingerprint="ff")).notification
+    assert words.headline(told) == "Critical, 2 firing: web"
 
 
 def test_what_was_left_out_is_counted() -> None:
     made = letter(Occasion.FIRING, WEB, DISK, more=12)
-    assert words.headline(made.notification) == "2 firing, 12 more: web"
+    assert words.headline(made.notification) == "Critical, 2 firing: web (web-http, disk and 12 more)"
     assert "- and 12 more, which are not listed here" in words.lines(made)
 
 
