@@ -15,7 +15,7 @@ from salus.errors import NotFoundError, SalusError
 
 Told = dict[str, Any]
 _SEARCHED = 1000
-_REMEDY = "`salus alerts --all` lists what there is"
+_REMEDY = "an alert is named by its id, its check or its rule; `salus alerts --all` lists what there is"
 
 
 @click.group()
@@ -37,12 +37,16 @@ def show(alert_id: str, config: Path | None, state_dir: Path | None, as_json: bo
     Also of an alert that has ended, from the ledger.
     """
     from salus.cli.client import Client, NotRunningError
+    from salus.cli.errors import one_line
 
     folder, now = find_state_dir(config, state_dir), SystemClock().now()
     try:
         told: Told = {"running": True, **Client(folder).get("alerts", alert_id)}
     except (NotFoundError, NotRunningError) as error:
-        told = {"running": isinstance(error, NotFoundError), **_remembered(folder, alert_id, now, error)}
+        running = isinstance(error, NotFoundError)
+        told = {"running": running, **_remembered(folder, alert_id, now, error)}
+        if not (running or as_json):
+            click.echo(f"{one_line(error)}; this is what the ledger remembers")
     told["notifications"] = _notifications(folder, told["id"])
     if as_json:
         _show_json(told)
@@ -54,13 +58,15 @@ def _remembered(folder: Path, name: str, now: datetime, error: SalusError) -> To
     """Return an alert from the ledger: one that has not ended where there is one, or else the newest that has.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none, or the name is empty.
         ConflictError: several begin so.
     """
     from salus.alerts.lookup import named
     from salus.cli.alerts import read
     from salus.surfaces import wire_alerts
 
+    if not name:
+        raise error
     found = sorted(read(folder), key=lambda one: one.resolved_at is not None)
     called = [one for one in found if name in (one.check, one.rule)]
     called = called or [one for one in found if one.fingerprint.startswith(name)]

@@ -27,6 +27,7 @@ QUIET = {
 """Why an alert is not told, in a few words."""
 
 _OPEN = ("firing", "acknowledged")
+_NOT_THERE = {"waiting": ", not arrived yet", "dead": ", given up"}  # state of the newest delivery
 
 
 def show_active(alerts: list[Told], now: datetime) -> None:
@@ -143,13 +144,14 @@ def audience(one: Told, now: datetime) -> Table:
     """Return one line for each channel that an alert goes to, or went to."""
     rows = []
     ways = one["audience"] or []
+    last = {delivery["channel"]: delivery["state"] for delivery in one["notifications"]}
     for way in ways:
         told = one["told"].get(way["channel"])
-        when = _told(told, now) if told else _coming(way, one, now)
+        when = _told(told, last.get(way["channel"]), now) if told else _coming(way, one, now)
         rows.append([way["channel"], when, _route(way), _why(way, now)])
     for channel in [channel for channel in one["told"] if channel not in {way["channel"] for way in ways}]:
         route = "no route leads there now" if one["audience"] is not None else ""
-        rows.append([channel, _told(one["told"][channel], now), route, ""])
+        rows.append([channel, _told(one["told"][channel], last.get(channel), now), route, ""])
     return _ways("told", rows, spare=["route"])
 
 
@@ -179,11 +181,11 @@ def _route(way: Told) -> str:
     return f"{way['route']}: {way['why']}"
 
 
-def _told(told: Told, now: datetime) -> str:
+def _told(told: Told, delivery: str | None, now: datetime) -> str:
     from salus.cli.output import ago, parse_instant
 
     count = f", {told['count']} times in all" if told["count"] > 1 else ""
-    return f"{told['state']} {ago(parse_instant(told['at']), now)}{count}"
+    return f"{told['state']} {ago(parse_instant(told['at']), now)}{count}{_NOT_THERE.get(delivery or '', '')}"
 
 
 def _coming(way: Told, one: Told, now: datetime) -> str:

@@ -76,16 +76,16 @@ class Client:
         found: dict[str, Any] = self._ask("GET", _path("checks", check, "explain"), timeout=_READING)
         return found
 
-    def get(self, room: str, name: str = "", **query: object) -> Any:
+    def get(self, room: str, name: str | None = None, **query: object) -> Any:
         """Return what is to be seen in a room, or one thing in it.
 
         Args:
             room: such as ``alerts``, ``silences`` or ``channels``.
-            name: of the one thing.
+            name: of the one thing, where only that is wanted.
             query: what is wanted of it.
         """
         asked = f"?{urlencode(query)}" if query else ""
-        one = f"/{quote(name, safe='')}" if name else ""
+        one = f"/{_quoted(name)}" if name is not None else ""
         return self._ask("GET", f"/v1/{room}{one}{asked}", timeout=_READING)
 
     def reload(self) -> str:
@@ -120,7 +120,13 @@ class Client:
 
 
 def _path(room: str, name: str, verb: str) -> str:
-    return f"/v1/{room}/{quote(name, safe='')}/{verb}"
+    return f"/v1/{room}/{_quoted(name)}/{verb}"
+
+
+def _quoted(name: str) -> str:
+    if not name:
+        raise NotFoundError("the name is empty", remedy="if it came from a variable, that one is not set")
+    return quote(name, safe="")
 
 
 def _user() -> str:

@@ -159,14 +159,25 @@ def test_show_finds_what_has_ended_in_the_ledger(agent: Agent, capsys: Out) -> N
     assert "'e' could be ef000000 (down of web), ee000000 (down of web)" in capsys.readouterr().err
     assert run(["alert", "show", "zz"]) == 1
     assert capsys.readouterr().err == (
-        "salus: there is no alert 'zz', and the ledger remembers none (`salus alerts --all` lists what there is)\n"
+        "salus: there is no alert 'zz', and the ledger remembers none "
+        "(an alert is named by its id, its check or its rule; `salus alerts --all` lists what there is)\n"
     )
+
+
+@pytest.mark.parametrize(
+    "command", [["alert", "show"], ["alert", "ack"], ["silence", "expire"], ["notify", "test"], ["explain"]]
+)
+def test_an_empty_name_is_said_to_be_empty(command: list[str], agent: Agent, capsys: Out) -> None:
+    remember(agent.folder, ENDED)
+    assert run([*command, ""]) == 1
+    assert capsys.readouterr().err == "salus: the name is empty (if it came from a variable, that one is not set)\n"
 
 
 def test_show_without_an_agent_prefers_what_has_not_ended(nobody: Path, capsys: Out) -> None:
     remember(nobody, WEB_DOWN, replace(ENDED, first_seen=NOW))
     assert run(["alert", "show", "web"]) == 0
     out = capsys.readouterr().out
+    assert out.splitlines()[0].endswith("(start it with `salus run`); this is what the ledger remembers")
     assert "id aa11bb22cc33dd44" in out
     assert "salus alert ack" not in out
     assert run(["alert", "show", "nope"]) == 1

@@ -108,13 +108,14 @@ def test_one_alert_tells_its_whole_story(capsys: Out) -> None:
         "\n"
         "Runbook: https://wiki.example.org/web\n"
         "\n"
-        "CHANNEL  TOLD                              ROUTE                                             NOT NOW BECAUSE\n"
-        'ops      firing 3m50s ago, 2 times in all  1: level="critical"                               '
+        "CHANNEL  TOLD                                        ROUTE                                             "
+        "NOT NOW BECAUSE\n"
+        'ops      firing 3m50s ago, 2 times in all, given up  1: level="critical"                               '
         "nothing gets through to it\n"
-        "log      firing 3m50s ago                  2: everything                                     -\n"
-        "old      -                                 2: everything                                     "
+        "log      firing 3m50s ago                            2: everything                                     -\n"
+        "old      -                                           2: everything                                     "
         "the channel is switched off\n"
-        'phone    in 11m, unless somebody takes it  1: level="critical", not acknowledged within 15m  -\n'
+        'phone    in 11m, unless somebody takes it            1: level="critical", not acknowledged within 15m  -\n'
         "\n"
         "NOTIFIED   CHANNEL  OF      DELIVERY  TRIES  REMARK\n"
         "3m20s ago  ops      firing  sent      2      arrived 1m15s later\n"
@@ -123,6 +124,12 @@ def test_one_alert_tells_its_whole_story(capsys: Out) -> None:
         "to take it:       salus alert ack aa11bb22\n"
         "to keep it quiet: salus silence add 'alertname=\"down\"' 'check=\"web\"' --for 2h\n"
     )
+
+
+def test_what_has_not_arrived_is_not_shown_as_told(capsys: Out) -> None:
+    waits = replace(DEAD, state=DeliveryState.WAITING, ended_at=None)
+    show_story(story(WEB_DOWN, notifications=[wire_alerts.delivery(one) for one in (DEAD, waits)]), NOW)
+    assert "ops      firing 3m50s ago, 2 times in all, not arrived yet" in capsys.readouterr().out
 
 
 def test_the_story_of_what_nobody_hears_says_why(capsys: Out) -> None:
