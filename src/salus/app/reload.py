@@ -128,4 +128,12 @@ class Reload:
         arrived = [rule for rule in self._new.rules if rule not in self._old.rules]
         left = [rule for rule in self._old.rules if rule not in self._new.rules]
         rules = f"{len(arrived)} new or changed, {len(left)} gone or changed" if arrived or left else "nothing changed"
-        return f"checks: {checks}; services: {services}; rules: {rules}"
+        parts = [f"checks: {checks}", f"services: {services}", f"rules: {rules}"]
+        before, after = self._old.settings, self._new.settings
+        sections = {
+            "limits": (before.limits, after.limits),
+            "maintenance": (before.maintenance, after.maintenance),
+            "alerts": (before.alerts, after.alerts),
+        }
+        parts += [f"{name}: changed" for name, (was, is_now) in sections.items() if was != is_now]
+        return "; ".join(parts)

@@ -56,7 +56,7 @@ def show_recovery(record: dict[str, Any]) -> None:
     table.show()
 
 
-@click.command()
+@click.command(short_help="Give a rule all its attempts back.")
 @click.argument("rule")
 @config_option
 @state_dir_option

@@ -15,7 +15,7 @@ from salus.clock import SystemClock
 Window = dict[str, Any]
 
 
-@click.group()
+@click.group(short_help="Leave alone what somebody is working on.")
 def maintenance() -> None:
     """Leave alone what somebody is working on: Salus goes on looking at it, and heals nothing there."""
 
@@ -73,7 +73,7 @@ def list_windows(config: Path | None, state_dir: Path | None, as_json: bool) -> 
         click.echo("no maintenance")
 
 
-@maintenance.command()
+@maintenance.command(short_help="Close a window before its time.")
 @click.argument("name")
 @config_option
 @state_dir_option

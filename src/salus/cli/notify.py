@@ -20,7 +20,7 @@ Told = dict[str, Any]
 _MOST_DEAD = 1000
 
 
-@click.group()
+@click.group(short_help="See whether notifications arrive, and try it.")
 def notify() -> None:
     """See whether notifications arrive: test channels, see how they are doing, look after what was given up."""
 
@@ -74,7 +74,7 @@ def _show_results(results: list[Told]) -> None:
         say(f"{one['channel']} ", Word("works" if one["arrived"] else "fails"), said)
 
 
-@notify.command("channels")
+@notify.command("channels", short_help="List the channels and how they are doing.")
 @config_option
 @state_dir_option
 @json_option
@@ -122,7 +122,7 @@ def trouble(channel: Told, now: datetime) -> str:
     return f"for {span(max(1, round((now - since).total_seconds())))}{wait}: {channel['error']}"
 
 
-@notify.command("dead")
+@notify.command("dead", short_help="List the notifications that were given up.")
 @click.option("--limit", type=click.IntRange(1, _MOST_DEAD), default=50, show_default=True, help="How many at most.")
 @config_option
 @state_dir_option

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Told = dict[str, Any]
 
 
-@click.group()
+@click.group(short_help="See which alerts go to whom, and try it.")
 def routes() -> None:
     """See which alerts go to whom, and try it before somebody needs it."""
 

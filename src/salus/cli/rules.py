@@ -23,7 +23,7 @@ def rule() -> None:
     """List the rules of a running Salus, and switch one on or off."""
 
 
-@rule.command("list")
+@rule.command("list", short_help="List the rules, and what each may do.")
 @config_option
 @state_dir_option
 @json_option

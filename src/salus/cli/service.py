@@ -39,7 +39,7 @@ def start(name: str, config: Path | None, state_dir: Path | None, as_json: bool)
     _ask("start", name, config, state_dir, as_json=as_json)
 
 
-@service.command()
+@service.command(short_help="Stop a service, until a person starts it.")
 @click.argument("name")
 @config_option
 @state_dir_option

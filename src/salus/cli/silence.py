@@ -16,7 +16,7 @@ from salus.model import Matcher
 Told = dict[str, Any]
 
 
-@click.group()
+@click.group(short_help="Not to hear of some alerts for a while.")
 def silence() -> None:
     """Not to hear of some alerts for a while: Salus goes on healing, and what was told is still told as resolved."""
 
@@ -69,7 +69,7 @@ def list_silences(config: Path | None, state_dir: Path | None, as_json: bool) ->
         click.echo("no silences")
 
 
-@silence.command()
+@silence.command(short_help="End a silence before its time.")
 @click.argument("silence_id", metavar="ID")
 @config_option
 @state_dir_option

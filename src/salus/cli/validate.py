@@ -10,6 +10,8 @@ import click
 from salus.cli.common import config_option, find_config, json_option
 from salus.errors import ConfigError, Problem
 
+_OF_ITS_OWN = ("alert_rules", "channels")
+
 
 @click.command(short_help="Read a config and say everything that is wrong with it.")
 @click.argument("path", required=False, type=click.Path(path_type=Path, allow_dash=True))
@@ -69,7 +71,9 @@ def _show_text(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], cou
     if problems:
         click.echo(f"not valid: {_count(len(problems), 'problems')}")
     else:
-        click.echo("valid: " + ", ".join(_count(number, what) for what, number in counts.items()))
+        # Alert rules and channels are there without being written: "0 alert rules" would say that nobody is told.
+        shown = {what: number for what, number in counts.items() if number or what not in _OF_ITS_OWN}
+        click.echo("valid: " + ", ".join(_count(number, what) for what, number in shown.items()))
 
 
 def _count(number: int, what: str) -> str:

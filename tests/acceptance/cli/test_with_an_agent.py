@@ -169,7 +169,13 @@ def test_a_bad_reload_is_refused_and_a_good_one_applied(agent: Agent) -> None:
     done = agent.run("reload")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("reloaded: ")
+    assert "alerts" not in done.stdout
     assert "nightly" in agent.status()
+    file.write_text(file.read_text() + "alerts: {channels: {mine: {file: ./mine.jsonl}}}\nlimits: {mode: observe}\n")
+    assert agent.run("reload").stdout == (
+        "reloaded: checks: nothing changed; services: nothing changed; rules: nothing changed; "
+        "limits: changed; alerts: changed\n"
+    )
 
 
 def test_a_second_salus_on_the_same_folder_is_refused(agent: Agent) -> None:

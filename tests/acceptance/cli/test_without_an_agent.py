@@ -118,7 +118,7 @@ def test_every_command_explains_itself(salus: Salus) -> None:
         assert done.stdout.startswith(f"Usage: salus {name}")
 
 
-VALID = "valid: 3 checks, 0 services, 0 rules, 0 alert rules, 0 channels\n"
+VALID = "valid: 3 checks, 0 services, 0 rules\n"
 
 
 def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config: Path) -> None:
@@ -139,6 +139,10 @@ def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config
 
 def test_a_config_can_come_from_standard_input(salus: Salus) -> None:
     assert salus("validate", "-", text=CONFIG).stdout == VALID
+    mine = (
+        f"{CONFIG}alerts: {{channels: {{mine: {{file: ./mine}}}}, rules: {{a: {{on: paused}}, b: {{on: paused}}}}}}\n"
+    )
+    assert salus("validate", "-", text=mine).stdout == f"{VALID.rstrip()}, 2 alert rules, 1 channel\n"
     assert salus("validate", "-", text="checks: 7").returncode == 1
 
 
