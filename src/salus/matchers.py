@@ -8,11 +8,11 @@ a label that is missing is the empty string.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from salus.errors import MatcherError
-from salus.model import Matcher, Matchers, Matching
+from salus.model import Level, Matcher, Matchers, Matching
 
 LONGEST = 2000
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -23,12 +23,21 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BLANK = re.compile(r"\s*")
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 _MARKS = {one.value: one for one in Matching}
+
+Known = Mapping[str, Collection[str]]
+OF_ALERTS: Known = {"level": tuple(Level)}
+"""The labels of Salus' own alerts of which all values are known."""
 # Nested repetition, as in (a+)+, can take for ever on a value that almost matches.
 _RUNAWAY = re.compile(r"\([^()]*[+*][^()]*\)\s*(?:[+*]|\{\d*,)")
 
 
-def parse_matchers(text: str) -> Matchers:
+def parse_matchers(text: str, known: Known | None = None) -> Matchers:
     """Read matchers.
+
+    Args:
+        text: as people write them.
+        known: labels of which all values are known, such as ``OF_ALERTS``. What can match none of them, or excludes
+            none, is a mistake that would be seen only when nobody is told.
 
     Returns:
         At least one matcher.
@@ -42,7 +51,9 @@ def parse_matchers(text: str) -> Matchers:
     found: list[Matcher] = []
     place = _skip(text, begin)
     while place < end:
+        begins = place
         matcher, place = _matcher(text, place, end)
+        _see_value(matcher, (known or {}).get(matcher.label, ()), begins + 1)
         found.append(matcher)
         place = _skip(text, place)
         if place < end:
@@ -103,6 +114,18 @@ def _value(text: str, place: int, end: int) -> tuple[str, int]:
     if bare is None:
         raise MatcherError("the value is missing", column=place + 1, remedy='write it in double quotes: label="value"')
     return bare.group(), bare.end()
+
+
+def _see_value(matcher: Matcher, known: Collection[str], column: int) -> None:
+    if not known or not matcher.value:  # the empty value asks whether there is such a label
+        return
+    wanted = matcher.matching in (Matching.EQUAL, Matching.REGEX)
+    if any(_matches(matcher, value) is wanted for value in known):
+        return
+    regex = matcher.matching in (Matching.REGEX, Matching.NOT_REGEX)
+    whole = "a regular expression must match the whole of it; " if regex else ""
+    what = f"no {matcher.label} {'matches' if regex else 'is'} {matcher.value!r}"
+    raise MatcherError(what, column=column, remedy=f"{whole}known are {', '.join(known)}")
 
 
 def _see_regex(pattern: str, column: int) -> None:

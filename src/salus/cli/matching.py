@@ -22,12 +22,12 @@ class MatcherType(click.ParamType["tuple[Matcher, ...]"]):
         """Read one argument; it may hold several, parted by commas."""
         if isinstance(value, tuple):
             return value
-        from salus.matchers import parse_matchers
+        from salus.matchers import OF_ALERTS, parse_matchers
 
         if _NAME.fullmatch(value):
             self.fail(f"{value!r} names no label (write check={value} or alertname={value})")
         try:
-            return parse_matchers(value)
+            return parse_matchers(value, OF_ALERTS)
         except MatcherError as error:
             self.fail(f"{value!r}, column {error.column}: {error} ({error.remedy})")
 

@@ -98,7 +98,7 @@ def _unexpected(told: list[Told], expect: Sequence[str]) -> str:
     if not expect:
         return ""
     found, wanted = {way["channel"] for way in told if way["enabled"]}, set(expect)
-    parts = (("not to", wanted - found), ("also to", found - wanted))
+    parts = (("it does not go to", wanted - found), ("it also goes to", found - wanted))
     return "; ".join(f"{words} {', '.join(sorted(names))}" for words, names in parts if names)
 
 
@@ -114,7 +114,7 @@ def _show(told: list[Told], wrong: str, *, running: bool) -> None:
     if not running:
         say("This is what the config says; silences and hours are not looked at.")
     if wrong:
-        say(f"not as expected: it goes {wrong}")
+        say(f"not as expected: {wrong}")
 
 
 @routes.command()

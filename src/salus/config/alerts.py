@@ -23,7 +23,7 @@ from salus.config.rules import plain
 from salus.config.sources import Keys, Sources
 from salus.config.targets import judge_target
 from salus.errors import MatcherError, Problem
-from salus.matchers import parse_matchers
+from salus.matchers import OF_ALERTS, parse_matchers
 from salus.model import (
     AlertSettings,
     ChannelSpec,
@@ -200,7 +200,7 @@ class AlertsBuilder:
 
     def _matcher(self, text: str, path: Keys) -> Matchers:
         try:
-            return parse_matchers(text)
+            return parse_matchers(text, OF_ALERTS)
         except MatcherError as error:
             if isinstance(text, Interpolated):  # what became of it may be a secret, and has no columns in the file
                 what = f"{shown(text)} is no matcher when its variables are replaced"

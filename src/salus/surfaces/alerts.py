@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from salus.alerts.lookup import named
 from salus.errors import ConflictError
-from salus.matchers import matches, parse_matchers
+from salus.matchers import OF_ALERTS, matches, parse_matchers
 from salus.model import Alert, AlertState, ChannelReport, Json, Level
 from salus.ports import AlertDesk, Audience, Clock
 from salus.surfaces import wire_alerts as wire
@@ -80,7 +80,7 @@ class AlertRequests:
     async def silence(self, asked: Asked) -> Json:
         """Keep alerts from being told; says how many of those that there are it is about."""
         body = parse(asked.body, SilenceBody)
-        match = parse_matchers(body.match)
+        match = parse_matchers(body.match, OF_ALERTS)
         made = await self._desk.silence(match, body.seconds, by=asked.by(body), comment=line(body.comment))
         about = sum(matches(match, one.labels) for one in self._desk.active())
         return {**wire.silence(made), "alerts": about}

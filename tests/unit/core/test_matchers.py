@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.errors import MatcherError
-from salus.matchers import in_words, matches, parse_matchers
+from salus.matchers import OF_ALERTS, in_words, matches, parse_matchers
 from salus.model import Matcher, Matching
 
 LABELS = {"level": "critical", "component": "web-1", "said": 'a "quoted" \\ word\nand another'}
@@ -50,6 +50,23 @@ def test_a_bad_matcher_says_where_and_what_to_do(text: str, column: int, part: s
         parse_matchers(text)
     assert caught.value.column == column
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["level=critcal", 'level="Critical"', "level!=crit", "a=b, level=~crit", 'level!~"x.*"']
+)
+def test_a_level_that_no_alert_has_is_a_mistake_and_not_a_route_that_never_matches(text: str) -> None:
+    assert parse_matchers(text), "labels of others have any value"
+    with pytest.raises(MatcherError, match="no level") as caught:
+        parse_matchers(text, OF_ALERTS)
+    assert caught.value.column == text.index("level") + 1
+    assert caught.value.remedy
+    assert "info, warning, critical" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["level=info", "level!=info", 'level=~"crit.*|warning"', 'level=~".*"', 'level!=""'])
+def test_what_some_level_matches_is_a_matcher(text: str) -> None:
+    assert parse_matchers(text, OF_ALERTS) == parse_matchers(text)
 
 
 NAMES = st.from_regex(r"[a-z_]{1,9}", fullmatch=True)
