@@ -102,6 +102,8 @@ def show_story(told: Told, now: datetime) -> None:
     click.echo()
     for line in told["story"]:
         say(line)
+    if told["state"] == "pending":
+        say(f"Nobody is told yet: it must last first, as long as `for` of the alert rule {told['rule']} says.")
     alert_words.audience(told, now).show(after_blank=True)
     alert_words.notifications(told["notifications"], now).show(after_blank=True)
     if not told["running"] or told["state"] not in ("firing", "acknowledged"):

@@ -126,6 +126,12 @@ def test_one_alert_tells_its_whole_story(capsys: Out) -> None:
     )
 
 
+def test_the_story_of_what_has_to_last_first_says_what_it_waits_for(capsys: Out) -> None:
+    show_story(story(WAITS), NOW)
+    waits = f"Nobody is told yet: it must last first, as long as `for` of the alert rule {WAITS.rule} says.\n"
+    assert waits in capsys.readouterr().out
+
+
 def test_what_has_not_arrived_is_not_shown_as_told(capsys: Out) -> None:
     waits = replace(DEAD, state=DeliveryState.WAITING, ended_at=None)
     show_story(story(WEB_DOWN, notifications=[wire_alerts.delivery(one) for one in (DEAD, waits)]), NOW)
