@@ -171,10 +171,11 @@ def test_a_bad_reload_is_refused_and_a_good_one_applied(agent: Agent) -> None:
     assert done.stdout.startswith("reloaded: ")
     assert "alerts" not in done.stdout
     assert "nightly" in agent.status()
-    file.write_text(file.read_text() + "alerts: {channels: {mine: {file: ./mine.jsonl}}}\nlimits: {mode: observe}\n")
+    window = "maintenance: {leap: {cron: '0 3 29 2 *', duration: 1m, checks: [nightly]}}\n"
+    file.write_text(f"{file.read_text()}alerts: {{channels: {{mine: {{file: ./mine.jsonl}}}}}}\n{window}")
     assert agent.run("reload").stdout == (
         "reloaded: checks: nothing changed; services: nothing changed; rules: nothing changed; "
-        "limits: changed; alerts: changed\n"
+        "maintenance: changed; alerts: changed\n"
     )
 
 
