@@ -178,11 +178,10 @@ class Courier:
                 await lane.wake.wait()
 
     async def _deliver(self, lane: Lane, delivery: Delivery) -> None:
-        there = True
-        if delivery.id in lane.fresh:
-            there = await self._keeper.commit()
+        if delivery.id in lane.fresh and await self._keeper.commit():
             lane.fresh.discard(delivery.id)
-        claimed = await self._claim(delivery) if there else None  # what the ledger did not take is sent all the same
+        # What the ledger has not taken is sent all the same, at every try: a full disk has no row to claim.
+        claimed = None if delivery.id in lane.fresh else await self._claim(delivery)
         if claimed is False:  # somebody else tries it, or did: what is true stands in the outbox
             lane.drop(delivery)
             lane.put_off(self._clock.now() + REREAD)

@@ -13,7 +13,7 @@ import pytest
 from salus.engine.bus import Bus
 from salus.engine.courier import Courier
 from salus.engine.recorder import Recorder
-from salus.errors import DeliveryError, NotFoundError
+from salus.errors import DeliveryError, NotFoundError, StoreUnwritableError
 from salus.model import (
     AlertState,
     ChannelSpec,
@@ -23,7 +23,7 @@ from salus.model import (
     Notification,
     Occasion,
 )
-from salus.ports import Letter
+from salus.ports import Batch, Letter
 from salus.store.memory import MemoryStore
 from salus.tasks import begin
 from salus.testing import EventLog, VirtualClock, virtual_time
@@ -444,6 +444,35 @@ def test_a_ledger_that_cannot_be_written_keeps_nobody_from_hearing() -> None:
             (row,) = await there.store.deliveries()
             assert row.state is DeliveryState.SENT
             assert there.arrived() == [sent.id]
+
+    virtually(story)
+
+
+class FullDisk(MemoryStore):
+    """Takes no new rows while it is full; what changes no row works, as in a real database."""
+
+    full = False
+
+    async def write(self, batch: Batch) -> None:
+        if self.full:
+            raise StoreUnwritableError("the disk is full")
+        await super().write(batch)
+
+
+def test_a_full_disk_on_which_claims_find_no_row_keeps_nobody_from_hearing() -> None:
+    async def story(clock: VirtualClock) -> None:
+        store = FullDisk()
+        async with post(clock, store=store) as there:
+            there.receiver.down = failing(2, clock)
+            store.full = True
+            sent = there.send()
+            await there.until_arrived(sent.id)
+            store.full = False
+            there.courier.ledger_is_back()
+            await clock.sleep(120)
+            assert there.arrived() == [sent.id]
+            (row,) = await store.deliveries()
+            assert row.state is DeliveryState.SENT
 
     virtually(story)
 
