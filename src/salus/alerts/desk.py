@@ -310,6 +310,11 @@ class Desk:
         machine = channel in self._machines
         key = self._key(alert, channel, path, machine=machine)
         found = self._after_quiet(alert.fingerprint, channel, found, now)
+        if found.occasion is Occasion.ESCALATED and path is not None:
+            at = self._heard_first(alert, path)
+            if at is None:
+                return
+            found = replace(found, at=max(found.at, at + timedelta(seconds=path.after)))
         need = Need.of(found, path, machine=machine)
         self._groups.want(alert.fingerprint, (channel, key), need)
 
@@ -321,6 +326,14 @@ class Desk:
         if quiet[channel] is _NOT_YET:
             quiet[channel] = now
         return replace(found, at=max(found.at, quiet[channel]))
+
+    def _heard_first(self, alert: Alert, path: Path) -> datetime | None:
+        """Return from when on those who hear first could acknowledge an alert; None while it is kept quiet from them."""
+        quiet = self._quiet_until.get(alert.fingerprint, {})
+        ends = [quiet[channel] for channel in path.route.channels if channel in quiet]
+        if ends and all(end is _NOT_YET for end in ends) and not any(told.state.open for told in alert.told.values()):
+            return None
+        return max([end for end in ends if end is not _NOT_YET], default=alert.first_seen)
 
     def _key(self, alert: Alert, channel: str, path: Path | None, *, machine: bool) -> str:
         told = alert.told.get(channel)

@@ -93,6 +93,13 @@ def of_one_check(happening: Happening) -> bool:
     return COURSES[happening].subject in ("rule", "check")
 
 
+def end_in_words(event: Event) -> str:
+    """Say how something ended, by the event that ended it."""
+    if event.kind is EventKind.CONFIG_RELOADED:
+        return "the config was mended, and is in force"
+    return event.message or "it is over"
+
+
 def about_check(happening: Happening, event: Event) -> bool:
     """Tell whether an event ends a happening of every subject of its check: the check is well."""
     return COURSES[happening].ends_well and event.kind is EventKind.STATUS_CHANGED

@@ -41,7 +41,7 @@ def _source(rule: InhibitRule, alert: Alert, sources: Iterable[Alert]) -> Alert 
     both = matches(rule.source, alert.labels)
     for source in sources:
         mutual = both and matches(rule.target, source.labels)
-        if source.state.open and source.fingerprint != alert.fingerprint and not mutual:
+        if (source.state.open or source.dismissed) and source.fingerprint != alert.fingerprint and not mutual:
             return source
     return None
 
@@ -87,5 +87,8 @@ def _key(rule: InhibitRule, alert: Alert) -> tuple[str, ...]:
 
 
 def _speaks(root: Alert) -> bool:
-    """Tell whether an alert about a root counts: one that waits to fire does too, or the leaves would be told first."""
-    return root.state is not AlertState.RESOLVED and root.quiet_since is None
+    """Tell whether an alert about a root counts.
+
+    One that waits to fire does too, or the leaves would be told first; and one that a person ended while it lasts.
+    """
+    return (root.state is not AlertState.RESOLVED or root.dismissed) and root.quiet_since is None

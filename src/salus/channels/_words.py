@@ -243,9 +243,10 @@ def _whose(alert: Alert) -> list[str]:
 
 
 def _done(alert: Alert) -> list[str]:
-    if not alert.deeds:
+    if all(deed.held_back for deed in alert.deeds):
         over = alert.state is AlertState.RESOLVED
-        return ["Salus did nothing about it." if over else "No action has been taken so far."]
+        why = f": {clean(alert.deeds[-1].message)}" if alert.deeds else ""
+        return [f"{'Salus did nothing about it' if over else 'No action has been taken so far'}{why}."]
     skipped = len(alert.deeds) - _DEEDS
     found = ["What was done about it:"]
     if skipped > 0:
@@ -254,6 +255,8 @@ def _done(alert: Alert) -> list[str]:
 
 
 def _deed(deed: Deed) -> str:
+    if deed.held_back:
+        return f"held back: {clean(deed.message)}"
     result = (_RESULTS if deed.action else _OUTCOMES).get(deed.result, clean(deed.result, 40) or "ended")
     what = f"{clean(deed.action, 60)} {result}" if deed.action else result
     duration = f" after {format_duration(deed.duration)}" if deed.duration is not None else ""

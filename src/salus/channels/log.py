@@ -47,11 +47,3 @@ def _level(told: Notification) -> Level:
     if told.occasion in (Occasion.ACKNOWLEDGED, Occasion.RESOLVED) and not any(alert.moment for alert in told.alerts):
         return Level.INFO
     return words.worst(told)
-
-
-def _said(told: Notification) -> str:
-    """Say all that a line has room for: there is nothing below it to read on."""
-    if len(told.alerts) == 1 and not told.more:
-        return words.headline(told)
-    news = [alert for alert in told.alerts if alert.fingerprint in told.fresh] or told.alerts
-    return ": ".join([words.headline(told), "; ".join(words.short(alert, told.at) for alert in news)]).rstrip(": ")

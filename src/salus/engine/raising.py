@@ -14,6 +14,7 @@ from salus.alerts.labels import bounded
 from salus.engine.engine import Engine
 from salus.engine.sending import Keeping
 from salus.engine.sights import Sights
+from salus.engine.stories import Stories, held_back
 from salus.engine.truths import Truth
 from salus.engine.units import CheckUnit
 from salus.model import (
@@ -77,6 +78,7 @@ class Raising:
         self._keeping = keeping
         self._wake = wake
         self.sights = Sights(engine, AlertSettings())
+        self._stories = Stories()
         self._lapsing: dict[tuple[Happening, str], asyncio.TimerHandle] = {}
 
     # ── what becomes of an alert ──────────────────────────────────────────────────────────────────────────────────────
@@ -87,6 +89,8 @@ class Raising:
             return
         self._engine.version += 1
         after = change.after
+        if change.before is None and after is not None and not after.moment:
+            self._tell_what_was_done(after)
         if after is None or after.fired_at is None:
             return
         before = change.before
@@ -95,6 +99,14 @@ class Raising:
         self.write(self._desk.alerts.get(after.fingerprint, after))
         if change.state in _TOLD:
             self._tell(after)
+
+    def _tell_what_was_done(self, alert: Alert) -> None:
+        """Write into an alert that begins what was done before, since its check fails."""
+        unit = self._engine.units.get(alert.check or "")
+        if unit is not None:
+            deeds = self._stories.since(unit.spec.name, unit.state.failing_since)
+            for change in self._book.done(unit.spec.name, deeds, self._engine.now()):
+                self.take(change)
 
     def write(self, alert: Alert) -> None:
         """Take an alert into the ledger, once it has ever fired, and never before the notifications it knows of."""
@@ -118,6 +130,10 @@ class Raising:
         event = noted.event if isinstance(noted, Finished) else noted
         now = self._engine.now()
         story = _Story.of(noted) if isinstance(noted, Finished) else _Story()
+        if event.held_back:
+            story = _Story((held_back(event),))
+        if story.deeds and event.check:
+            self._stories.add(event.check, story.deeds)
         for change in self._book.done(event.check or "", story.deeds, now):
             self.take(change)
         if event.kind is EventKind.STATUS_CHANGED and (unit := self._engine.units.get(event.check or "")):
@@ -187,7 +203,7 @@ class Raising:
         of_check = event.check if whole_check or happenings.of_one_check(happening) else None
         for alert in self._about(happening, self._desk.about(of_check) if of_check else self._all()):
             if whole_check or alert.labels.get("subject", "") == subject:
-                self.take(self._book.end(alert, now, event.message or "it is over"))
+                self.take(self._book.end(alert, now, happenings.end_in_words(event)))
 
     def _all(self) -> list[Alert]:
         return list(self._desk.alerts.values())
@@ -234,4 +250,4 @@ CHANGES_WHO_HEARS = frozenset(
         EventKind.CONFIG_RELOADED,
     }
 )
-HEARD = happenings.WORTH_A_LOOK | CHANGES_WHO_HEARS | {EventKind.RECOVERY_FINISHED}
+HEARD = happenings.WORTH_A_LOOK | CHANGES_WHO_HEARS | {EventKind.RECOVERY_FINISHED, EventKind.RECOVERY_REFUSED}

@@ -126,9 +126,9 @@ class Deed:
 
     Attributes:
         at: when it ended.
-        recovery: id of the recovery.
+        recovery: id of the recovery; empty where a rule was held back, and the message says why.
         action: kind of the action; empty for the end of the recovery.
-        result: how it ended: a ``StepResult`` or an ``Outcome``.
+        result: how it ended: a ``StepResult``, an ``Outcome`` or a ``RefusalReason``.
         duration: seconds.
         message: one line for people.
         verified: whether the check passed afterwards; None where nothing was verified.
@@ -143,6 +143,11 @@ class Deed:
     message: str = ""
     verified: bool | None = None
     attempt: int = 1
+
+    @property
+    def held_back(self) -> bool:
+        """Tell whether this is why nothing was done."""
+        return not self.recovery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

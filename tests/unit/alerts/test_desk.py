@@ -370,3 +370,28 @@ def test_nothing_is_lost_or_told_twice_when_salus_is_started_again() -> None:
     told.restart()
     told.pass_time(60)
     assert told.heard("chat") == ["firing: down disk firing", "resolved: down disk resolved"]
+
+
+def test_an_escalation_counts_from_when_somebody_could_have_acknowledged_it() -> None:
+    told = Scene()
+    told.silence('check="db"', 900)
+    told.sees("down", "db", holds=True)
+    told.pass_time(1100)
+    assert told.heard("boss") == []
+    assert told.heard("pager") == ["firing: down db firing"]
+    told.pass_time(120)
+    assert told.heard("boss") == ["escalated: down db firing"]
+
+
+def test_what_a_person_ended_by_hand_goes_on_keeping_quiet_what_it_explains() -> None:
+    told = scene()
+    told.sees("down", "db", holds=True)
+    told.sees("down", "web", holds=True)
+    told.sees("slow", "db", holds=True)
+    told.pass_time(60)
+    told.dismiss("down", "db")
+    told.pass_time(120)
+    assert told.heard("chat") == ["firing: down db firing", "resolved: down db resolved"]
+    told.sees("down", "db", holds=False)
+    told.pass_time(60)
+    assert "firing: down web firing" in told.heard("chat")

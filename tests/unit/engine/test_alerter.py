@@ -200,9 +200,30 @@ def test_a_rule_that_gave_up_is_told_until_the_check_is_well() -> None:
             (note,) = world.desk.sent
             assert note.alerts[0].summary.startswith("exhausted: gave up after 1 attempts")
             assert note.alerts[0].labels["check"] == "web"
+            assert [(deed.action, deed.result) for deed in note.alerts[0].deeds][:2] == [
+                ("action_0", "ok"),
+                ("", "not_recovered"),
+            ]
             web.status = Status.HEALTHY
             await world.clock.sleep(60)
             assert world.desk.sent[-1].state is AlertState.RESOLVED
+
+    play(story)
+
+
+def test_an_alert_says_why_nothing_is_done_about_it() -> None:
+    async def story(world: Telling) -> None:
+        web = Switch()
+        world.check("web", web)
+        world.rule("web", RecordingAction())
+        async with world.telling():
+            world.engine.policy.holds.start_pause(None, world.clock.now(), reason="the release", by="ann")
+            await world.clock.sleep(30)
+            web.status = Status.UNHEALTHY
+            await world.clock.sleep(120)
+            (deed,) = world.desk.sent[0].alerts[0].deeds
+            assert deed.held_back
+            assert deed.message == "paused: paused by ann until somebody resumes it: the release"
 
     play(story)
 
