@@ -328,7 +328,7 @@ class Desk:
         return replace(found, at=max(found.at, quiet[channel]))
 
     def _heard_first(self, alert: Alert, path: Path) -> datetime | None:
-        """Return from when on those who hear first could acknowledge an alert; None while it is kept quiet from them."""
+        """Return from when on those who hear first could acknowledge an alert; None while it is kept from them."""
         quiet = self._quiet_until.get(alert.fingerprint, {})
         ends = [quiet[channel] for channel in path.route.channels if channel in quiet]
         if ends and all(end is _NOT_YET for end in ends) and not any(told.state.open for told in alert.told.values()):
