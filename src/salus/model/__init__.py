@@ -11,37 +11,24 @@ from salus.model.alerts import (
     RESERVED_LABELS,
     Alert,
     AlertRule,
-    AlertSettings,
     AlertState,
-    ChannelReport,
-    ChannelSpec,
     Comparison,
     Deed,
-    Delivery,
-    DeliveryState,
-    Escalation,
     Happening,
-    Hush,
-    InhibitRule,
     Labels,
     Level,
-    Matcher,
-    Matchers,
-    Matching,
-    Notification,
-    Occasion,
-    Receive,
-    RouteSpec,
-    Silence,
-    Suppression,
-    Targets,
-    TimeInterval,
-    TimeRange,
     Told,
 )
 from salus.model.causes import Cause, cause_of
 from salus.model.checks import LOOKS_KEPT, NO_METRICS, NOTHING, CheckSpec, CheckState, Json, Metric, Observation, Status
 from salus.model.events import Event, EventKind
+from salus.model.notifications import (
+    ChannelReport,
+    Delivery,
+    DeliveryState,
+    Notification,
+    Occasion,
+)
 from salus.model.policy import (
     Answer,
     Approval,
@@ -57,6 +44,23 @@ from salus.model.policy import (
 )
 from salus.model.recovery import Effect, Plan, RecoveryRecord, StepRecord, StepResult
 from salus.model.reports import AgentInfo, CheckReport, Overall, PolicyReport, RuleExplanation, RuleReport
+from salus.model.routes import (
+    AlertSettings,
+    ChannelSpec,
+    Escalation,
+    Hush,
+    InhibitRule,
+    Matcher,
+    Matchers,
+    Matching,
+    Receive,
+    RouteSpec,
+    Silence,
+    Suppression,
+    Targets,
+    TimeInterval,
+    TimeRange,
+)
 from salus.model.rules import (
     ActionSpec,
     Finding,
