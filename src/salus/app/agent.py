@@ -25,6 +25,7 @@ from salus.app.reload import Reload
 from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
 from salus.clock import SystemClock
 from salus.config import Settings, load
+from salus.engine.access import TokenBook
 from salus.engine.bus import Bus
 from salus.engine.clockmark import set_since
 from salus.engine.control import EngineControl
@@ -98,6 +99,7 @@ class Agent:
         self.engine: Engine
         self.view: EngineView
         self.control: EngineControl
+        self.access: TokenBook
         self.alerting: Alerting
         self.server = Server()
 
@@ -190,6 +192,11 @@ class Agent:
         self.view = EngineView(self.engine, environment=agent.environment, show_details=agent.show_details)
         self.control = EngineControl(self.engine, self._heartbeats, self.reload, self._received)
         self.alerting = Alerting(self.engine, recorder, ledger.store)
+        self.access = TokenBook(self._clock, bus.tell, recorder.memo, recorder.commit)
+        try:
+            self.access.load(ledger.snapshot.memos)
+        except StoreUnreadableError as error:
+            _log.error("%s; nobody gets in by a token", error)
 
     async def _start_alerts(self, snapshot: Snapshot) -> None:
         """Take up what an earlier Salus told, and tell from now on; what is not understood keeps nobody quiet."""

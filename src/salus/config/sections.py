@@ -29,6 +29,7 @@ from salus.config.shapes import (
     Shape,
 )
 from salus.config.sources import Keys, Sources, did_you_mean, known_words, nearest
+from salus.config.targets import judge_proxy
 from salus.errors import ConfigError, Problem
 from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, ServiceSpec
 
@@ -150,7 +151,9 @@ class Builder:
         except Refused as refused:
             self._refused(refused, "SALUS_LISTEN" if listen else "", ("salus", "listen"))
             return None
-        kept = ("store", "environment", "show_details", "keep_events", "keep_observations", "observe_every")
+        self._proxies(shape)
+        kept = ("store", "environment", "show_details", "trusted_proxies", "keep_events", "keep_observations")
+        kept += ("observe_every",)
         return AgentSettings(
             host=host,
             port=port,
@@ -158,6 +161,13 @@ class Builder:
             log_level=level or shape.log_level,
             **plain({key: getattr(shape, key) for key in kept}),
         )
+
+    def _proxies(self, shape: AgentShape) -> None:
+        for index, text in enumerate(shape.trusted_proxies):
+            try:
+                judge_proxy(text)
+            except Refused as refused:
+                self._convert.note(("salus", "trusted_proxies", index), refused.what, refused.remedy)
 
     def _without_foreign_stores(self, raw: Json) -> Json:
         store = raw.get("store") if isinstance(raw, dict) else None

@@ -22,6 +22,7 @@ class AgentSettings:
         store: ``sqlite`` or ``memory``.
         environment: a word for people.
         show_details: ``never``, ``when_authorized`` or ``always``.
+        trusted_proxies: addresses and networks whose forwarded headers are believed.
         log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
         keep_events: seconds that the ledger keeps events.
         keep_observations: seconds that looks are kept.
@@ -34,6 +35,7 @@ class AgentSettings:
     store: str = "sqlite"
     environment: str = "production"
     show_details: str = "when_authorized"
+    trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
     keep_events: float = 90 * 86400.0
     keep_observations: float = 7 * 86400.0

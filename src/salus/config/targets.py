@@ -31,6 +31,18 @@ def judge_target(text: str) -> None:
         raise Refused(what, "write it like hooks.example.org, *.example.org, 10.0.0.5 or 10.0.0.0/8")
 
 
+def judge_proxy(text: str) -> None:
+    """See that a text is an address or a network.
+
+    Raises:
+        Refused: it is neither; a name proves nothing about who connects.
+    """
+    if "/" in text:
+        _judge_network(text)
+    elif not _is_address(text):
+        raise Refused(f"{shown(text)} is no address", "write addresses or networks: 127.0.0.1, 10.0.0.0/8 or fd00::/8")
+
+
 def _judge_network(text: str) -> None:
     try:
         ip_network(text)

@@ -5,6 +5,7 @@ Durations are seconds as ``float``; instants are aware UTC ``datetime``.
 
 from __future__ import annotations
 
+from salus.model.access import Role, Token
 from salus.model.alerts import (
     ALERT_WORDS,
     NO_LABELS,
@@ -135,6 +136,7 @@ __all__ = [
     "RecoveryRule",
     "Refusal",
     "RefusalReason",
+    "Role",
     "RouteSpec",
     "RuleExplanation",
     "RuleReport",
@@ -153,6 +155,7 @@ __all__ = [
     "Targets",
     "TimeInterval",
     "TimeRange",
+    "Token",
     "Told",
     "cause_of",
 ]

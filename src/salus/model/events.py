@@ -73,6 +73,10 @@ class EventKind(StrEnum):
     CHANNEL_TESTED = "channel_tested"
     SILENCE_STARTED = "silence_started"
     SILENCE_ENDED = "silence_ended"
+    TOKEN_CREATED = "token_created"  # noqa: S105 - what happened, no secret
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - what happened, no secret
+    REQUEST_DONE = "request_done"
+    REQUEST_REFUSED = "request_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salus.ports.access import Access, Past
 from salus.ports.parts import (
     Action,
     ActionResult,
@@ -37,6 +38,7 @@ from salus.ports.surfaces import (
 )
 
 __all__ = [
+    "Access",
     "Action",
     "ActionResult",
     "AlertDesk",
@@ -55,6 +57,7 @@ __all__ = [
     "NothingReceived",
     "Outbox",
     "Outlet",
+    "Past",
     "Received",
     "ReceivedAlert",
     "RecoveryQuery",

@@ -21,6 +21,12 @@ def test_an_empty_config_has_the_documented_defaults(tmp_path: Path) -> None:
     assert (settings.checks, settings.services, settings.rules) == ({}, {}, ())
 
 
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    settings = loads("salus: {trusted_proxies: [127.0.0.1, '::1', 10.0.0.0/8]}", environ={})
+    assert settings.agent.trusted_proxies == ("127.0.0.1", "::1", "10.0.0.0/8")
+    assert loads("", environ={}).agent.trusted_proxies == ()
+
+
 def test_the_model_and_the_config_have_the_same_defaults() -> None:
     settings = loads("{checks: {a: memory}, rules: {a: {actions: [log]}}}", environ={})
     assert settings.checks["a"] == CheckSpec(name="a", kind="memory")

@@ -1,0 +1,1 @@
+"""Who asks, and what they may: tokens, browser sessions, proxies, and the audit of what was asked."""

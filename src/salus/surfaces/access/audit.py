@@ -1,0 +1,48 @@
+"""Every write that was asked for, done or refused, is an event: who, what, how it ended."""
+
+from __future__ import annotations
+
+from salus.clock import SystemClock
+from salus.model import EventKind, Json
+from salus.ports import Clock, Tell
+from salus.surfaces.access.caller import Caller
+from salus.surfaces.access.throttle import Bucket
+from salus.surfaces.bodies import line
+
+BURST = 60.0
+PER_SECOND = 1.0
+_LONGEST_PATH = 200
+
+
+class Audit:
+    """Writes the audit. Refusals are bounded, for strangers cause them: those too many are counted in the next one."""
+
+    def __init__(self, tell: Tell, *, clock: Clock | None = None) -> None:
+        """Write through ``tell``."""
+        self._tell = tell
+        self._clock = clock or SystemClock()
+        self._refusals = Bucket(BURST, PER_SECOND, BURST, self._clock.monotonic())
+        self._untold = 0
+
+    def write(self, caller: Caller, method: str, path: str, code: int, detail: str = "") -> None:
+        """Note one request and its status code; ``detail`` says why it was refused."""
+        refused = code in (401, 403, 429)
+        if refused and self._refusals.wait(self._clock.monotonic()):
+            self._untold += 1
+            return
+        who = caller.name or "a stranger"
+        asked = f"{method[:16]} {line(path)[:_LONGEST_PATH]}"
+        data: dict[str, Json] = {"by": caller.name, "request": asked, "code": code}
+        if caller.role:
+            data["role"] = caller.role.value
+        if caller.token:
+            data["token"] = caller.token.id
+        if caller.address:
+            data["address"] = caller.address[:64]
+        message = f"{who}: {asked}: {code}{f' {line(detail)[:300]}' if detail else ''}"
+        if refused and self._untold:
+            data["untold"] = self._untold
+            message += f"; {self._untold} more refusals were not told"
+            self._untold = 0
+        kind = EventKind.REQUEST_REFUSED if refused else EventKind.REQUEST_DONE
+        self._tell(kind, message=message, reason=str(code), data=data)
