@@ -137,6 +137,9 @@ class FakeView:
     def checks(self) -> Sequence[CheckReport]:
         return self.reports
 
+    def names(self) -> Sequence[str]:
+        return [report.spec.name for report in self.reports]
+
     def check(self, name: str) -> CheckReport | None:
         return next((report for report in self.reports if report.spec.name == name), None)
 

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 from salus.surfaces.control import ControlApp
-from salus.surfaces.health import HealthApp
 from salus.surfaces.server import Server
 from tests.fake_agent import API, DISK, WEB_RULE, WEB_SERVICE, Bus, FakeControl, FakeView
+from tests.fake_api import FakeApi
 from tests.fake_desk import FakeDesk
 
 
@@ -20,6 +20,7 @@ class Agent:
         self.view = FakeView([API, DISK], service_list=[WEB_SERVICE], rule_list=[WEB_RULE])
         self.control = FakeControl()
         self.desk = FakeDesk(alerts=[], channel_list=[])
+        self.api = FakeApi(view=self.view, control=self.control, desk=self.desk)
         self.folder = folder
         self.port = 0
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
@@ -30,8 +31,8 @@ class Agent:
 
     async def _run(self) -> None:
         server = Server()
-        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk)
-        await server.start(HealthApp(self.view, self.control), "127.0.0.1", 0, control, self.folder / "salus.sock")
+        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.app)
+        await server.start(self.api.app, "127.0.0.1", 0, control, self.folder / "salus.sock")
         self.port = server.addresses[0][1]
         self._ready.set()
         await self._end.wait()

@@ -18,6 +18,7 @@ from pathlib import Path
 import salus
 from salus.app.alerting import Alerting
 from salus.app.build import Resolved, resolve
+from salus.app.doors import Doors
 from salus.app.ledger import Ledger, open_ledger
 from salus.app.notify import Notifier
 from salus.app.parts import make_services, make_units
@@ -32,20 +33,18 @@ from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.gauge import HostSensor
 from salus.engine.heartbeats import HeartbeatBox
+from salus.engine.past import EnginePast
 from salus.engine.received import ReceivedBox
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
-from salus.errors import ConfigError, SalusError, ServiceError, StoreUnreadableError
+from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
 from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
-from salus.surfaces.control import ControlApp
-from salus.surfaces.health import HealthApp
-from salus.surfaces.receiving import AlertDoors
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
@@ -134,9 +133,8 @@ class Agent:
         self._build_engine(ledger)
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
-        control_app = ControlApp(self.view, self.control, self.engine.bus.subscribe, desk=self.alerting.desk)
-        doors = AlertDoors(lambda: self.settings.alerts.receive, self.control, HealthApp(self.view, self.control))
-        await self.server.start(doors, agent.host, agent.port, control_app, agent.state_dir / "salus.sock")
+        doors = Doors(self, self.engine, EnginePast(self._recorder, ledger.store), self._clock)
+        await self.server.start(doors.network, agent.host, agent.port, doors.local, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
         await self._start_alerts(ledger.snapshot)
@@ -314,7 +312,7 @@ class Agent:
         """
         if self._config_path is None:
             message = "this Salus was not started from a file"
-            raise SalusError(message, remedy="change it in the program that built it")
+            raise ConflictError(message, remedy="change it in the program that built it")
         async with self._reloading:
             try:
                 new = resolve(load(self._config_path))

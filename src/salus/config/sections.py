@@ -152,8 +152,10 @@ class Builder:
             self._refused(refused, "SALUS_LISTEN" if listen else "", ("salus", "listen"))
             return None
         self._proxies(shape)
-        kept = ("store", "environment", "show_details", "trusted_proxies", "keep_events", "keep_observations")
-        kept += ("observe_every",)
+        kept = (
+            *("store", "environment", "show_details", "trusted_proxies"),
+            *("keep_events", "keep_observations", "observe_every"),
+        )
         return AgentSettings(
             host=host,
             port=port,

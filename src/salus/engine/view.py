@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import salus
 from salus.engine.engine import Engine
-from salus.engine.units import RuleUnit
+from salus.engine.units import CheckUnit, RuleUnit
 from salus.model import (
     AgentInfo,
     CheckReport,
@@ -33,6 +33,8 @@ class EngineView:
         self._show_details = show_details
         self._started_at = engine.site.clock.now()
         self.problems: list[str] = []
+        self._named: Mapping[str, CheckUnit] = {}
+        self._names: tuple[str, ...] = ()
 
     @property
     def version(self) -> int:
@@ -64,7 +66,14 @@ class EngineView:
 
     def checks(self) -> Sequence[CheckReport]:
         """Return all checks, by name."""
-        return [self._report(name) for name in sorted(self._engine.units)]
+        return [self._report(name) for name in self.names()]
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all checks, in order; sorted once for each set of checks."""
+        units = self._engine.units
+        if units is not self._named:
+            self._named, self._names = units, tuple(sorted(units))
+        return self._names
 
     def check(self, name: str) -> CheckReport | None:
         """Return one check, or None."""

@@ -38,6 +38,10 @@ class Access(Protocol):
 class Past(Protocol):
     """What the ledger remembers; each answer is bounded by the limit of its query. Raises StoreError."""
 
+    async def settle(self) -> bool:
+        """Have everything that happened so far written; false where the ledger cannot be written."""
+        ...
+
     async def events(self, query: EventQuery) -> Sequence[Event]:
         """Return events, newest first."""
         ...

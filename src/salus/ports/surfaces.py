@@ -52,6 +52,10 @@ class View(Protocol):
         """Return all checks, by name."""
         ...
 
+    def names(self) -> Sequence[str]:
+        """Return the names of all checks, in order; cheap, however many there are."""
+        ...
+
     def check(self, name: str) -> CheckReport | None:
         """Return one check, or None."""
         ...

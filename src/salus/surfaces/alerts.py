@@ -41,19 +41,32 @@ class AlertRequests:
         wanted = _filter(asked)
         limit = _limit(asked, _USUAL, MOST)
         found = [one for one in self._desk.active() if wanted(one)]
-        quiet = asked.query.get("quiet", "") not in ("", "0", "false")
+        if asked.query.get("quiet", "") not in ("", "0", "false"):
+            found = await self.kept_quiet(found)
+        return {"total": len(found), "alerts": await self.with_audiences(found[:limit])}
+
+    async def kept_quiet(self, found: Sequence[Alert]) -> list[Alert]:
+        """Return those that somebody does not hear of now."""
+        channels = self._channels()
+        quiet = []
+        for place, one in enumerate(found[:_EXAMINED]):
+            if one.state.open and _kept_quiet(self._desk.audiences(one), channels):
+                quiet.append(one)
+            await self._breathe(place)
+        return quiet
+
+    async def with_audiences(self, found: Sequence[Alert]) -> list[Json]:
+        """Write alerts, each with who hears of it."""
         channels = self._channels()
         told: list[Json] = []
-        total = 0 if quiet else len(found)
-        for place, one in enumerate(found[: _EXAMINED if quiet else limit]):
-            heard = self._desk.audiences(one)
-            if not quiet or (one.state.open and _kept_quiet(heard, channels)):
-                total += quiet
-                if len(told) < limit:
-                    told.append({**wire.alert(one), "audience": wire.audiences(heard, channels)})
-            if place % _AT_ONCE == _AT_ONCE - 1:  # everybody else has a turn in between
-                await self._clock.sleep(0)
-        return {"total": total, "alerts": told}
+        for place, one in enumerate(found):
+            told.append({**wire.alert(one), "audience": wire.audiences(self._desk.audiences(one), channels)})
+            await self._breathe(place)
+        return told
+
+    async def _breathe(self, place: int) -> None:
+        if place % _AT_ONCE == _AT_ONCE - 1:  # everybody else has a turn in between
+            await self._clock.sleep(0)
 
     async def alert(self, asked: Asked) -> Json:
         """Tell all about one alert: its story, who hears of it, and why not now."""

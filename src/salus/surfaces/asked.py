@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from salus.model import Json
+from salus.surfaces.access.caller import STRANGER, Caller
 from salus.surfaces.bodies import Body, line
 
 
@@ -19,12 +20,14 @@ class Asked:
         query: what stands behind the question mark, each name once.
         body: as it came.
         user: who is at the other end; empty where that is not known.
+        caller: the same with all that is known, where the API was asked.
     """
 
     name: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     user: str = ""
+    caller: Caller = STRANGER
 
     def by(self, body: Body) -> str:
         """Return who asks: what the kernel knows, else what they say."""

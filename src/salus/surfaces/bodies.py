@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from salus import matchers
+from salus.model import Role
 from salus.surfaces.http import Refused
 
 LARGEST = 64 * 1024
@@ -18,6 +19,8 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_WAIT)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 Matching: TypeAlias = Annotated[str, msgspec.Meta(max_length=matchers.LONGEST)]
+TokenName: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+TokenSeconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10 * _LONGEST_WAIT)]
 LabelValue: TypeAlias = Annotated[str, msgspec.Meta(max_length=1000)]
 Labels: TypeAlias = Annotated[dict[Name, LabelValue], msgspec.Meta(max_length=_MOST_LABELS)]
 Names: TypeAlias = Annotated[tuple[Name, ...], msgspec.Meta(max_length=_MOST_NAMES)]
@@ -109,6 +112,34 @@ class LabelsBody(Body, frozen=True, kw_only=True):
     example: ClassVar[str] = '{"labels": {"level": "critical", "check": "web"}}'
 
     labels: Labels
+
+
+class TokenBody(Body, frozen=True, kw_only=True):
+    """Make a token.
+
+    Attributes:
+        name: whose it is, or what for.
+        role: what it allows: ``viewer``, ``operator`` or ``admin``.
+        seconds: for how long it is good; None: until it is revoked.
+    """
+
+    example: ClassVar[str] = '{"name": "grafana", "role": "viewer", "seconds": 7776000}'
+
+    name: TokenName
+    role: Role
+    seconds: TokenSeconds | None = None
+
+
+class SignInBody(Body, frozen=True, kw_only=True):
+    """Sign in with a browser.
+
+    Attributes:
+        token: the token.
+    """
+
+    example: ClassVar[str] = '{"token": "salus_1f2e3d4c_..."}'
+
+    token: Annotated[str, msgspec.Meta(max_length=200)]
 
 
 _Body = TypeVar("_Body", bound=Body)

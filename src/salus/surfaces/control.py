@@ -28,8 +28,8 @@
     POST /v1/routes/test                       {"labels": {"level": "critical"}}: who would hear of such an alert
     POST /v1/reload                            read the config again
 
-and everything of the health endpoints, with full details. Who may open the socket (its owner) may do all of it; who
-it was is taken from the socket and stands in the ledger.
+and everything of the health endpoints, with full details, and of the API under `/api/v1`, as an admin. Who may open
+the socket (its owner) may do all of it; who it was is taken from the socket and stands in the ledger.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ from urllib.parse import parse_qsl
 
 from salus.clock import SystemClock
 from salus.errors import SalusError
-from salus.model import Json
+from salus.model import Json, Role
 from salus.ports import AlertDesk, Clock, Control, View
 from salus.surfaces import wire, wire_alerts
+from salus.surfaces.access.audit import Audit
+from salus.surfaces.access.caller import Caller
 from salus.surfaces.alerts import AlertRequests
+from salus.surfaces.api.app import ApiApp
+from salus.surfaces.api.table import ROOT
 from salus.surfaces.asked import Asked, Handler
 from salus.surfaces.bodies import LARGEST
+from salus.surfaces.deeds import DeedRequests
 from salus.surfaces.health import HealthApp
 from salus.surfaces.http import (
     PROBLEM,
@@ -82,6 +87,8 @@ class ControlApp:
         subscribe: Subscribe,
         *,
         desk: AlertDesk | None = None,
+        api: ApiApp | None = None,
+        audit: Audit | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Serve a view and a control.
@@ -91,34 +98,38 @@ class ControlApp:
             control: who does what is asked.
             subscribe: hands every event to a callable from now on; returns what ends that.
             desk: the alerts; without it nothing is answered about them.
+            api: answers everything under ``/api/v1``, as an admin's.
+            audit: notes every write.
             clock: time; the system's unless told otherwise.
         """
         self._view = view
         self._control = control
         self._desk = desk
+        self._api = api
+        self._audit = audit
         self._clock = clock or SystemClock()
         self._streams = EventStreams(subscribe)
         self._health = HealthApp(view, control, details=True, clock=self._clock)
-        policy = PolicyRequests(view, control, self._clock)
+        policy, deeds = PolicyRequests(view, control, self._clock), DeedRequests(control)
         self._single: dict[str, _Methods] = {
             "status": {"GET": self._status},
             "policy": {"GET": policy.policy},
             "pause": {"POST": policy.pause},
             "resume": {"POST": policy.resume},
             "maintenance": {"GET": policy.list_maintenance, "POST": policy.start_maintenance},
-            "reload": {"POST": self._reload},
+            "reload": {"POST": deeds.reload},
         }
         # By the room a name is in and what is done with it; nothing: it is shown.
         self._named: dict[tuple[str, str], _Methods] = {
-            ("checks", "run"): {"POST": self._run_check},
+            ("checks", "run"): {"POST": deeds.run_check},
             ("checks", "explain"): {"GET": policy.explain},
-            ("rules", "heal"): {"POST": self._heal},
-            ("rules", "reset"): {"POST": self._reset},
+            ("rules", "heal"): {"POST": deeds.heal},
+            ("rules", "reset"): {"POST": deeds.reset},
             ("rules", "enable"): {"POST": policy.enable},
             ("rules", "disable"): {"POST": policy.disable},
-            ("services", "start"): {"POST": self._start_service},
-            ("services", "stop"): {"POST": self._stop_service},
-            ("services", "restart"): {"POST": self._restart_service},
+            ("services", "start"): {"POST": deeds.start_service},
+            ("services", "stop"): {"POST": deeds.stop_service},
+            ("services", "restart"): {"POST": deeds.restart_service},
             ("maintenance", "end"): {"POST": policy.end_maintenance},
             ("approvals", "approve"): {"POST": policy.approve},
             ("approvals", "reject"): {"POST": policy.reject},
@@ -148,12 +159,17 @@ class ControlApp:
         if scope["type"] != "http":
             return
         path, method = scope["path"], scope["method"]
-        if not path.startswith(_ROOT):
+        if self._api is not None and path.startswith(f"{ROOT}/"):
+            await self._api.at_the_socket(scope, receive, send)
+        elif not path.startswith(_ROOT):
             await self._health(scope, receive, send)
         elif path == _ROOT + _STREAM and method == "GET":
             await self._streams.serve(receive, send, self._clock.now())
         else:
             response = await self._answer(scope, receive)
+            if method == "POST" and self._audit:
+                caller = Caller(name=await user_of(scope), role=Role.ADMIN)
+                self._audit.write(caller, method, path, response.code)
             await response.send(send, self._clock.now(), head=method == "HEAD")
 
     def close(self) -> None:
@@ -194,28 +210,6 @@ class ControlApp:
     async def _status(self, asked: Asked) -> Json:
         told = wire.status(self._view, self._clock.now())
         return told if self._desk is None else {**told, "alerts": wire_alerts.at_a_glance(self._desk)}
-
-    async def _reload(self, asked: Asked) -> Json:
-        return {"message": await self._control.reload()}
-
-    async def _run_check(self, asked: Asked) -> Json:
-        return wire.observation(await self._control.check_now(asked.name))
-
-    async def _heal(self, asked: Asked) -> Json:
-        return wire.recovery(await self._control.heal(asked.name))
-
-    async def _reset(self, asked: Asked) -> Json:
-        await self._control.reset(asked.name)
-        return {"message": f"rule {asked.name!r} starts again with all its attempts"}
-
-    async def _start_service(self, asked: Asked) -> Json:
-        return wire.service(await self._control.start_service(asked.name))
-
-    async def _stop_service(self, asked: Asked) -> Json:
-        return wire.service(await self._control.stop_service(asked.name))
-
-    async def _restart_service(self, asked: Asked) -> Json:
-        return wire.service(await self._control.restart_service(asked.name))
 
 
 def _query(scope: Scope) -> dict[str, str]:

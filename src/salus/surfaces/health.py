@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from salus.clock import SystemClock
 from salus.ports import Clock, Control, Heartbeat, View
 from salus.surfaces import documents
+from salus.surfaces.access.gate import Gate
 from salus.surfaces.documents import Details, Facts, Probe
 from salus.surfaces.http import (
     TEXT,
@@ -49,8 +50,8 @@ _LONGEST_QUERY = 4096
 _PING_BODY = 1024
 _OFF = frozenset({"0", "false", "no", "off"})
 
-# (path, query, accept): one way of asking.
-_Asked = tuple[str, bytes, bytes]
+# (path, query, accept, what they may see): one way of asking.
+_Asked = tuple[str, bytes, bytes, Details]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,13 @@ class HealthApp:
     """Answers ``/health``, ``/livez``, ``/readyz``, ``/startupz`` and their aliases, single checks, and pings."""
 
     def __init__(
-        self, view: View, control: Control | None, *, details: bool | None = None, clock: Clock | None = None
+        self,
+        view: View,
+        control: Control | None,
+        *,
+        details: bool | None = None,
+        gate: Gate | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Serve a view.
 
@@ -75,11 +82,13 @@ class HealthApp:
             view: the truth.
             control: takes the pings of jobs; None answers them with 404.
             details: True tells everything, False the bare status; None does as ``show_details`` says.
+            gate: knows who may see details; None: nobody is known.
             clock: time; the system's unless told otherwise.
         """
         self._view = view
         self._control = control
         self._details = details
+        self._gate = gate
         self._clock = clock or SystemClock()
         self._by_question: dict[object, _Kept] = {}
         self._by_variant: dict[object, _Kept] = {}
@@ -107,7 +116,7 @@ class HealthApp:
             raise Refused(404, f"there is nothing at {path[:200]}", f"try one of {', '.join(PROBES)}")
         if method not in ("GET", "HEAD"):
             raise not_allowed(method, path[:200], _READING)
-        asked = (path, scope["query_string"], header(scope, b"accept"))
+        asked = (path, scope["query_string"], header(scope, b"accept"), self._told(scope))
         kept = self._by_question.get(asked)
         if kept is None or not self._fresh(kept, now):
             kept = self._respond(asked, now)
@@ -119,32 +128,32 @@ class HealthApp:
         return same or self._clock.monotonic() < kept.until
 
     def _respond(self, asked: _Asked, now: datetime) -> _Kept:
-        path, query, accept = asked
+        path, query, accept, told = asked
         verbose, exclude = _parse(query)
         media = negotiate(accept, documents.VERBOSE_OFFERS if verbose else documents.OFFERS)
         name = path.removeprefix(CHECKS) if path.startswith(CHECKS) else None
-        variant = (PROBES.get(path, name), media, verbose, exclude)
+        variant = (PROBES.get(path, name), media, verbose, exclude, told)
         kept = self._by_variant.get(variant)
         if kept is None or not self._fresh(kept, now):
             version, started = self._view.version, self._clock.monotonic()
             if name is None:
-                response = documents.render(self._facts(PROBES[path], exclude, now), media, verbose=verbose)
+                response = documents.render(self._facts(PROBES[path], exclude, now, told), media, verbose=verbose)
             else:
-                response = self._one_check(name, media, exclude, verbose=verbose)
+                response = self._one_check(name, media, exclude, told, verbose=verbose)
             ended = self._clock.monotonic()
             kept = _Kept(response, version, now.replace(microsecond=0), ended + _REST * (ended - started))
             _keep(self._by_variant, variant, kept)
         return kept
 
-    def _one_check(self, name: str, media: str, exclude: frozenset[str], *, verbose: bool) -> Response:
+    def _one_check(self, name: str, media: str, exclude: frozenset[str], told: Details, *, verbose: bool) -> Response:
         if exclude:
             raise Refused(400, "exclude makes no sense for one check", f"ask for {CHECKS}{name[:200]} alone")
         report = self._view.check(name)
         if report is None:
             raise Refused(404, f"there is no check {name[:200]!r}", "salus status lists the checks")
-        return documents.render_check(report, media, self._told(), verbose=verbose)
+        return documents.render_check(report, media, told, verbose=verbose)
 
-    def _facts(self, probe: Probe, exclude: frozenset[str], now: datetime) -> Facts:
+    def _facts(self, probe: Probe, exclude: frozenset[str], now: datetime, told: Details) -> Facts:
         if unknown := sorted(name for name in exclude if self._view.check(name) is None):
             names = ", ".join(repr(name[:200]) for name in unknown[:5])
             raise Refused(400, f"there is no check {names} to exclude", "salus status lists the checks")
@@ -159,14 +168,17 @@ class HealthApp:
                 if report.spec.name not in exclude and (probe is not Probe.LIVE or report.spec.liveness)
             ],
             excluded=exclude,
-            details=self._told(),
+            details=told,
         )
 
-    def _told(self) -> Details:
+    def _told(self, scope: Scope) -> Details:
         if self._details is not None:
             return Details.ALL if self._details else Details.NAMES
-        # This version knows no tokens, so over the network nobody is authorized.
-        return {"always": Details.ALL, "never": Details.NONE}.get(self._view.agent().show_details, Details.NAMES)
+        shown = {"always": Details.ALL, "never": Details.NONE}.get(self._view.agent().show_details)
+        if shown is None:
+            known = self._gate is not None and self._gate.caller(scope).role is not None
+            shown = Details.ALL if known else Details.NAMES
+        return shown
 
     async def _ping(self, rest: str, method: str, receive: Receive, now: datetime) -> Response:
         slug, _, how = rest.partition("/")

@@ -23,6 +23,14 @@ PROBLEM = "application/problem+json"
 LINES = "application/x-ndjson"
 _CHARSETS = {TEXT: "; charset=utf-8"}
 
+# An answer of ours is no page: it loads nothing, stands in no frame, and other sites may not read it.
+_SAFETY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
 
 class App(Protocol):
     """An ASGI application."""
@@ -43,12 +51,13 @@ class Response:
 
     async def send(self, send: Send, now: datetime, *, head: bool = False) -> None:
         """Send it; to HEAD without its body, and with the length the body would have."""
+        own = {name for name, _ in self.headers}
         await send(
             {
                 "type": "http.response.start",
                 "status": self.code,
                 "headers": [
-                    *basic_headers(self.media, now),
+                    *(one for one in basic_headers(self.media, now) if one[0] not in own),
                     (b"content-length", str(len(self.body)).encode()),
                     *self.headers,
                 ],
@@ -64,7 +73,7 @@ def basic_headers(media: str, now: datetime) -> list[tuple[bytes, bytes]]:
         (b"content-type", (media + _CHARSETS.get(media, "")).encode()),
         (b"cache-control", b"no-store"),
         (b"vary", b"Accept"),
-        (b"x-content-type-options", b"nosniff"),
+        *_SAFETY,
     ]
 
 

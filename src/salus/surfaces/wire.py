@@ -13,7 +13,17 @@ from http import HTTPStatus
 import msgspec
 
 from salus.bounds import bounded
-from salus.errors import ConfigError, ConflictError, DeliveryError, MatcherError, NotFoundError, Problem, SalusError
+from salus.errors import (
+    ConfigError,
+    ConflictError,
+    DeliveryError,
+    MatcherError,
+    NotFoundError,
+    Problem,
+    SalusError,
+    ServiceError,
+    StoreError,
+)
 from salus.model import (
     AgentInfo,
     Approval,
@@ -386,22 +396,30 @@ def problem(code: int, detail: str, remedy: str | None = None) -> dict[str, Json
 def failure(error: SalusError) -> dict[str, Json]:
     """Write an error of ours as a problem.
 
-    404 not found, 409 conflict, 422 bad config or matchers, 502 a channel that cannot be reached, 500 the rest.
+    404 not found, 409 conflict, 422 bad config or matchers, 502 a channel or a service that does not do as it should,
+    503 the ledger, 500 the rest.
     """
     if isinstance(error, ConfigError):
         count = len(error.problems)
         told = problem(422, f"the config has {count} problem{'s' if count != 1 else ''}", "salus validate shows them")
-        return {**told, "problems": [_config_problem(one) for one in error.problems]}
+        return {**told, "problems": [config_problem(one) for one in error.problems]}
     if isinstance(error, MatcherError):
         return {**problem(422, f"{error}, at column {error.column}", error.remedy), "column": error.column}
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), 500)
     return problem(code, str(error), error.remedy)
 
 
-_CODES: Mapping[type[SalusError], int] = {NotFoundError: 404, ConflictError: 409, DeliveryError: 502}
+_CODES: Mapping[type[SalusError], int] = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    DeliveryError: 502,
+    ServiceError: 502,
+    StoreError: 503,
+}
 
 
-def _config_problem(one: Problem) -> Json:
+def config_problem(one: Problem) -> Json:
+    """Write what is wrong with a config, or seldom meant."""
     return {
         "file": one.file,
         "line": one.line,

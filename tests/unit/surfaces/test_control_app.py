@@ -74,7 +74,7 @@ async def test_a_heal_answers_with_the_whole_recovery() -> None:
     "error, code, remedy",
     [
         (ConflictError("web is being healed", remedy="wait for it"), 409, "wait for it"),
-        (ServiceError("web did not start"), 500, None),
+        (ServiceError("web did not start"), 502, None),
         (SalusError("no"), 500, None),
         (RuntimeError("a bug with a secret"), 500, "the log of the agent has the details"),
     ],

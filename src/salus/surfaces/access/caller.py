@@ -37,3 +37,6 @@ class Caller:
     def may(self, needed: Role) -> bool:
         """Tell whether they may do what needs that role."""
         return self.role is not None and self.role.may(needed)
+
+
+STRANGER = Caller()

@@ -1,0 +1,70 @@
+"""The doors of one agent: what is answered over the network, and what at the control socket."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from salus.app.alerting import Alerting
+from salus.config import Settings
+from salus.engine.access import TokenBook
+from salus.engine.control import EngineControl
+from salus.engine.engine import Engine
+from salus.engine.past import EnginePast
+from salus.engine.view import EngineView
+from salus.ports import Clock
+from salus.surfaces.access.audit import Audit
+from salus.surfaces.access.gate import Gate, Shown
+from salus.surfaces.api.app import ApiApp, Parts
+from salus.surfaces.control import ControlApp
+from salus.surfaces.health import HealthApp
+from salus.surfaces.receiving import AlertDoors
+
+
+class Parent(Protocol):
+    """What the doors need of an agent; its config may change at any time."""
+
+    view: EngineView
+    control: EngineControl
+    access: TokenBook
+    alerting: Alerting
+
+    @property
+    def settings(self) -> Settings:
+        """Return the config in force."""
+        ...
+
+
+class Doors:
+    """From the outside to the inside: the API, the doors for alerts of others, the health endpoints."""
+
+    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, clock: Clock) -> None:
+        """Stand before an agent."""
+
+        def shown() -> Shown:
+            settings = agent.settings.agent
+            return Shown(settings.show_details, settings.trusted_proxies)
+
+        gate = Gate(agent.access, shown, clock=clock)
+        health = HealthApp(agent.view, agent.control, gate=gate, clock=clock)
+        receiving = AlertDoors(lambda: agent.settings.alerts.receive, agent.control, health, clock=clock)
+        parts = Parts(
+            view=agent.view,
+            control=agent.control,
+            desk=agent.alerting.desk,
+            past=past,
+            access=agent.access,
+            service=engine.site.services.get,
+            settings=lambda: agent.settings,
+            subscribe=engine.bus.subscribe,
+        )
+        audit = Audit(engine.bus.tell, clock=clock)
+        self.network = ApiApp(parts, gate, audit, receiving, clock=clock)
+        self.local = ControlApp(
+            agent.view,
+            agent.control,
+            engine.bus.subscribe,
+            desk=agent.alerting.desk,
+            api=self.network,
+            audit=audit,
+            clock=clock,
+        )

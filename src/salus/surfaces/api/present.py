@@ -1,0 +1,125 @@
+"""What is there now: everything in memory, nothing here runs a check."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable
+
+from salus.errors import NotFoundError
+from salus.model import CheckReport, Json, Status
+from salus.ports import Clock, Service, View
+from salus.surfaces import wire
+from salus.surfaces.api.badge import badge
+from salus.surfaces.api.queries import ChecksQuery, OutputQuery, page, read
+from salus.surfaces.asked import Asked
+from salus.surfaces.http import Response
+
+_LONGEST_LINE = 4096
+
+
+class PresentRequests:
+    """Shows checks, rules, services and what holds them."""
+
+    def __init__(self, view: View, service: Callable[[str], Service | None], clock: Clock) -> None:
+        """Serve a view; ``service`` finds a service by name."""
+        self._view = view
+        self._service = service
+        self._clock = clock
+
+    async def status(self, asked: Asked) -> Json:
+        """Tell how it is as a whole."""
+        statuses: Counter[str] = Counter(report.state.status.value for report in self._view.checks())
+        states: Counter[str] = Counter(one.state.value for one in self._view.services())
+        return {
+            "agent": wire.agent(self._view.agent(), self._clock.now()),
+            "overall": wire.overall(self._view.overall()),
+            "checks": {status.value: statuses[status.value] for status in Status},
+            "services": dict(states),
+            "recoveries": len(self._view.recoveries()),
+            "paused": self._view.policy().pause is not None,
+        }
+
+    async def policy(self, asked: Asked) -> Json:
+        """Tell what holds healing now."""
+        return wire.policy(self._view.policy())
+
+    # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def checks(self, asked: Asked) -> Json:
+        """Tell the checks, by name; only what is on the page is written."""
+        query = read(asked.query, ChecksQuery)
+        names = self._view.names()
+        if _narrows(query):
+            names = [report.spec.name for report in self._view.checks() if _wanted(report, query)]
+        start = bisect_right(names, query.after) if query.after else 0
+        shown = names[start : start + query.limit]
+        more = start + len(shown) < len(names)
+        items: list[Json] = [wire.check(report) for name in shown if (report := self._view.check(name))]
+        return {"items": items, "next": shown[-1] if more else None, "total": len(names)}
+
+    async def check(self, asked: Asked) -> Json:
+        """Tell all about one check."""
+        return wire.check(self._report(asked.name))
+
+    async def badge(self, asked: Asked) -> Response:
+        """Draw the status of a check."""
+        report = self._report(asked.name)
+        return badge(report.spec.name, report.state.status)
+
+    def _report(self, name: str) -> CheckReport:
+        report = self._view.check(name)
+        if report is None:
+            raise NotFoundError(f"there is no check {name[:200]!r}", remedy="GET /api/v1/checks lists them")
+        return report
+
+    # ── rules and services ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def rules(self, asked: Asked) -> Json:
+        """Tell the rules, by name."""
+        off = self._view.policy().disabled
+        return page([wire.rule(one, off=one.rule.name in off) for one in self._view.rules()], asked.query, "name")
+
+    async def rule(self, asked: Asked) -> Json:
+        """Tell all about one rule."""
+        for one in self._view.rules():
+            if one.rule.name == asked.name:
+                return wire.rule(one, off=asked.name in self._view.policy().disabled)
+        raise NotFoundError(f"there is no rule {asked.name[:200]!r}", remedy="GET /api/v1/rules lists them")
+
+    async def services(self, asked: Asked) -> Json:
+        """Tell the services, by name."""
+        return page([wire.service(one) for one in self._view.services()], asked.query, "name")
+
+    async def service(self, asked: Asked) -> Json:
+        """Tell how one service is."""
+        return wire.service(self._known(asked.name).status)
+
+    async def output(self, asked: Asked) -> Json:
+        """Tell the last lines that a service wrote."""
+        query = read(asked.query, OutputQuery)
+        lines = self._known(asked.name).last_output(query.lines)
+        return {"service": asked.name, "lines": [one[:_LONGEST_LINE] for one in lines]}
+
+    def _known(self, name: str) -> Service:
+        found = self._service(name)
+        if found is None:
+            raise NotFoundError(f"there is no service {name[:200]!r}", remedy="GET /api/v1/services lists them")
+        return found
+
+
+def _narrows(query: ChecksQuery) -> bool:
+    return bool(query.status or query.failing == "true" or query.tag or query.service or query.text)
+
+
+def _wanted(report: CheckReport, query: ChecksQuery) -> bool:
+    spec, state = report.spec, report.state
+    if query.status and state.status not in query.status:
+        return False
+    if query.failing == "true" and not state.status.bad:
+        return False
+    if (query.tag and query.tag not in spec.tags) or (query.service and query.service != spec.service):
+        return False
+    text = query.text.lower()
+    said = (spec.name, spec.description, state.last.message if state.last else "")
+    return not text or any(text in one.lower() for one in said)

@@ -1,0 +1,148 @@
+"""The API with fakes behind it, real tokens at its door, and a ledger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from salus.config import Settings, loads
+from salus.matchers import parse_matchers
+from salus.model import (
+    AlertState,
+    Event,
+    EventKind,
+    Json,
+    Maintenance,
+    Metric,
+    Pause,
+    PolicyReport,
+    RefusalReason,
+    RuleState,
+    Selector,
+    ServiceStatus,
+    Silence,
+    Status,
+)
+from salus.ports import Batch, Service
+from salus.store.memory import MemoryStore
+from salus.surfaces.access.audit import Audit
+from salus.surfaces.api.app import ApiApp, Parts
+from salus.surfaces.health import HealthApp
+from tests.fake_access import Door
+from tests.fake_agent import (
+    API,
+    DISK,
+    NEW,
+    NOW,
+    RECOVERY,
+    WAITING,
+    WEB,
+    WEB_RULE,
+    WEB_SERVICE,
+    Bus,
+    FakeControl,
+    FakeView,
+    check,
+    explanation,
+    look,
+    refusal,
+)
+from tests.fake_desk import WEB_DOWN, FakeDesk
+
+CONFIG = """\
+checks: {web: {http: {url: "http://127.0.0.1:1", headers: {Authorization: do-not-tell}}}}
+services: {web: {process: {command: [web, --token, do-not-tell]}}}
+alerts: {channels: {ops: {webhook: {url: "http://127.0.0.1:1/do-not-tell"}}}}
+"""
+ODD = check("odd.one", Status.DEGRADED, "<b>&\"'", metrics={"x": Metric(1.5)}, tags=("shop",), description="Odd")
+MEMBERS = Selector(services=("web",))
+WINDOW = Maintenance(id="deploy", since=NOW, until=NOW + timedelta(hours=1), members=MEMBERS, reason="42", by="olaf")
+SILENCE = Silence(id="s1", match=parse_matchers("check=web"), since=NOW, until=NOW + timedelta(hours=1), by="olaf")
+EVENT = Event(id=1_772_366_000_000_000, at=NOW, kind=EventKind.STATUS_CHANGED, message="web is down", check="web")
+
+
+class PastStore(MemoryStore):
+    """A ledger in memory that has everything written at once."""
+
+    settled = True
+
+    async def settle(self) -> bool:
+        return self.settled
+
+
+@dataclass
+class Runs:
+    """A service as far as the API asks it."""
+
+    status: ServiceStatus = WEB_SERVICE
+    lines: Sequence[str] = ("listening on :8080", "GET / 500", "x" * 9000)
+
+    def last_output(self, lines: int = 50) -> list[str]:
+        return list(self.lines[-lines:])
+
+
+@dataclass
+class FakeApi:
+    """Everything around one API; ``app`` answers."""
+
+    door: Door = field(default_factory=Door)
+    control: FakeControl = field(default_factory=FakeControl)
+    desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
+    bus: Bus = field(default_factory=Bus)
+    past: PastStore = field(default_factory=PastStore)
+    view: FakeView = field(
+        default_factory=lambda: FakeView(
+            [API, DISK, NEW, ODD, WEB],
+            service_list=[WEB_SERVICE],
+            rule_list=[
+                WEB_RULE,
+                replace(WEB_RULE, rule=replace(WEB_RULE.rule, name="z"), state=RuleState(rule="z", approval=WAITING)),
+            ],
+            running=[replace(RECOVERY, id="running", outcome=None, finished_at=None, duration=None)],
+            report=PolicyReport(pause=Pause(since=NOW), maintenance=(WINDOW,), refusals={"web": {"paused": 2}}),
+            explained=[explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42), running=True)],
+        )
+    )
+
+    def __post_init__(self) -> None:
+        settings = loads(CONFIG, folder=Path("/nowhere"), environ={})
+        self.settings: Settings = replace(settings, agent=replace(settings.agent, state_dir=Path("/")))
+        parts = Parts(
+            view=self.view,
+            control=self.control,
+            desk=self.desk,
+            past=self.past,
+            access=self.door.book,
+            service=self._service,
+            settings=lambda: self.settings,
+            subscribe=self.bus.subscribe,
+        )
+        health = HealthApp(self.view, self.control, gate=self.door.gate, clock=self.door.clock)
+        audit = Audit(self.door.told, clock=self.door.clock)
+        self.app = ApiApp(parts, self.door.gate, audit, health, clock=self.door.clock)
+
+    def _service(self, name: str) -> Service | None:
+        found: Any = Runs() if name == "web" else None
+        return found  # type: ignore[no-any-return] # as much of a service as the API asks
+
+    async def fill(self) -> None:
+        """Put a past into the ledger."""
+        await self.past.open()
+        recoveries = [
+            replace(RECOVERY, id=f"r{number}", started_at=NOW - timedelta(minutes=number)) for number in range(5)
+        ]
+        events = [replace(EVENT, id=EVENT.id + number) for number in range(5)]
+        ended = replace(WEB_DOWN, id="ee0", state=AlertState.RESOLVED, resolved_at=NOW, resolution="it is well")
+        looks = [("web", look(Status.UNHEALTHY, "500", ago=number)) for number in range(4, 0, -1)]
+        await self.past.write(Batch(events=events, recoveries=recoveries, observations=looks, alerts=[ended]))
+
+
+def names(page: Json, key: str = "name") -> list[Any]:
+    """Return one field of every item on a page."""
+    assert isinstance(page, dict)
+    items = page["items"]
+    assert isinstance(items, list)
+    return [item[key] for item in items if isinstance(item, dict)]
