@@ -88,6 +88,22 @@ class Client:
         one = f"/{_quoted(name)}" if name is not None else ""
         return self._ask("GET", f"/v1/{room}{one}{asked}", timeout=_READING)
 
+    def tokens(self) -> list[dict[str, Any]]:
+        """Return the tokens, without their secrets."""
+        found: list[dict[str, Any]] = self._ask("GET", "/api/v1/tokens?limit=500", timeout=_READING)["items"]
+        return found
+
+    def create_token(self, body: Body) -> dict[str, Any]:
+        """Make a token; its secret is in the answer."""
+        made: dict[str, Any] = self._ask("POST", "/api/v1/tokens", body=body, timeout=_READING)
+        return made
+
+    def revoke_token(self, name: str) -> dict[str, Any]:
+        """Refuse a token from now on, by its id or its name."""
+        path = f"/api/v1/tokens/{quote(name, safe='')}/revoke"
+        ended: dict[str, Any] = self._ask("POST", path, body={}, timeout=_READING)
+        return ended
+
     def reload(self) -> str:
         """Have the config read again; returns what changed."""
         return str(self._ask("POST", "/v1/reload")["message"])
@@ -95,8 +111,9 @@ class Client:
     def _ask(self, method: str, path: str, *, timeout: float | None = None, body: Body | None = None) -> Any:
         connection = _Connection(self._path, timeout)
         sent = None if body is None else json.dumps({**body, "by": _user()})
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if sent else {})}
         try:
-            connection.request(method, path, sent, {"Accept": "application/json"})
+            connection.request(method, path, sent, headers)
             response = connection.getresponse()
             answer = response.read()
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):

@@ -43,6 +43,7 @@ COMMANDS = {
     "service": "salus.cli.service:service",
     "simulate": "salus.cli.simulate:simulate",
     "backtest": "salus.cli.backtest:backtest",
+    "token": "salus.cli.token:token",
     "ledger": "salus.cli.ledger:ledger",
     "kinds": "salus.cli.kinds:kinds",
     "schema": "salus.cli.schema:schema",
