@@ -325,6 +325,10 @@ class Agent:
             self._keep_fixed(new.settings)
             said, forget = await Reload(self.engine, self._services, self._resolved, new).run()
             self._resolved = new
+            self.view.environment, self.view.show_details = (
+                new.settings.agent.environment,
+                new.settings.agent.show_details,
+            )
             await self.alerting.configure(new)
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())

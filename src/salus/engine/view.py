@@ -27,10 +27,10 @@ class EngineView:
     """Implements ``ports.View`` over an engine."""
 
     def __init__(self, engine: Engine, *, environment: str, show_details: str) -> None:
-        """See ``engine``."""
+        """See ``engine``; a reload may change the words and who is told what."""
         self._engine = engine
-        self._environment = environment
-        self._show_details = show_details
+        self.environment = environment
+        self.show_details = show_details
         self._started_at = engine.site.clock.now()
         self.problems: list[str] = []
         self._named: Mapping[str, CheckUnit] = {}
@@ -53,8 +53,8 @@ class EngineView:
             hostname=platform.node(),
             pid=os.getpid(),
             started_at=self._started_at,
-            environment=self._environment,
-            show_details=self._show_details,
+            environment=self.environment,
+            show_details=self.show_details,
             healing_off=self._engine.healing_off,
             problems=tuple(self.problems),
         )

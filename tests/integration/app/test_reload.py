@@ -1,0 +1,29 @@
+"""What a changed config changes in a running agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from salus.app.agent import Agent
+from salus.config import load
+
+CONFIG = """\
+salus: {{listen: "127.0.0.1:0", state_dir: ./state, show_details: {details}, environment: {environment}}}
+checks: {{disk: {{disk: {{path: /}}}}}}
+"""
+
+
+async def test_a_reload_changes_who_is_told_what(tmp_path: Path) -> None:
+    file = tmp_path / "salus.yaml"
+    file.write_text(CONFIG.format(details="always", environment="test"))
+    file.chmod(0o600)
+    agent = Agent(load(file), config_path=file)
+    await agent.start()
+    try:
+        assert agent.view.agent().show_details == "always"
+        file.write_text(CONFIG.format(details="never", environment="staging"))
+        await agent.reload()
+        told = agent.view.agent()
+        assert (told.show_details, told.environment) == ("never", "staging")
+    finally:
+        await agent.stop()
