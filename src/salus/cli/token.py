@@ -26,7 +26,7 @@ class Lifetime(click.ParamType[float]):
         return 0.0 if value in (NEVER, 0.0) else DurationType().convert(value, param, ctx)
 
 
-@click.group()
+@click.group(short_help="Who may use the API.")
 def token() -> None:
     """Who may use the API, and what they may: a viewer sees, an operator acts, an admin also gives tokens away."""
 
@@ -86,7 +86,7 @@ def list_tokens(config: Path | None, state_dir: Path | None, as_json: bool) -> N
         click.echo("no tokens")
 
 
-@token.command()
+@token.command(short_help="Refuse a token from now on.")
 @click.argument("name", metavar="NAME|ID")
 @config_option
 @state_dir_option

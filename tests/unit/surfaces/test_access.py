@@ -198,11 +198,24 @@ def test_the_audit_of_refusals_is_bounded_and_counts_the_rest() -> None:
     for _ in range(int(BURST) + 40):
         audit.write(Caller(address="192.0.2.7"), "POST", "/api/v1/pause", 401)
     assert len(door.told.events) == BURST
-    door.clock.at += timedelta(seconds=5)
+    door.clock.at += timedelta(seconds=15)
     audit.write(Caller(), "POST", "/api/v1/pause", 401)
     assert door.told.events[-1].data["untold"] == 40
+    door.clock.at += timedelta(seconds=15)
     audit.write(Caller(), "POST", "/api/v1/pause", 401)
     assert "untold" not in door.told.events[-1].data
+
+
+@pytest.mark.parametrize("code", [200, 404, 405, 413, 422])
+def test_nothing_that_a_stranger_asks_can_fill_the_ledger(code: int) -> None:
+    door = Door()
+    audit = Audit(door.told, clock=door.clock)
+    for _ in range(500):
+        audit.write(Caller(), "POST", "/api/v1/nothing", code)
+    assert len(door.told.events) == BURST
+    assert door.told.events[0].kind is (EventKind.REQUEST_DONE if code == 200 else EventKind.REQUEST_REFUSED)
+    audit.write(Caller(name="deploy", role=Role.OPERATOR), "POST", "/api/v1/pause", 200)
+    assert door.told.events[-1].data["by"] == "deploy"
 
 
 def test_the_audit_says_who_asked_what_and_how_it_ended_in_one_clean_line() -> None:

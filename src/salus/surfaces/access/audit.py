@@ -10,12 +10,12 @@ from salus.surfaces.access.throttle import Bucket
 from salus.surfaces.bodies import line
 
 BURST = 60.0
-PER_SECOND = 1.0
+PER_SECOND = 0.1
 _LONGEST_PATH = 200
 
 
 class Audit:
-    """Writes the audit. Refusals are bounded, for strangers cause them: those too many are counted in the next one."""
+    """Writes the audit. What strangers cause is bounded, and so are refusals; the next one counts those too many."""
 
     def __init__(self, tell: Tell, *, clock: Clock | None = None) -> None:
         """Write through ``tell``."""
@@ -26,8 +26,9 @@ class Audit:
 
     def write(self, caller: Caller, method: str, path: str, code: int, detail: str = "") -> None:
         """Note one request and its status code; ``detail`` says why it was refused."""
-        refused = code in (401, 403, 429)
-        if refused and self._refusals.wait(self._clock.monotonic()):
+        refused = code in (401, 403, 429) or (caller.role is None and code >= 400)
+        bounded = refused or caller.role is None
+        if bounded and self._refusals.wait(self._clock.monotonic()):
             self._untold += 1
             return
         who = caller.name or "a stranger"
@@ -40,9 +41,9 @@ class Audit:
         if caller.address:
             data["address"] = caller.address[:64]
         message = f"{who}: {asked}: {code}{f' {line(detail)[:300]}' if detail else ''}"
-        if refused and self._untold:
+        if bounded and self._untold:
             data["untold"] = self._untold
-            message += f"; {self._untold} more refusals were not told"
+            message += f"; {self._untold} more of strangers, or refused, were not told"
             self._untold = 0
         kind = EventKind.REQUEST_REFUSED if refused else EventKind.REQUEST_DONE
         self._tell(kind, message=message, reason=str(code), data=data)

@@ -92,6 +92,13 @@ async def test_behind_a_trusted_proxy_a_cookie_is_secure_and_for_its_path(truste
     assert ("; Secure" in cookie, "Path=/salus/;" in cookie) == (trusted, trusted)
 
 
+async def test_whoever_is_signed_in_may_sign_in_as_somebody_else() -> None:
+    api = FakeApi()
+    cookie, _, _ = await sign_in(api)
+    _, _, answer = await sign_in(api, Role.ADMIN, Cookie=cookie)
+    assert answer.json["name"] == "admin"
+
+
 async def test_signing_out_ends_the_session_and_only_that() -> None:
     api = FakeApi()
     cookie, csrf, _ = await sign_in(api)

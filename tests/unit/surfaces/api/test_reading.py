@@ -162,7 +162,7 @@ async def test_tokens_are_listed_without_their_secrets() -> None:
     text = await api.door.token(Role.ADMIN)
     answer = await get(api, "/tokens", Role.ADMIN)
     assert names(answer.json) == ["admin"]
-    assert text.rpartition("_")[2] not in answer.text
+    assert text.split("_", 2)[2] not in answer.text
     assert api.door.book.tokens()[0].digest not in answer.text
 
 
