@@ -156,10 +156,18 @@ def test_from_a_token_to_a_healed_service_and_the_audit_of_it_all(salus: SalusPr
 
 def test_tokens_survive_a_kill_of_salus_and_end_when_they_are_revoked(salus: SalusProcess) -> None:
     api = Api(salus.port, command(salus, "token", "create", "deploy", "--role", "operator").strip())
-    salus.kill()
+    with api.listening():
+        assert api.ask("POST", "/checks/disk/run")[0] == 200
+        eventually(lambda: "request_done" in api.kinds(), what="the look on the stream")
+        salus.kill()
+    heard = len(api.heard)
     salus.start()
     salus.ready()
     assert api.get("/session")["name"] == "deploy"
+    with api.listening():  # a stream goes on over the death of Salus: nothing is missed, nothing comes twice
+        eventually(lambda: "agent_started" in api.kinds()[heard:], what="the new start on the stream")
+    ids = [event["id"] for _, event in api.heard]
+    assert ids == sorted(set(ids))
     ledger = b"".join(file.read_bytes() for file in salus.state.glob("ledger.sqlite*"))
     secret = api.headers["Authorization"].split("_", 2)[2].encode()
     assert b"token:" in ledger
