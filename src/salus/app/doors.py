@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from salus.app.alerting import Alerting
 from salus.config import Settings
@@ -14,10 +14,13 @@ from salus.engine.view import EngineView
 from salus.ports import Clock
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.gate import Gate, Shown
-from salus.surfaces.api.app import ApiApp, Parts
+from salus.surfaces.api.door import ApiDoor
 from salus.surfaces.control import ControlApp
 from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
+
+if TYPE_CHECKING:
+    from salus.surfaces.api.app import ApiApp
 
 
 class Parent(Protocol):
@@ -47,18 +50,24 @@ class Doors:
         gate = Gate(agent.access, shown, clock=clock)
         health = HealthApp(agent.view, agent.control, gate=gate, clock=clock)
         receiving = AlertDoors(lambda: agent.settings.alerts.receive, agent.control, health, clock=clock)
-        parts = Parts(
-            view=agent.view,
-            control=agent.control,
-            desk=agent.alerting.desk,
-            past=past,
-            access=agent.access,
-            service=engine.site.services.get,
-            settings=lambda: agent.settings,
-            subscribe=engine.bus.subscribe,
-        )
         audit = Audit(engine.bus.tell, clock=clock)
-        self.network = ApiApp(parts, gate, audit, receiving, clock=clock)
+
+        def api() -> ApiApp:
+            from salus.surfaces.api.app import ApiApp, Parts
+
+            parts = Parts(
+                view=agent.view,
+                control=agent.control,
+                desk=agent.alerting.desk,
+                past=past,
+                access=agent.access,
+                service=engine.site.services.get,
+                settings=lambda: agent.settings,
+                subscribe=engine.bus.subscribe,
+            )
+            return ApiApp(parts, gate, audit, clock=clock)
+
+        self.network = ApiDoor(api, receiving)
         self.local = ControlApp(
             agent.view,
             agent.control,

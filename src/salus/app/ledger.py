@@ -15,7 +15,6 @@ from pathlib import Path
 from salus.config import AgentSettings
 from salus.errors import StoreError, StoreUnreadableError, StoreUnwritableError
 from salus.ports import Snapshot, Store
-from salus.store.memory import MemoryStore
 
 _log = logging.getLogger("salus.ledger")
 
@@ -61,7 +60,7 @@ async def open_ledger(settings: AgentSettings, now: datetime) -> Ledger:
 
 def _make(settings: AgentSettings) -> Store:
     if settings.store == "memory":
-        return MemoryStore()
+        return _in_memory()
     from salus.store.sqlite import SqliteStore
 
     return SqliteStore(ledger_path(settings))
@@ -77,6 +76,12 @@ async def _read_only(store: Store, now: datetime) -> Ledger:
 
 
 async def _memory() -> Store:
-    store = MemoryStore()
+    store = _in_memory()
     await store.open()
     return store
+
+
+def _in_memory() -> Store:
+    from salus.store.memory import MemoryStore
+
+    return MemoryStore()

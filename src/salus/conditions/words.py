@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from salus.conditions.windows import MEASURES
 
@@ -29,5 +28,7 @@ def usage(function: str) -> str:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """Return ``did you mean 'x'?`` for the known word that is nearest, or an empty string."""
+    from difflib import get_close_matches
+
     matches = get_close_matches(word[:100], known, n=1, cutoff=0.6)
     return f"did you mean {matches[0]!r}?" if matches else ""

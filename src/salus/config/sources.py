@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -134,6 +133,8 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 def nearest(word: str, known: Collection[str], likeness: float = 0.6) -> str:
     """Return the known word that is nearest to a misspelled one and at least so like it, or an empty string."""
+    from difflib import get_close_matches
+
     folded = {one.casefold(): one for one in known}
     matches = get_close_matches(word[:100].casefold(), folded, n=1, cutoff=likeness)
     return folded[matches[0]] if matches else ""

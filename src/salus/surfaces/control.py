@@ -47,8 +47,7 @@ from salus.surfaces import wire, wire_alerts
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.alerts import AlertRequests
-from salus.surfaces.api.app import ApiApp
-from salus.surfaces.api.table import ROOT
+from salus.surfaces.api.door import ROOT, ApiDoor
 from salus.surfaces.asked import Asked, Handler
 from salus.surfaces.bodies import LARGEST
 from salus.surfaces.deeds import DeedRequests
@@ -87,7 +86,7 @@ class ControlApp:
         subscribe: Subscribe,
         *,
         desk: AlertDesk | None = None,
-        api: ApiApp | None = None,
+        api: ApiDoor | None = None,
         audit: Audit | None = None,
         clock: Clock | None = None,
     ) -> None:

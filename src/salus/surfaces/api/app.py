@@ -17,6 +17,7 @@ from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.api.door import ROOT, path_of
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
@@ -24,7 +25,7 @@ from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.people import CSRF, SessionRequests, SignedIn, TokenRequests, refusal
 from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
-from salus.surfaces.api.table import ROOT, Endpoint, Router
+from salus.surfaces.api.table import Endpoint, Router
 from salus.surfaces.api.telling import HoldingRequests, TellingRequests
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import LARGEST, line
@@ -32,7 +33,6 @@ from salus.surfaces.deeds import DeedRequests
 from salus.surfaces.http import (
     JSON,
     PROBLEM,
-    App,
     Receive,
     Refused,
     Response,
@@ -43,7 +43,6 @@ from salus.surfaces.http import (
     not_allowed,
     whole_body,
 )
-from salus.surfaces.receiving import WEBHOOK
 from salus.surfaces.stream import Subscribe
 
 _LOG = logging.getLogger(__name__)
@@ -77,23 +76,21 @@ class Parts:
 
 
 class ApiApp:
-    """Answers everything under ``/api/v1``; everything else goes to the app behind it."""
+    """Answers everything under ``/api/v1``."""
 
-    def __init__(self, parts: Parts, gate: Gate, audit: Audit, behind: App, *, clock: Clock | None = None) -> None:
-        """Stand in front of an app.
+    def __init__(self, parts: Parts, gate: Gate, audit: Audit, *, clock: Clock | None = None) -> None:
+        """Speak for an agent.
 
         Args:
             parts: what is spoken for.
             gate: tells who asks.
             audit: notes every write.
-            behind: answers everything else.
             clock: time; the system's unless told otherwise.
         """
         clock = clock or SystemClock()
         self._clock = clock
         self._gate = gate
         self._audit = audit
-        self._behind = behind
         self.live = LiveEvents(parts.subscribe, parts.past, clock)
         self._router = Router(
             GROUPS,
@@ -111,10 +108,7 @@ class ApiApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the network."""
-        if scope["type"] != "http" or not _ours(_path(scope)):
-            await self._behind(scope, receive, send)
-        else:
-            await self._serve(scope, receive, send, self._gate.caller(scope), lambda: self._gate.caller(scope))
+        await self._serve(scope, receive, send, self._gate.caller(scope), lambda: self._gate.caller(scope))
 
     async def at_the_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the control socket, whose owner may do everything."""
@@ -140,7 +134,7 @@ class ApiApp:
             response = Response(code, PROBLEM, wire.encode(told) + b"\n")
             self._note(caller, scope, code, str(error))
         except Exception:  # noqa: BLE001 - the boundary between a request and the engine: a bug answers 500
-            _LOG.exception("could not answer %s %s", method[:16], line(_path(scope))[:200])
+            _LOG.exception("could not answer %s %s", method[:16], line(path_of(scope))[:200])
             told = wire.problem(500, "that went wrong inside Salus", "the log of the agent has the details")
             response = Response(500, PROBLEM, wire.encode(told) + b"\n")
             self._note(caller, scope, 500, "it went wrong inside Salus")
@@ -150,7 +144,7 @@ class ApiApp:
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, again: Callable[[], Caller]
     ) -> Response | None:
-        path, method = _path(scope), scope["method"]
+        path, method = path_of(scope), scope["method"]
         if path == _OPENAPI:
             return await _openapi(method)
         endpoint, room, name = self._router.find(method, path)
@@ -204,18 +198,7 @@ class ApiApp:
     def _note(self, caller: Caller, scope: Scope, code: int, detail: str = "") -> None:
         """Audit what writes, and wrong credentials whatever they were for."""
         if scope["method"] not in ("GET", "HEAD") or caller.wrong:
-            self._audit.write(caller, scope["method"], _path(scope), code, detail)
-
-
-def _ours(path: str) -> bool:
-    return path.startswith(f"{ROOT}/") and path != WEBHOOK
-
-
-def _path(scope: Scope) -> str:
-    """Return the path below where Salus is mounted (ASGI: a path begins with its root path)."""
-    path: str = scope["path"]
-    root = str(scope.get("root_path") or "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+            self._audit.write(caller, scope["method"], path_of(scope), code, detail)
 
 
 @cache

@@ -11,11 +11,12 @@ from salus import __version__
 from salus.model import Json
 from salus.surfaces.access.sessions import COOKIE
 from salus.surfaces.api.answers import shape
+from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.examples import example
 from salus.surfaces.api.people import CSRF
 from salus.surfaces.api.queries import Query
-from salus.surfaces.api.table import LONGEST_NAME, ROOT, Endpoint
+from salus.surfaces.api.table import LONGEST_NAME, Endpoint
 from salus.surfaces.http import JSON, PROBLEM
 
 Schema: TypeAlias = dict[str, Any]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from salus.model import Json, Role
+from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.queries import Query
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import Body
 from salus.surfaces.http import JSON, Refused, Response, not_allowed
 
-ROOT = "/api/v1"
 LONGEST_NAME = 200
 
 # A method of a room, without its object: ``PolicyRequests.pause``.

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.model import Role
+from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
-from salus.surfaces.api.table import ROOT
 from tests.fake_api import FakeApi
 
 PATHS = [endpoint.path for group in GROUPS for endpoint in group.endpoints if endpoint.path != "/stream"]

@@ -102,7 +102,7 @@ async def test_what_happens_is_sent_at_once_and_together(api: FakeApi) -> None:
         assert [number - EVENT.id for _, number, _ in one.messages] == list(range(20))
         assert one.chunks == 2
         assert one.text.startswith("retry: 2000\n\n")
-    assert len(api.app.live) == 0
+    assert len(api.answers.live) == 0
     assert api.bus.subscribers == []
 
 
@@ -192,7 +192,7 @@ async def test_a_slow_client_loses_what_is_too_much_is_told_so_and_holds_up_nobo
 
 
 async def test_more_than_so_many_are_told_to_come_later(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.app.live, "_most", 2)
+    monkeypatch.setattr(api.answers.live, "_most", 2)
     async with listening(api), listening(api):
         answer = await ask(api.app, PATH, more=await api.door.bearer(Role.VIEWER))
         assert (answer.code, answer.headers["retry-after"]) == (429, "30")
@@ -225,6 +225,14 @@ async def test_when_salus_stops_what_waits_is_sent_and_the_stream_ends(api: Fake
         api.bus.tell(event(1))
         api.app.close()
     assert len(one.messages) == 1
+
+
+async def test_a_stream_that_is_opened_after_salus_was_told_to_stop_ends_at_once(api: FakeApi) -> None:
+    api.app.close()
+    one = Listener(api)
+    async with asyncio.timeout(5):
+        await one.run()
+    assert (one.code, one.messages) == (200, [])
 
 
 async def test_the_stream_is_for_viewers_and_a_wrong_cursor_is_refused(api: FakeApi) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from salus.model import Json, Role
 from salus.surfaces.api.answers import shape
+from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.examples import example
 from salus.surfaces.api.openapi import MEANINGS, document
 from salus.surfaces.api.queries import PageQuery
-from salus.surfaces.api.table import ROOT, Endpoint
+from salus.surfaces.api.table import Endpoint
 from salus.surfaces.bodies import parse
 from tests.asgi import ask
 from tests.fake_api import FakeApi
