@@ -73,7 +73,6 @@ _EXTRAS: Mapping[str, str] = {
     "aiosmtplib": "email",
     "apprise": "apprise",
     "cryptography": "tls",
-    "jinja2": "templates",
 }
 
 

@@ -9,7 +9,6 @@ from salus.channels import _templates
 from salus.channels._alertmanager import payload
 from salus.channels._document import encoded
 from salus.channels._http import Http, HttpChannel, fits_header
-from salus.errors import MissingExtraError
 from salus.ports import Letter
 from salus.secret import Secret
 
@@ -24,7 +23,7 @@ class Webhook(HttpChannel, frozen=True, kw_only=True):
 
     Attributes:
         format: ``json``: the notification document of Salus; ``alertmanager``: what an Alertmanager sends (version 4).
-        template: a Jinja2 template of the body (needs the extra ``templates``). It sees the fields of the notification
+        template: a Jinja2 template of the body. It sees the fields of the notification
             document by name: ``{{ title }}``, ``{% for alert in alerts %}``, ``{{ text | tojson }}``.
         content_type: of the body.
         method: ``POST``, ``PUT`` or ``PATCH``.
@@ -66,8 +65,5 @@ class Webhook(HttpChannel, frozen=True, kw_only=True):
 
 
 def _complaints(template: str) -> list[str]:
-    try:
-        complaint = _templates.problem(template)
-    except (MissingExtraError, ModuleNotFoundError):
-        return ["it needs the extra 'templates': pip install 'salus[templates]'"]
+    complaint = _templates.problem(template)
     return [complaint] if complaint else []
