@@ -17,8 +17,8 @@ class Day:
 
     Attributes:
         date: which day.
-        healthy, degraded, unhealthy, unknown: seconds in each status; unknown is also the time in which no Salus looked,
-            once the check was known, and the time in which a person had paused it.
+        healthy, degraded, unhealthy, unknown: seconds in each status; unknown is also the time in which no Salus
+            looked, once the check was known, and the time in which a person had paused it.
         looks: how many looks there were.
     """
 
