@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 from salus.surfaces.http import App, Receive, Scope, Send
@@ -92,6 +93,23 @@ class FrontDoor:
         """End what still streams, so that a stopping server waits for nobody."""
         for wing in self._wings.values():
             wing.close()
+
+
+_Made = TypeVar("_Made")
+
+
+def once(make: Callable[[], _Made]) -> Callable[[], _Made]:
+    """Return what makes a thing when it is first asked, and gives the same one from then on, to any thread."""
+    made: list[_Made] = []
+    making = Lock()
+
+    def get() -> _Made:
+        with making:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 def path_of(scope: Scope) -> str:
