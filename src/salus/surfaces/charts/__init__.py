@@ -3,7 +3,7 @@
 Colours come from classes alone; ``style`` lists them. Every drawing says in words what it shows.
 """
 
-from salus.surfaces.charts.curves import Limit, curve, describe
+from salus.surfaces.charts.curves import GUTTER, Limit, curve, describe
 from salus.surfaces.charts.daily import days
 from salus.surfaces.charts.icons import ICONS, icon
 from salus.surfaces.charts.looks import bars, look_bars
@@ -14,6 +14,7 @@ from salus.surfaces.charts.tables import Row, curve_table, rows
 
 __all__ = [
     "DARK",
+    "GUTTER",
     "ICONS",
     "LIGHT",
     "RULES",
