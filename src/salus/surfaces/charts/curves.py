@@ -71,7 +71,13 @@ class _Plot:
 
 
 def curve(
-    series: Series, *, limits: Sequence[Limit] = (), height: int = 200, heading: str = "", titles: bool = True
+    series: Series,
+    *,
+    limits: Sequence[Limit] = (),
+    height: int = 200,
+    heading: str = "",
+    titles: bool = True,
+    width: int = 360,
 ) -> str:
     """Draw a series, as wide as there is room.
 
@@ -81,6 +87,7 @@ def curve(
         height: in pixels.
         heading: words at the top, beside the newest value; nothing stands there without them.
         titles: whoever points at the curve reads the numbers there.
+        width: the least room there will be, in pixels: a longer heading is shortened.
     """
     points = _drawable(series)
     step = _usual(series, points)
@@ -97,7 +104,7 @@ def curve(
         f'viewBox="0 0 {_ACROSS:.0f} {foot}" preserveAspectRatio="none">'
     )
     body = [
-        _heading(series, points, heading) if heading else "",
+        _heading(series, points, heading, width) if heading else "",
         stretched,
         *inside,
         "</svg>",
@@ -152,10 +159,9 @@ def _runs(points: Sequence[Point], step: float) -> list[list[Point]]:
 
 def _near(limits: Sequence[Limit], points: Sequence[Point]) -> list[Limit]:
     """Return the thresholds that can be drawn without making the curve flat."""
-    axis = value_axis(*_ends(points, ()), "")
-    size = axis.ticks[-1] - axis.ticks[0]
-    low, high = axis.ticks[-1] - _FAR * size, axis.ticks[0] + _FAR * size
-    return [one for one in limits if not points or low <= one.value <= high]
+    low, high = _ends(points, ())
+    far = _FAR * max(abs(low), abs(high))
+    return [one for one in limits if not points or high - far <= one.value <= low + far]
 
 
 def _ends(points: Sequence[Point], limits: Sequence[Limit]) -> tuple[float, float]:
@@ -222,11 +228,11 @@ def _band(plot: _Plot) -> Iterator[str]:
     paths: dict[Status, str] = {}
     foot = plot.high + _BAND + 6
     for run in plot.runs:
+        after = 0
         for status, some in groupby(run, key=lambda point: point.status):
-            these = list(some)
-            after = run.index(these[-1]) + 1
-            end = plot.x(run[after].at) if after < len(run) else plot.x(these[-1].at, plot.step)
-            start = min(plot.x(these[0].at), _ACROSS - 2)
+            start = min(plot.x(run[after].at), _ACROSS - 2)
+            after += len(list(some))
+            end = plot.x(run[after].at) if after < len(run) else plot.x(run[-1].at, plot.step)
             y = number(foot - _TALL[status] / 2)
             paths[status] = paths.get(status, "") + f"M{number(start)} {y}H{number(max(end, start + 2))}"
     for status, path in paths.items():
@@ -266,9 +272,9 @@ def _title(point: Point, unit: str) -> str:
 # ── words around it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _heading(series: Series, points: Sequence[Point], heading: str) -> str:
+def _heading(series: Series, points: Sequence[Point], heading: str, width: int) -> str:
     last = amount(points[-1].mean, series.unit) if points else ""
-    shown = text(elide(heading, 250.0, 13.0))
+    shown = text(elide(heading, width - 130.0, 13.0))
     value = f'<text class="c-heading" x="100%" y="13" text-anchor="end">{text(last)}</text>' if last else ""
     return f'<text class="c-heading" x="-{GUTTER}" y="13">{shown}</text>{value}'
 

@@ -84,7 +84,7 @@ RULES = """\
 .c-hit>:hover{fill:var(--text);fill-opacity:.08}
 .c-days>:hover{opacity:.65}
 .c-back{fill:var(--surface);stroke:var(--line)}
-.c-bars{stroke:currentColor;stroke-width:4px;stroke-linecap:round}
+.c-bars{stroke:currentColor;stroke-width:2px;stroke-linecap:round}
 .c-curve,.c-days{display:block;max-width:100%}
 .c-curve{box-sizing:border-box;padding-left:52px;overflow:visible}
 .c-bars,.c-graph,.c-spark,.c-ratio,.c-icon{vertical-align:middle}
@@ -110,15 +110,16 @@ def standalone(drawing: str, width: float, height: float, *, left: float = 0.0) 
 
     Args:
         drawing: from one of the functions of this package.
-        width: how wide it shall be drawn, in pixels; there is a margin around it.
-        height: how high.
+        width: how wide it shall become, in pixels, its margin included.
+        height: of the drawing itself.
         left: how much of the width is for what is written at the left of the drawing: ``GUTTER`` for a curve.
     """
-    wide, high = number(width + 2 * _PADDING), number(height + 2 * _PADDING)
+    wide, high = number(width), number(height + 2 * _PADDING)
+    room = number(width - left - 2 * _PADDING)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">'
         f"<style>{stylesheet()}</style>"
-        f'<rect class="c-back" x=".5" y=".5" width="{number(width + 31)}" height="{number(height + 31)}" rx="10"/>'
-        f'<svg x="{number(_PADDING + left)}" y="{_PADDING}" width="{number(width - left)}" height="{number(height)}" '
+        f'<rect class="c-back" x=".5" y=".5" width="{number(width - 1)}" height="{number(height + 31)}" rx="10"/>'
+        f'<svg x="{number(_PADDING + left)}" y="{_PADDING}" width="{room}" height="{number(height)}" '
         f'overflow="visible">{drawing}</svg></svg>\n'
     )
