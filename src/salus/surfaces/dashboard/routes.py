@@ -12,6 +12,7 @@ from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.overview import Overview
+from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
 
 _LONGEST_NAME = 200
 
@@ -39,14 +40,19 @@ class Entry:
     role: Role = Role.VIEWER
 
 
-NAVIGATION = (Entry("overview", "Overview", "/", "graph", shown=True),)
+NAVIGATION = (
+    Entry("overview", "Overview", "/", "graph", shown=True),
+    Entry("services", "Services", "/services", "play"),
+)
 
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "services": ServicesPage,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "services": ServicePage,
 }
 
 
