@@ -162,7 +162,8 @@ class Dashboard:
             code, what, remedy, headers = error.code, error.detail, error.remedy, error.headers
         elif isinstance(error, SalusError):
             told = wire.failure(error)
-            code, what, remedy, headers = int(str(told["status"])), str(error), error.remedy or "", {}
+            code, what, remedy = int(str(told["status"])), str(error), error.remedy or ""
+            headers = {}
         else:
             _LOG.error("could not answer %s", line(ROOT + path)[:200], exc_info=error)
             code, what, remedy, headers = (
