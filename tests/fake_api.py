@@ -127,8 +127,8 @@ class FakeApi:
         audit = Audit(self.door.told, clock=self.door.clock)
         self.answers = ApiApp(parts, self.door.gate, audit, clock=self.door.clock)
         self.lazy = ApiDoor(lambda: self.answers)
-        self.dashboard = Dashboard(self.answers, self.door.gate, self.door.clock)
-        self.app = FrontDoor([self.lazy, Lazy("/health-dashboard", lambda: self.dashboard)], health)
+        pages = Lazy("/health-dashboard", lambda: Dashboard(self.answers, self.door.gate, self.door.clock))
+        self.app = FrontDoor([self.lazy, pages], health, home="health-dashboard/")
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None

@@ -139,16 +139,15 @@ class Html(HTMLParser):
         self.tags.append((tag, found))
         if tag == "form":
             self.forms.append(found.get("action") or "")
-        for name in ("href", "src", "action"):
-            if value := found.get(name):
-                self.links.append(value)
-        if name := found.get("id"):
-            self.ids.append(name)
+        self.links += [value for name in ("href", "src", "action") if (value := found.get(name))]
+        if called := found.get("id"):
+            self.ids.append(called)
 
     def handle_data(self, data: str) -> None:
-        self._words.append(data)
+        if not self.tags or self.tags[-1][0] != "time":  # how long ago something was is told as it is read
+            self._words.append(data)
 
     @property
     def words(self) -> str:
         """Return what one reads."""
-        return " ".join("".join(self._words).split())
+        return " ".join(" ".join(self._words).split())

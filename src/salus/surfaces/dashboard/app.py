@@ -162,7 +162,8 @@ class Dashboard:
             code, what, remedy, headers = error.code, error.detail, error.remedy, error.headers
         elif isinstance(error, SalusError):
             told = wire.failure(error)
-            code, what, remedy, headers = int(str(told["status"])), str(error), error.remedy or "", {}
+            code, what, remedy = int(str(told["status"])), str(error), error.remedy or ""
+            headers = {}
         else:
             _LOG.error("could not answer %s", line(ROOT + path)[:200], exc_info=error)
             code, what, remedy, headers = (
@@ -193,8 +194,8 @@ def _moved(where: str, code: int = 303) -> Response:
 async def _packed(response: Response, scope: Scope) -> Response:
     """Pack what is worth it; what is long, beside the loop.
 
-    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers would
-    need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
+    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers
+    would need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
     """
     known = {name for name, _ in response.headers}
     if len(response.body) < _SMALLEST_PACKED or b"content-encoding" in known or not takes_gzip(scope):

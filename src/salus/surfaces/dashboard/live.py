@@ -112,7 +112,7 @@ class Live:
     async def _keep(self, watch: Watch) -> None:
         """Write one page anew whenever something has happened, as long as somebody looks."""
         changed = self._changed[watch]
-        while self._changed.get(watch) is changed and not self._closed:
+        while not self._closed:
             try:
                 async with asyncio.timeout(watch.page.refresh if watch.page else 0):
                     await changed.wait()
@@ -120,6 +120,8 @@ class Live:
             except TimeoutError:
                 pass
             changed.clear()
+            if self._changed.get(watch) is not changed:
+                return
             async with self._turn:
                 gone = await self._refresh(watch)
                 self._tell(watch, gone=gone)

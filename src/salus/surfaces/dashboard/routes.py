@@ -10,9 +10,16 @@ from salus.errors import NotFoundError
 from salus.model import Json, Role
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.views.alert import AlertPage
+from salus.surfaces.dashboard.views.alerts import AlertsPage
+from salus.surfaces.dashboard.views.audit import AuditPage
 from salus.surfaces.dashboard.views.check import CheckPage
+from salus.surfaces.dashboard.views.dependencies import Dependencies
+from salus.surfaces.dashboard.views.maintenance import MaintenancePage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
+from salus.surfaces.dashboard.views.system import System
+from salus.surfaces.dashboard.views.tokens import TokensPage
 
 _LONGEST_NAME = 200
 
@@ -41,17 +48,34 @@ class Entry:
 
 
 NAVIGATION = (
-    Entry("overview", "Overview", "/", "graph", shown=True),
-    Entry("services", "Services", "/services", "play"),
+    Entry("overview", "Overview", "/", "home", shown=True),
+    Entry("incidents", "Incidents", "/incidents", "flag"),
+    Entry("recoveries", "Recoveries", "/recoveries", "wrench"),
+    Entry("alerts", "Alerts", "/alerts", "bell"),
+    Entry("services", "Services", "/services", "server"),
+    Entry("rules", "Rules", "/rules", "list"),
+    Entry("dependencies", "Dependencies", "/dependencies", "graph"),
+    Entry("maintenance", "Maintenance", "/maintenance", "pause"),
+    Entry("statistics", "Statistics", "/statistics", "chart"),
+    Entry("system", "System", "/system", "chip"),
+    Entry("audit", "Audit", "/audit", "book"),
+    Entry("tokens", "Tokens", "/tokens", "key", role=Role.ADMIN),
 )
 
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "alerts": AlertsPage,
     "services": ServicesPage,
+    "maintenance": MaintenancePage,
+    "audit": AuditPage,
+    "tokens": TokensPage,
+    "dependencies": Dependencies,
+    "system": System,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "alerts": AlertPage,
     "services": ServicePage,
 }
 

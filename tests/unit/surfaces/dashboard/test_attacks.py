@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from salus.errors import StoreUnreadableError
 from salus.model import Role, Status
 from tests.asgi import ask
-from tests.fake_agent import check
+from tests.fake_agent import FakeView, check
 from tests.fake_api import FakeApi
 from tests.visitor import ROOT, Html, Visitor
 
@@ -30,7 +29,7 @@ HOSTILE = [
 async def with_names(names: list[str]) -> Visitor:
     api = FakeApi()
     checks = [check(name, Status.UNHEALTHY, name, tags=(name,), service=name, description=name) for name in names]
-    api.view.check_list = sorted(checks, key=lambda one: one.spec.name)
+    api.view.reports = sorted(checks, key=lambda one: one.spec.name)
     return await Visitor(api).sign_in(Role.ADMIN)
 
 
@@ -121,20 +120,21 @@ async def test_files_may_be_kept_for_ever_under_the_mark_of_their_text_alone() -
     assert (other.headers["cache-control"], other.body) == ("no-cache", answer.body)
 
 
-async def test_a_ledger_that_cannot_be_read_and_a_bug_are_pages_that_tell_nothing() -> None:
-    api = FakeApi()
-    visitor = await Visitor(api).sign_in(Role.VIEWER)
+@pytest.mark.parametrize(
+    "error,code",
+    [(StoreUnreadableError("the ledger cannot be read"), 503), (ZeroDivisionError("do-not-tell"), 500)],
+)
+async def test_a_ledger_that_cannot_be_read_and_a_bug_are_pages_too(error: Exception, code: int) -> None:
+    class Broken(FakeView):
+        def overall(self, exclude: frozenset[str] = frozenset()) -> Any:
+            raise error
 
-    def broken() -> Any:
-        raise StoreUnreadableError("the ledger at /secret/place cannot be read")
-
-    def bug() -> Any:
-        raise ZeroDivisionError("do-not-tell")
-
-    api.view.overall = lambda exclude=frozenset(): bug()  # type: ignore[method-assign, assignment]
+    visitor = Visitor(FakeApi(view=Broken()))
+    visitor.headers = {"authorization": f"Bearer {await visitor.api.door.token(Role.VIEWER)}"}
     answer = await visitor.get("/")
-    assert answer.code == 500
+    assert answer.code == code
     assert "do-not-tell" not in answer.text
+    assert f'<p class="code">{code}</p>' in answer.text
 
 
 TEXT = st.text(max_size=40)
@@ -173,7 +173,6 @@ async def test_a_query_that_is_not_understood_is_a_page_with_a_remedy() -> None:
 
 async def test_two_roles_never_share_a_page() -> None:
     api = FakeApi()
-    api.view.check_list = [replace(one) for one in api.view.check_list]
     admin, viewer = await Visitor(api).sign_in(Role.ADMIN), await Visitor(api).sign_in(Role.VIEWER)
     assert admin.csrf in (await admin.get("/")).text
     text = (await viewer.get("/")).text

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from salus.model import Role
+from tests.asgi import ask
 from tests.fake_access import Door
 from tests.fake_api import FakeApi
 from tests.visitor import ROOT, Html, Visitor
@@ -66,7 +67,7 @@ async def test_where_details_are_shown_to_everybody_a_stranger_still_may_do_noth
     assert (answer.code, api.control.asked) == (403, [])
 
 
-@pytest.mark.parametrize(("role", "acts"), [(Role.VIEWER, False), (Role.OPERATOR, True), (Role.ADMIN, True)])
+@pytest.mark.parametrize("role,acts", [(Role.VIEWER, False), (Role.OPERATOR, True), (Role.ADMIN, True)])
 async def test_only_who_may_act_sees_buttons_that_act(role: Role, *, acts: bool) -> None:
     page = await (await Visitor(FakeApi()).sign_in(role)).page("/")
     assert any("/do/checks/" in form for form in page.forms) is acts
@@ -154,7 +155,7 @@ async def test_a_token_that_is_made_is_shown_once_and_can_be_revoked_by_form() -
     assert found
     assert api.door.book.known(found[1])
     assert found[1] not in (await visitor.get("/")).text
-    await visitor.post("/do/tokens/grafana", method="DELETE")
+    await visitor.post("/do/tokens/grafana/revoke")
     assert api.door.book.known(found[1]) is None
 
 
@@ -182,3 +183,8 @@ async def test_behind_a_trusted_proxy_every_address_begins_with_its_prefix() -> 
 async def test_the_root_without_a_slash_leads_to_the_overview() -> None:
     answer = await Visitor(FakeApi()).get("")
     assert (answer.code, answer.headers["location"]) == (308, f"{ROOT}/")
+
+
+async def test_whoever_comes_to_the_bare_address_is_led_to_the_dashboard_also_behind_a_prefix() -> None:
+    answer = await ask(FakeApi().app, "/")
+    assert (answer.code, answer.headers["location"]) == (302, "health-dashboard/")  # relative: any prefix stays
