@@ -27,6 +27,7 @@ from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
 from salus.surfaces.api.telling import HoldingRequests, TellingRequests
+from salus.surfaces.api.work import RecoveryRequests
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import LARGEST, line
 from salus.surfaces.deeds import DeedRequests
@@ -99,6 +100,7 @@ class ApiApp:
                 PastRequests: PastRequests(parts.view, parts.past, clock),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
+                RecoveryRequests: RecoveryRequests(parts.control, parts.past),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
                 TokenRequests: TokenRequests(parts.access),
@@ -160,7 +162,7 @@ class ApiApp:
         body = await self._body(scope, receive) if endpoint.body else b""
         asked = Asked(name=name, query=query, body=body, user=caller.name, caller=caller)
         told = await endpoint.does(room, asked)
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         self._note(response.caller if isinstance(response, SignedIn) else caller, scope, response.code)
         return response
 
