@@ -123,6 +123,7 @@ class Engine:
             for service in unit.watches:
                 self._watchers.setdefault(service, []).append(unit)
         if self._running:
+            self.asides.settle_all()
             self._enter_all()
         self.version += 1
         return gone

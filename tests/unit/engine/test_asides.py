@@ -239,6 +239,25 @@ def test_a_pause_follows_a_reload_and_a_clock_that_is_set() -> None:
     play(scenario)
 
 
+def test_a_paused_check_that_left_the_config_is_paused_when_it_comes_back() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web")
+        world.check("disk")
+        async with world.running():
+            await world.control.pause_check("web", None, by="olaf")
+            world.engine.replace_units({"disk": world.units["disk"]})
+            assert world.view.policy().checks_paused == ()
+            assert world.view.overall().paused == 0
+            check = world.check("web")
+            world.engine.replace_units(dict(world.units))
+            await world.clock.sleep(100)
+            state = world.units["web"].state
+            assert state.last is not None
+            assert (state.last.message, check.looks) == ("paused by olaf until somebody resumes it", [])
+
+    play(scenario)
+
+
 def test_a_paused_root_holds_no_leaf_back_and_is_not_looked_at_for_it() -> None:
     async def scenario(world: World) -> None:
         root, action = world.check("db", Weather(Status.UNHEALTHY)), RecordingAction()

@@ -138,6 +138,23 @@ def test_a_recovery_is_called_off_while_it_is_verified() -> None:
     play(scenario)
 
 
+def test_what_a_person_began_and_called_off_is_not_done_by_salus_at_once() -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, retry_interval=10.0)
+        rule = world.rule("web", Endless(), min_failure_count=4, recovery_timeout=100.0, cooldown_period=60.0)
+        async with world.running():
+            await world.clock.sleep(12)
+            await world.control.begin("web")
+            await world.wait_for(EventKind.ACTION_STARTED)
+            await world.control.cancel("web")
+            ended = world.clock.monotonic()
+            assert rule.memory.attempts == 1
+            await world.wait_for(EventKind.ACTION_STARTED, 2)
+            assert world.clock.monotonic() - ended >= 60
+
+    play(scenario)
+
+
 def test_the_last_attempt_that_is_called_off_has_no_last_words_and_gives_up_all_the_same() -> None:
     async def scenario(world: World) -> None:
         world.check("web", Status.UNHEALTHY)
