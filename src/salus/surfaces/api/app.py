@@ -158,7 +158,7 @@ class ApiApp:
             told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         who = response.caller if isinstance(response, SignedIn) else caller
         self._audit.write(who, method, whole, response.code)
         return response

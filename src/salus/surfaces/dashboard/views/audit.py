@@ -1,7 +1,7 @@
 """What was done by whom, and all that happened: the events of the ledger, newest first.
 
-Whoever may only look sees what happened to the things that are watched. Who asked Salus for what, from which address and
-with which token is about people: that is for those who may act, and have to account for it.
+Whoever may only look sees what happened to the things that are watched. Who asked Salus for what, and from where, is
+about people: that is for those who may act, and have to account for it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class AuditPage:
             "first": visit.address_with(after="") if asked.before is not None else "",
             "more": visit.address_with(after=str(leaf.after)) if leaf.after is not None else "",
         }
-        parts = [
+        parts: list[Region | Rows] = [
             Region(id="events-filters", template="events_filters.html", facts=facts, key=asked),
             Rows(id="events", rows=[row(one) for one in leaf.events], tag="tbody"),
             Region(id="events-end", template="events_end.html", facts=end, key=tuple(end.values()), classes="end"),

@@ -35,7 +35,9 @@ class Channels:
         dead = await self._dead.get(stamp, lambda: self._source.desk.dead_letters(_DEAD))
         return [
             Rows(
-                id="channel-list", rows=[_row(one, last.get(one.spec.name)) for one in reports], classes="rows card flush"
+                id="channel-list",
+                rows=[_row(one, last.get(one.spec.name)) for one in reports],
+                classes="rows card flush",
             ),
             Region(
                 id="dead-head",

@@ -58,9 +58,7 @@ class MaintenancePage:
         ]
         if visit.may_act:
             parts.append(await self._form())
-        return Page(
-            title="Maintenance", template="maintenance.html", parts=parts, nav="maintenance", refresh=2.0
-        )
+        return Page(title="Maintenance", template="maintenance.html", parts=parts, nav="maintenance", refresh=2.0)
 
     def _aside(self) -> Region:
         """Tell which checks people have set aside."""
@@ -100,9 +98,7 @@ class MaintenancePage:
         ]
         return [
             Rows(id="recurring", rows=rows, classes="rows"),
-            Region(
-                id="recurring-end", template="maintenance_none.html", facts={"found": len(rows)}, key=len(rows)
-            ),
+            Region(id="recurring-end", template="maintenance_none.html", facts={"found": len(rows)}, key=len(rows)),
         ]
 
     async def _calendar(self, specs: Sequence[MaintenanceSpec], now: datetime) -> Sequence[Recurring]:

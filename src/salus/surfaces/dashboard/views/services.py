@@ -53,7 +53,7 @@ class ServicesPage:
             "before": visit.address_with(page=str(number - 1)) if number > 1 else "",
             "after": visit.address_with(page=str(number + 1)) if number < pages else "",
         }
-        parts = [
+        parts: list[Region | Rows] = [
             self._head(found),
             Rows(id="services", rows=[_row(one, looked.get(one.name, ())) for one in shown], classes="rows"),
             Region(id="services-end", template="services_end.html", facts=end, key=tuple(end.values()), classes="end"),
@@ -105,9 +105,7 @@ class ServicePage:
         key = (status, names, tuple(needed))
         return Region(id="service-head", template="service_head.html", facts=facts, key=key, classes="page-head")
 
-    def _facts(
-        self, status: ServiceStatus, needs: Sequence[ServiceStatus], needed: Sequence[ServiceStatus]
-    ) -> Region:
+    def _facts(self, status: ServiceStatus, needs: Sequence[ServiceStatus], needed: Sequence[ServiceStatus]) -> Region:
         facts = {"service": status, "needs": needs, "needed": needed}
         key = (status, tuple(needs), tuple(needed))
         return Region(id="service-facts", template="service_facts.html", facts=facts, key=key)

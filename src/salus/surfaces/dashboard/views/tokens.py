@@ -37,7 +37,7 @@ class TokensPage:
             "before": visit.address_with(page=str(number - 1)) if number > 1 else "",
             "after": visit.address_with(page=str(number + 1)) if number < pages else "",
         }
-        parts = [
+        parts: list[Region | Rows] = [
             Rows(id="tokens", rows=[_row(one, visit.now) for one in shown], tag="tbody"),
             Region(id="tokens-end", template="tokens_end.html", facts=end, key=tuple(end.values()), classes="end"),
         ]
