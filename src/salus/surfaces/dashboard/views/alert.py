@@ -19,6 +19,7 @@ from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.alerts_active import key_of, key_of_audience, matching
 
 _KEPT = 10.0
+_TITLE = 80
 _GOOD = frozenset({"ok", "recovered"})
 
 
@@ -59,7 +60,7 @@ class AlertPage:
         one = await self._find(visit.name)
         told = wire.alert(one)
         parts = [self._head(one, visit), self._facts(one), _story(one), self._hearers(one)]
-        return Page(title=str(told["summary"]), template="alert.html", parts=parts, nav="alerts", refresh=2.0)
+        return Page(title=str(told["summary"])[:_TITLE], template="alert.html", parts=parts, nav="alerts", refresh=2.0)
 
     async def _find(self, name: str) -> Alert:
         """Return an alert that has not ended, or that has."""

@@ -87,12 +87,12 @@ class AuditPage:
 
     async def page(self, visit: Visit) -> Page:
         """Make it. Raises Refused, StoreError."""
-        every = visit.asked("tab", 10) == "events" or not visit.may_act
-        asked = _events(visit) if every else _audit(visit)
+        happened = visit.asked("tab", 10) == "events" or not visit.may_act
+        asked = _events(visit) if happened else _audit(visit)
         leaf = await self._leaves.get(asked, lambda: self._read(asked))
-        row = _event_row if every else _audit_row
+        row = _event_row if happened else _audit_row
         facts = {
-            "every": every,
+            "happened": happened,
             "asked": asked,
             "kind": visit.asked("kind", 40),
             "kinds": {
@@ -110,7 +110,7 @@ class AuditPage:
             Rows(id="events", rows=[row(one) for one in leaf.events], tag="tbody"),
             Region(id="events-end", template="events_end.html", facts=end, key=tuple(end.values()), classes="end"),
         ]
-        title = "Events" if every else "Audit"
+        title = "Events" if happened else "Audit"
         refresh = 2.0 if asked.before is None else 60.0
         return Page(title=title, template="audit.html", parts=parts, facts=facts, nav="audit", refresh=refresh)
 

@@ -44,7 +44,7 @@ class Channels:
                 template="dead_head.html",
                 facts={"count": len(dead), "most": _DEAD},
                 key=len(dead),
-                classes="dead-head",
+                classes="stack dead-head",
             ),
             Rows(id="dead-list", rows=[_letter(one) for one in dead], classes="rows card flush"),
         ]

@@ -54,7 +54,7 @@ class MaintenancePage:
             ),
             self._aside(),
             *self._windows(policy.maintenance, visit.now),
-            *self._again(recurring, policy.maintenance),
+            *self._again(recurring, policy.maintenance, visit.now),
         ]
         if visit.may_act:
             parts.append(await self._form())
@@ -66,7 +66,9 @@ class MaintenancePage:
         return Region(id="aside", template="maintenance_aside.html", facts={"paused": paused}, key=paused)
 
     def _windows(self, windows: Sequence[Maintenance], now: datetime) -> list[Region | Rows]:
-        """List the windows that are open, and those of people that are to come."""
+        """List the windows that are open, and those of people that are to come; when others come stands below."""
+        names = {spec.name for spec in self._source.settings.maintenance}
+        windows = [one for one in windows if one.since <= now or one.id not in names]
         rows = [
             Region(
                 id=f"window-{one.id}",
@@ -83,9 +85,11 @@ class MaintenancePage:
             Region(id="windows-end", template="maintenance_end.html", facts=end, key=tuple(end.values())),
         ]
 
-    def _again(self, recurring: Sequence[Recurring], windows: Sequence[Maintenance]) -> list[Region | Rows]:
+    def _again(
+        self, recurring: Sequence[Recurring], windows: Sequence[Maintenance], now: datetime
+    ) -> list[Region | Rows]:
         """List the windows of the config, with the next times they open."""
-        opened = {one.id: one for one in windows if not one.by}
+        opened = {one.id: one for one in windows if not one.by and one.since <= now}
         rows = [
             Region(
                 id=f"recurring-{one.spec.name}",
