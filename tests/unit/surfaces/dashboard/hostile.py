@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 from tests.visitor import ROOT, Html
 
 HOSTILE = (
@@ -30,3 +33,15 @@ def is_harmless(page: Html, *, elsewhere: tuple[str, ...] = ()) -> None:
 def acts(page: Html) -> list[str]:
     """Return what the buttons of a page ask for, below the API's root."""
     return [form.removeprefix(f"{ROOT}/do") for form in page.forms if form.startswith(f"{ROOT}/do")]
+
+
+def older(page: Html) -> str:
+    """Return the way to the next page of a list, below the root; empty where there is none."""
+    found = [attrs["href"] or "" for tag, attrs in page.tags if tag == "a" and attrs.get("rel") == "next"]
+    return found[0].removeprefix(ROOT) if found else ""
+
+
+def told(page: Html) -> str:
+    """Return what one reads, the times as well."""
+    words = " ".join(unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
+    return words.replace("( ", "(").replace(" )", ")").replace(" ,", ",")

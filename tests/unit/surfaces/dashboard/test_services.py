@@ -75,7 +75,7 @@ async def test_one_service_tells_what_it_is_what_looks_at_it_and_what_depends_on
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    "name, wanted",
     [("web", ["restart", "stop"]), ("db", ["start", "restart", "stop"]), ("jobs", ["start", "restart"])],
 )
 async def test_what_may_be_done_depends_on_the_state_of_the_service(name: str, wanted: list[str]) -> None:
