@@ -32,6 +32,7 @@ FLAP_LOOKS = 21
 
 _HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
 _CODE = {Status.HEALTHY: _HEALTHY, Status.DEGRADED: _DEGRADED, Status.UNHEALTHY: _UNHEALTHY}
+_LETTERS = "-hdu"
 _KEPT = (1 << 2 * LOOKS_KEPT) - 1
 _BAD_BITS = int("10" * LOOKS_KEPT, 2)
 _NEWEST_WEIGHT, _OLDEST_WEIGHT = 1.25, 0.75
@@ -160,6 +161,12 @@ def change_share(recent: int) -> float:
         return 0.0
     total = sum(weight for place, weight in enumerate(_WEIGHTS) if changes >> 2 * place & 2)
     return total / (FLAP_LOOKS - 1)
+
+
+def recent_looks(recent: int) -> str:
+    """Return the last looks at an incarnation as letters, the newest last: ``h``, ``d`` or ``u``."""
+    count = (recent.bit_length() + 1) // 2
+    return "".join(_LETTERS[recent >> 2 * place & 3] for place in range(count - 1, -1, -1))
 
 
 def _flaps(recent: int, spec: CheckSpec, *, flapping: bool) -> bool:
