@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.model import LOOKS_KEPT, CheckSpec, CheckState, Observation, Status
-from salus.state import change_share, fold, forgiven
+from salus.state import change_share, fold, forgiven, recent_looks
 from salus.testing import EPOCH
 
 LOOKS = st.lists(st.sampled_from([Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY]), max_size=60)
@@ -33,6 +33,11 @@ def test_the_share_of_change_is_nagios_weighted_sum_over_the_last_21_looks(looks
     weights = [1.25 - place * 0.5 / 19 for place in range(20)]
     expected = sum(weight for weight, new, old in zip(weights, bad, bad[1:], strict=False) if new != old) / 20
     assert change_share(after(looks, spec()).recent) == pytest.approx(expected)
+
+
+@given(LOOKS)
+def test_the_last_looks_are_letters_the_newest_last(looks: list[Status]) -> None:
+    assert recent_looks(after(looks, spec()).recent) == "".join(look.value[0] for look in looks)[-LOOKS_KEPT:]
 
 
 @given(LOOKS, st.integers(1, LOOKS_KEPT))

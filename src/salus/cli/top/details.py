@@ -12,8 +12,9 @@ from salus.cli.top.sections import Frame, progress
 from salus.units import format_duration, format_size
 
 _LOOKS_SHOWN = 10
-_LABEL = 13
+_LABEL = 14
 _ALL_LOOKS = 31
+_MANY = 100_000
 _DIM = "bright_black"
 
 KEYS = (
@@ -58,7 +59,7 @@ def check_page(frame: Frame, width: int) -> list[Text]:
         *_itself(told, frame, width),
         *_healing(told, frame, width),
         *_why(mine, frame, width),
-        *_looks(mine, frame),
+        *_looks(mine, frame, width),
     ]
 
 
@@ -128,7 +129,7 @@ def _stages(one: Told, frame: Frame, width: int) -> Iterator[Text]:
         yield line([Cell("  to change it", _DIM, 14), Cell(one["remedy"])], width, frame.look)
 
 
-def _looks(found: Explained | None, frame: Frame) -> Iterator[Text]:
+def _looks(found: Explained | None, frame: Frame, width: int) -> Iterator[Text]:
     if found is None or not found.looks:
         return
     yield Text(end="")
@@ -137,7 +138,7 @@ def _looks(found: Explained | None, frame: Frame) -> Iterator[Text]:
         word, style = frame.look.word(one["status"])
         cells = [Cell(f"  {frame.look.clock(instant(one['at']))}", "", 10), Cell(word, style, 11)]
         cells += [Cell(format_duration(one["duration"]), "", 8, right=True), Cell(one["message"])]
-        yield line(cells, 200, frame.look)
+        yield line(cells, width, frame.look)
 
 
 def _fact(label: str, text: str, frame: Frame, width: int) -> Iterator[Text]:
@@ -152,11 +153,13 @@ def _fact(label: str, text: str, frame: Frame, width: int) -> Iterator[Text]:
 def number(name: str, told: Mapping[str, object]) -> str:
     """Write a number with its unit for a person: ``response time 11 ms``, ``free ratio 62%``."""
     value, unit = float(str(told["value"])), str(told["unit"])
-    written = f"{value:g}{f' {unit}' if unit else ''}"
+    written = f"{value:,.0f}" if abs(value) >= _MANY else f"{value:g}"
     if unit in ("seconds", "s") and value >= 0:
         written = format_duration(value)
-    elif unit == "bytes" and value >= 0:
-        written = format_size(value)
+    elif unit in ("bytes", "bytes_per_second") and value >= 0:
+        written = format_size(value) + ("/s" if unit != "bytes" else "")
     elif unit == "ratio":
         written = f"{value:.0%}"
+    elif unit:
+        written = f"{written} {unit.replace('_', ' ')}"
     return f"{name.replace('_', ' ')} {written}"

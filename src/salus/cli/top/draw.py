@@ -10,7 +10,7 @@ from salus.cli.top.holds import holds
 from salus.cli.top.keys import Page
 from salus.cli.top.lines import Cell, Look, beside, fit, line, since
 from salus.cli.top.picture import Picture, instant
-from salus.cli.top.rows import Section
+from salus.cli.top.rows import Section, rows
 from salus.cli.top.sections import Frame, pane
 
 TWO_COLUMNS = 130
@@ -18,7 +18,8 @@ _LEFT = (Section.ATTENTION, Section.RECOVERIES, Section.CHECKS)
 _RIGHT = (Section.SERVICES, Section.ALERTS, Section.EVENTS)
 _STATUSES = ("healthy", "degraded", "unhealthy", "unknown")
 _WITHHELD = {"services": "services", "rules": "rules", "alerts": "alerts", "policy": "what holds healing"}
-_KEYS = "q quit  ? help  enter details  tab section  / search  f failing  r run  h heal  a ack  p pause"
+_KEYS = "q quit|? help|enter details|tab section|/ search|f failing|r run|h heal|a ack|p pause"
+_PAGE_KEYS = "Esc back|q quit|r run|h heal|a ack|p pause|up, down, PgUp, PgDn scroll"
 _ENDLESS = 1 << 30
 
 
@@ -46,9 +47,11 @@ def still(frame: Frame, width: int) -> list[Text]:
 def _body(frame: Frame, width: int, room: int) -> list[Text]:
     if frame.ui.page is not Page.OVERVIEW:
         page = help_page(frame, width) if frame.ui.page is Page.HELP else check_page(frame, width)
+        for text in page:
+            text.truncate(width)
         start = max(0, min(frame.ui.scroll, len(page) - room))
         return page[start : start + room]
-    if width < TWO_COLUMNS:
+    if width < TWO_COLUMNS or not any(rows(frame.picture, one, frame.ui.sieve) for one in _RIGHT):
         return pane(frame, Section, width, room)
     gap = frame.look.sign(" │ ", " | ")
     left = (width - len(gap)) * 55 // 100
@@ -69,8 +72,11 @@ def _head(frame: Frame, width: int) -> list[tuple[int, Text]]:
     """Return the lines at the top, each with how soon it may be left out: the higher, the sooner."""
     picture, look = frame.picture, frame.look
     whole = picture.told["whole"]
-    word, style = look.word(whole["overall"]["status"])
-    found = [(0, line([Cell(word, f"bold {style}", len(word)), Cell(whole["overall"]["message"])], width, look))]
+    status, message = whole["overall"]["status"], whole["overall"]["message"]
+    for said_already in ("Down: ", "Degraded: "):
+        message = message.removeprefix(said_already)
+    word, style = look.word(status)
+    found = [(0, line([Cell(f"{word}:", f"bold {style}", len(word) + 1), Cell(message)], width, look))]
     if picture.lost:
         icon, style = look.icon("unhealthy")
         trouble = f"{icon} no answer for {span(round(frame.silent))}, trying again ({picture.lost})"
@@ -107,13 +113,13 @@ def _counts(picture: Picture, look: Look, width: int) -> Text:
     drawn = Text(end="", no_wrap=True)
     counts = picture.told["whole"]["checks"]
     for status in _STATUSES:
-        word, style = look.word(f"{status}")
-        icon, _, name = word.partition(" ")
-        drawn.append(f"{icon} {counts.get(status, 0)} {name}   ", style=style if counts.get(status) else "bright_black")
+        icon, style = look.icon(status)
+        if counts.get(status) or status == "healthy":
+            drawn.append(f"{icon} {counts.get(status, 0)} {status}   ", style=style)
     services = picture.told["whole"]["services"]
-    if services:
-        states = ", ".join(f"{count} {state}" for state, count in services.items() if count)
-        drawn.append(f"services: {states}")
+    if states := ", ".join(f"{count} {state}" for state, count in services.items() if count):
+        states = f"services: {states}"
+        drawn.append(fit(states, max(1, width - drawn.cell_len), look))
     drawn.rstrip()
     drawn.truncate(width)
     return drawn
@@ -136,5 +142,15 @@ def _foot(frame: Frame, width: int) -> Text:
         return line([Cell(ui.note, "bold")], width, look)
     if frame.said:
         return line([Cell(frame.said.says, "bold" if frame.said.good else "bold red")], width, look)
-    keys = _KEYS if ui.page is Page.OVERVIEW else "Esc back  q quit  up, down, PgUp, PgDn"
-    return line([Cell(keys, "bright_black")], width, look)
+    return line([Cell(_hints(_KEYS if ui.page is Page.OVERVIEW else _PAGE_KEYS, width), "bright_black")], width, look)
+
+
+def _hints(keys: str, width: int) -> str:
+    """Return what the keys do, as many of them as there is room for."""
+    shown = ""
+    for hint in keys.split("|"):
+        longer = f"{shown}  {hint}" if shown else hint
+        if len(longer) > width:
+            break
+        shown = longer
+    return shown

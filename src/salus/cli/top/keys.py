@@ -128,6 +128,7 @@ class Ui:
     Attributes:
         page: what fills the screen.
         focus: the section that the keys are about.
+        chosen: a person has chosen it; until then it is the most important one that has something in it.
         cursors: where one is in each section.
         sieve: what is to be seen.
         typing: what is searched for is being typed.
@@ -140,8 +141,9 @@ class Ui:
 
     page: Page = Page.OVERVIEW
     focus: Section = Section.ATTENTION
+    chosen: bool = False
     cursors: Mapping[Section, Cursor] = field(default_factory=dict)
-    sieve: Sieve = Sieve()
+    sieve: Sieve = field(default_factory=Sieve)
     typing: bool = False
     check: str = ""
     scroll: int = 0
@@ -167,7 +169,7 @@ Step: TypeAlias = tuple[Ui, Deed | None]
 
 def settled(ui: Ui, picture: Picture) -> Ui:
     """Return the same with the focus on a section that has something in it."""
-    if rows(picture, ui.focus, ui.sieve):
+    if ui.chosen and rows(picture, ui.focus, ui.sieve):
         return ui
     found = next((one for one in Section if rows(picture, one, ui.sieve)), Section.CHECKS)
     return ui if found is ui.focus else replace(ui, focus=found)
@@ -182,6 +184,11 @@ def press(ui: Ui, key: str, picture: Picture, screenful: int = 10) -> Step:
         picture: what is known.
         screenful: how many rows a page is.
     """
+    after, deed = _pressed(ui, key, picture, screenful)
+    return settled(after, picture), deed
+
+
+def _pressed(ui: Ui, key: str, picture: Picture, screenful: int) -> Step:
     if ui.question is not None:
         return _answer(replace(ui, question=None), key, ui.question)
     if ui.typing:
@@ -225,7 +232,7 @@ def _move(ui: Ui, step: int, picture: Picture) -> Ui:
     if not found:
         return ui
     place = max(0, min(ui.cursor(ui.focus).among(found) + step, len(found) - 1))
-    return replace(ui, cursors={**ui.cursors, ui.focus: Cursor(found[place].key, place)})
+    return replace(ui, chosen=True, cursors={**ui.cursors, ui.focus: Cursor(found[place].key, place)})
 
 
 # ── keys that change what is looked at ────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +245,7 @@ def _quit(ui: Ui, _: Picture) -> Step:
 def _back(ui: Ui, _: Picture) -> Step:
     if ui.page is not Page.OVERVIEW:
         return replace(ui, page=Page.OVERVIEW, check="", scroll=0), None
-    return replace(ui, sieve=Sieve()), None
+    return replace(ui, sieve=Sieve(), chosen=False), None
 
 
 def _help(ui: Ui, picture: Picture) -> Step:
@@ -262,7 +269,7 @@ def _section(step: int) -> Callable[[Ui, Picture], Step]:
         if ui.page is not Page.OVERVIEW:
             return ui, None
         filled = [one for one in Section if one is ui.focus or rows(picture, one, ui.sieve)]
-        return replace(ui, focus=filled[(filled.index(ui.focus) + step) % len(filled)]), None
+        return replace(ui, focus=filled[(filled.index(ui.focus) + step) % len(filled)], chosen=True), None
 
     return go
 
@@ -273,7 +280,7 @@ def _details(ui: Ui, picture: Picture) -> Step:
     row = ui.selected(picture)
     if row is None or not row.check or picture.check(row.check) is None:
         return replace(ui, note="this is about no check: there are no details"), None
-    return replace(ui, page=Page.DETAILS, check=row.check, scroll=0), None
+    return replace(ui, page=Page.DETAILS, check=row.check, scroll=0, chosen=True), None
 
 
 # ── keys that act ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
 from salus.cli.output import LOOKS, span
@@ -143,7 +143,10 @@ def beside(left: list[Text], right: list[Text], width: int, gap: str) -> list[Te
 
 def since(then: datetime | None, now: datetime) -> str:
     """Write for how long something has been so."""
-    return span(max(0, round((now - then).total_seconds()))) if then else ""
+    if then is None:
+        return ""
+    seconds = round((now - then).total_seconds())
+    return span(seconds) if seconds > 0 else "now"
 
 
 def ticking(then: datetime | None, now: datetime) -> str:
@@ -155,11 +158,11 @@ def ticking(then: datetime | None, now: datetime) -> str:
 
 
 def wrapped(text: str, width: int, look: Look, indent: str = "") -> list[str]:
-    """Break text into lines at its blanks."""
-    found, current = [], ""
-    for word in look.said(text).split():
+    """Break text into lines at its blanks; a word that is too long, wherever it has to be."""
+    found, current, room = [], "", max(2, width - len(indent))
+    for word in (part for whole in look.said(text).split() for part in chop_cells(whole, room)):
         tried = f"{current} {word}" if current else word
-        if current and cell_len(tried) > max(1, width - len(indent)):
+        if current and cell_len(tried) > room:
             found.append(indent + current)
             tried = word
         current = tried

@@ -11,7 +11,7 @@ from salus.cli.top.draw import most_scroll, screen
 from salus.cli.top.feed import Feed, first
 from salus.cli.top.keys import Decoder, Page, Ui, press, settled
 from salus.cli.top.lines import Look
-from salus.cli.top.picture import Fact, Picture, fold
+from salus.cli.top.picture import Done, Fact, Picture, fold
 from salus.cli.top.reach import Reach
 from salus.cli.top.screen import Screen
 from salus.cli.top.sections import Frame
@@ -80,6 +80,8 @@ class Watch:
             except Empty:
                 break
             self.picture = fold(self.picture, fact)
+            if isinstance(fact, Done):
+                self.ui = replace(self.ui, note="")  # what became of it is the news now
             found = True
         if found:
             self.ui = settled(self.ui, self.picture)

@@ -26,7 +26,8 @@ _SMALLEST = 20
 class Screen:
     """A picture that changes, and the keys that are pressed.
 
-    1. After ``__exit__`` the terminal is as it was: also after an error, Ctrl-C, SIGTERM or SIGHUP, which end the block.
+    1. After ``__exit__`` the terminal is as it was: after an error, too, and after Ctrl-C, SIGTERM or SIGHUP, which end
+       the block.
     2. Ctrl-Z gives it back, stops, and takes it again when the shell says so.
     3. Only lines that have changed are sent: a slow line and a small machine are enough.
     """

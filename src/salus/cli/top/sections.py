@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from salus.cli.output import span
@@ -23,10 +24,11 @@ TITLES: Mapping[Section, str] = {
     Section.EVENTS: "last events",
 }
 _WORD = 11
+_LONGEST_NAME = 28
 _EVENTS_AT_ONCE = 10
 _WEIGHTS = {Section.ATTENTION: 2, Section.RECOVERIES: 2}
 _FOCUSED = 3
-_WIDE, _NARROW = 88, 66
+_WIDE, _NARROW = 80, 64
 _MESSAGE = "bright_black"
 
 
@@ -53,18 +55,26 @@ class Frame:
     said: Done | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many columns a row has, and how many of them a name."""
+
+    width: int
+    name: int
+
+
 def share(room: int, wants: Mapping[Section, int], focus: Section) -> dict[Section, int]:
     """Return how many rows each section gets, its title not counted; those that get none are not in it.
 
-    1. The section in focus, then the others in their order, get a title and one row.
+    1. The section in focus gets a title and three rows, then the others in their order a title and one row.
     2. What is left goes round: three rows at a time for the one in focus, two for what is urgent, one for the rest.
     """
     order = sorted((one for one in wants if wants[one]), key=lambda one: (one is not focus, list(Section).index(one)))
     given: dict[Section, int] = {}
     for one in order:
         if room >= 2:
-            given[one] = 1
-            room -= 2
+            given[one] = min(_FOCUSED, wants[one], room - 1) if one is focus else 1
+            room -= 1 + given[one]
     while room > 0 and any(given[one] < wants[one] for one in given):
         for one, had in given.items():
             weight = _FOCUSED if one is focus else _WEIGHTS.get(one, 1)
@@ -108,10 +118,13 @@ def _section(frame: Frame, section: Section, some: Sequence[Row], room: int, wid
     drawn = [_title(frame, section, len(some), len(some) - len(shown), width)]
     if not shown:
         drawn.append(_nothing(frame, section, width))
+    longest = max((cell_len(str(row.told.get("name", row.check))) for row in some), default=0)
     for place, row in enumerate(shown, start):
         marker = frame.look.sign("▌", ">") if focused and place == at else " "
-        text = Text(f"{marker} ", style="bold cyan", no_wrap=True, end="")
-        text.append_text(line(_CELLS[section](row.told, frame, width - 2), width - 2, frame.look))
+        text = Text(no_wrap=True, end="")
+        text.append(f"{marker} ", style="bold cyan")
+        columns = Room(width - 2, min(longest + 1, _LONGEST_NAME, max(12, width // 4)))
+        text.append_text(line(_CELLS[section](row.told, frame, columns), width - 2, frame.look))
         if marker != " ":
             text.stylize("bold")
         drawn.append(text)
@@ -132,7 +145,7 @@ def _title(frame: Frame, section: Section, count: int, hidden: int, width: int) 
     text = f"{bar * 2} {f' {dot} '.join(parts)} "
     style = "bold cyan" if focused else "bold"
     drawn = line([Cell(text.rstrip(), style)], min(width, len(text) - 1), look)
-    drawn.append(" " + bar * max(0, width - drawn.cell_len - 1), style="cyan" if focused else _MESSAGE)
+    drawn.append(" " + bar * max(0, width - drawn.cell_len), style="cyan" if focused else _MESSAGE)
     drawn.truncate(width)
     return drawn
 
@@ -152,35 +165,35 @@ def _word(frame: Frame, word: str, width: int = _WORD) -> Cell:
     return Cell(text, style, width)
 
 
-def _name(told: Told, width: int) -> Cell:
-    return Cell(told["name"], "bold" if told["critical"] else "", min(28, max(12, width // 4)))
+def _name(told: Told, room: Room) -> Cell:
+    return Cell(told["name"], "bold" if told["critical"] else "", room.name)
 
 
-def _attention(told: Told, frame: Frame, width: int) -> list[Cell]:
+def _attention(told: Told, frame: Frame, room: Room) -> list[Cell]:
     marks = [word for word in ("healing", "flapping") if told[word]]
     dot = frame.look.sign(" · ", " - ")
     message = dot.join([*marks, told["message"] or "not looked at yet"])
     lasts = Cell(since(instant(told["since"]), frame.now), "", 7, right=True)
-    return [_word(frame, told["status"]), lasts, _name(told, width), Cell(message)]
+    return [_word(frame, told["status"]), lasts, _name(told, room), Cell(message)]
 
 
-def _check(told: Told, frame: Frame, width: int) -> list[Cell]:
+def _check(told: Told, frame: Frame, room: Room) -> list[Cell]:
     look, recent = frame.look, told.get("recent", "")
-    bars = 24 if width >= 110 else 12
+    bars = 24 if room.width >= 110 else 12
     took = span(told["duration"]) if told["duration"] is not None else ""
-    cells = [_word(frame, told["status"]), _name(told, width)]
+    cells = [_word(frame, told["status"]), _name(told, room)]
     cells += [Cell(look.bars(recent, bars), "", bars, right=True), Cell(took, "", 8, right=True)]
-    if width >= _NARROW:
+    if room.width >= _NARROW:
         cells.append(Cell(since(instant(told["since"]), frame.now), "", 7, right=True))
-    if width >= _WIDE:
+    if room.width >= _WIDE:
         cells.append(Cell(told["message"], _MESSAGE if told["status"] == "healthy" else ""))
     return cells
 
 
-def _recovery(told: Told, frame: Frame, width: int) -> list[Cell]:
+def _recovery(told: Told, frame: Frame, room: Room) -> list[Cell]:
     icon, style = frame.look.icon("starting")
     clock = Cell(ticking(instant(told["started_at"]), frame.now), "", 7, right=True)
-    return [Cell(icon, style, 1), clock, Cell(told["check"], "bold", max(12, width // 5)), Cell(progress(told, frame))]
+    return [Cell(icon, style, 1), clock, Cell(told["check"], "bold", room.name), Cell(progress(told, frame))]
 
 
 def progress(told: Told, frame: Frame) -> str:
@@ -205,32 +218,43 @@ def _step(told: Told, ladder: Sequence[str]) -> str:
     return f"step {step} of {len(ladder)}: {ladder[step - 1]}" if step else ""
 
 
-def _service(told: Told, frame: Frame, width: int) -> list[Cell]:
+def _service(told: Told, frame: Frame, room: Room) -> list[Cell]:
     pid = f"pid {told['pid']}" if told["pid"] else ""
     count = told["starts"]
-    cells = [_word(frame, told["state"]), Cell(told["name"], "", max(12, width // 5)), Cell(pid, "", 11)]
+    cells = [_word(frame, told["state"]), Cell(told["name"], "", room.name), Cell(pid, "", 11)]
     cells.append(Cell(since(instant(told["since"]), frame.now), "", 7, right=True))
     cells.append(Cell(f"{count} start{'' if count == 1 else 's'}", "", 10, right=True))
     unwanted = "" if told["wanted"] else "stopped by a person"
-    return [*cells, Cell(told["message"] or unwanted, _MESSAGE)]
+    known = f"process {told['pid']}" in told["message"]  # its pid stands there already
+    return [*cells, Cell(unwanted if known else told["message"] or unwanted, _MESSAGE)]
 
 
-def _alert(told: Told, frame: Frame, width: int) -> list[Cell]:
+def _alert(told: Told, frame: Frame, room: Room) -> list[Cell]:
     taken = told["state"] == "acknowledged"
     by = f" (taken by {told['acknowledged_by'] or 'somebody'})" if taken else ""
     lasts = Cell(since(instant(told["first_seen"]), frame.now), "", 7, right=True)
     state = _word(frame, told["state"], 14)
-    cells = [_word(frame, told["level"]), state if width >= _NARROW or taken else None, lasts]
+    cells = [_word(frame, told["level"]), state if room.width >= _NARROW or taken else None, lasts]
     return [*(cell for cell in cells if cell), Cell(f"{told['summary']}{by}")]
 
 
-def _event(told: Told, frame: Frame, width: int) -> list[Cell]:
-    kind = told["kind"].replace("_", " ")
-    style = _event_style(told)
+def _event(told: Told, frame: Frame, room: Room) -> list[Cell]:
     cells = [Cell(frame.look.clock(instant(told["at"])), _MESSAGE, 8)]
-    if width >= _NARROW:
-        cells.append(Cell(kind, style, 18))
-    return [*cells, Cell(told["message"] or kind, style if width < _NARROW else "")]
+    if room.width >= _NARROW:
+        cells.append(Cell(told["kind"].replace("_", " "), _event_style(told), 18))
+    return [*cells, Cell(happened(told), _event_style(told) if room.width < _NARROW else "")]
+
+
+def happened(told: Told) -> str:
+    """Say what happened, and to what."""
+    subject = next((told[name] for name in ("check", "service", "rule") if told.get(name)), "")
+    kind, message = told["kind"].replace("_", " "), told["message"]
+    if told["kind"] == "status_changed":
+        kind = f"{subject} is {told.get('new', 'changed')}"
+        return f"{kind}: {message}" if message else kind
+    if not message:
+        return f"{subject}: {kind}" if subject else kind
+    return message if not subject or message.startswith(subject) else f"{subject}: {message}"
 
 
 def _event_style(told: Told) -> str:
@@ -242,7 +266,7 @@ def _event_style(told: Told) -> str:
     return "cyan" if told["kind"].startswith(("recovery_started", "action_", "verified")) else ""
 
 
-_CELLS: Mapping[Section, Callable[[Told, Frame, int], list[Cell]]] = {
+_CELLS: Mapping[Section, Callable[[Told, Frame, Room], list[Cell]]] = {
     Section.ATTENTION: _attention,
     Section.RECOVERIES: _recovery,
     Section.CHECKS: _check,
