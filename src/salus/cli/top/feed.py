@@ -37,6 +37,7 @@ _PARTS: Mapping[str, str] = {
 }
 _PAGED, _ONE_PAGE = ("rules", "services"), ("alerts", "recoveries")
 _NOT_FOR_US = (401, 403, 404)
+_NONSENSE = (KeyError, TypeError, AttributeError)  # JSON, and not of ours
 
 
 def everything(reach: Reach, clock: Clock) -> Answers:
@@ -83,9 +84,12 @@ def first(reach: Reach, clock: Clock) -> Picture:
     Raises:
         SalusError: there is none to be had.
     """
-    picture = fold(Picture(told={}), everything(reach, clock))
-    with suppress(RefusedError):
-        picture = fold(picture, events(reach))
+    try:
+        picture = fold(Picture(told={}), everything(reach, clock))
+        with suppress(RefusedError):
+            picture = fold(picture, events(reach))
+    except _NONSENSE:
+        raise SalusError(f"what answers at {reach.name} is no Salus", remedy="look at the address") from None
     return picture
 
 
@@ -143,7 +147,7 @@ class Feed:
         except SalusError as error:
             self._tell(Lost(why=str(error)))
             return EVERY
-        except (KeyError, TypeError, AttributeError):
+        except _NONSENSE:
             self._tell(Lost(why=f"what answers at {self._reach.name} is no Salus"))
             return _LATER
         if check := self._check:
@@ -173,7 +177,7 @@ class Feed:
                     last = self._heard(message) or last
             except RefusedError:
                 wait = _LATER
-            except (SalusError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            except (SalusError, OSError, http.client.HTTPException, ValueError, *_NONSENSE):
                 pass  # the questions find out why, and tell it
             self._tell(Listening(on=False))
             self._something.set()
@@ -210,7 +214,7 @@ class Feed:
             says, good = outcome(deed, told), told.get("outcome", "recovered") == "recovered"
         except SalusError as error:
             says, good = one_line(error), False
-        except (KeyError, TypeError, AttributeError):
+        except _NONSENSE:
             says, good = "what was answered makes no sense", False
         self._tell(Done(says=says, good=good, heard=self._clock.monotonic()))
         self._something.set()

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ def drawn() -> dict[str, str]:
     return pictures(known())
 
 
-def text(ui: Ui | None = None, width: int = 100, height: int = 40, found: Picture | None = None, **more: object) -> str:
+def text(ui: Ui | None = None, width: int = 100, height: int = 40, found: Picture | None = None, **more: Any) -> str:
     lines = screen(frame(found or known(), ui, **more), width, height)
     return "\n".join(line.plain.rstrip() for line in lines)
 
