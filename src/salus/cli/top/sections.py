@@ -170,11 +170,20 @@ def _name(told: Told, room: Room) -> Cell:
 
 
 def _attention(told: Told, frame: Frame, room: Room) -> list[Cell]:
-    marks = [word for word in ("healing", "flapping") if told[word]]
+    marks = [word for word in ("healing", "flapping") if told[word]] + _wants(told["name"], frame.picture)
     dot = frame.look.sign(" · ", " - ")
     message = dot.join([*marks, told["message"] or "not looked at yet"])
     lasts = Cell(since(instant(told["since"]), frame.now), "", 7, right=True)
     return [_word(frame, told["status"]), lasts, _name(told, room), Cell(message)]
+
+
+def _wants(check: str, picture: Picture) -> list[str]:
+    """Say what the rules of a check want of a person."""
+    mine = [one for one in picture.part("rules") if one["check"] == check]
+    asking = [one["name"] for one in mine if one["approval"] and one["approval"]["answer"] is None]
+    gone = [one["name"] for one in mine if one["exhausted_since"]]
+    found = [f"rule {name} asks for a yes (salus approve {name})" for name in asking]
+    return found + [f"rule {name} has given up" for name in gone]
 
 
 def _check(told: Told, frame: Frame, room: Room) -> list[Cell]:

@@ -18,8 +18,8 @@ from salus.cli.top.lines import Look
 from salus.cli.top.picture import Done, Picture, clean
 from salus.cli.top.rows import Cursor, Section, Sieve
 from salus.cli.top.sections import share
-from salus.model import PolicyReport, Role
-from tests.fake_agent import FakeView, check
+from salus.model import PolicyReport, Role, RuleState
+from tests.fake_agent import NOW, WAITING, WEB_RULE, FakeView, check
 from tests.fake_api import FakeApi
 from tests.top import GOLDEN, frame, picture, pictures, shop
 
@@ -124,6 +124,15 @@ def test_an_old_answer_is_shown_with_for_how_long_there_was_none() -> None:
     shown = text(found=lost, silent=72.4)
     assert "no answer for 1m12s, trying again (no Salus answers at /run/salus.sock)" in shown
     assert "needs attention 4" in shown
+
+
+def test_a_rule_that_waits_for_a_person_or_gave_up_says_so_where_attention_is_needed() -> None:
+    api = shop()
+    waits = RuleState(rule="web", approval=WAITING)
+    api.view.rule_list = [replace(WEB_RULE, state=waits)]
+    assert "web  healing · rule web asks for a yes (salus approve web)" in text(found=asyncio.run(picture(api)))
+    api.view.rule_list = [replace(WEB_RULE, state=RuleState(rule="web", exhausted_since=NOW))]
+    assert "web  healing · rule web has given up · expected" in text(found=asyncio.run(picture(api)))
 
 
 def test_what_a_stranger_may_not_see_is_named() -> None:
