@@ -180,7 +180,7 @@ def _attention(told: Told, frame: Frame, room: Room) -> list[Cell]:
 def _wants(check: str, picture: Picture) -> list[str]:
     """Say what the rules of a check want of a person."""
     mine = [one for one in picture.part("rules") if one["check"] == check]
-    asking = [one["name"] for one in mine if one["approval"] and one["approval"]["answer"] is None]
+    asking = [one["name"] for one in mine if one["approval"] and one["approval"]["answer"] == "waiting"]
     gone = [one["name"] for one in mine if one["exhausted_since"]]
     found = [f"rule {name} asks for a yes (salus approve {name})" for name in asking]
     return found + [f"rule {name} has given up" for name in gone]
