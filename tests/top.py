@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from salus.cli.top.draw import screen, still
-from salus.cli.top.feed import _ONE_PAGE, _PARTS
+from salus.cli.top.feed import ONE_PAGE, PARTS
 from salus.cli.top.keys import Page, Ui
 from salus.cli.top.lines import Look
 from salus.cli.top.picture import Answers, Explained, Lost, Past, Picture, clean, fold
@@ -108,9 +108,9 @@ async def picture(api: FakeApi | None = None, role: Role = Role.OPERATOR) -> Pic
         return clean(answer.json)
 
     told = {"whole": await get("/status"), "checks": (await get("/checks"))["items"]}
-    for part, path in _PARTS.items():
+    for part, path in PARTS.items():
         found = await get(path)
-        told[part] = found["items"] if part in (*_ONE_PAGE, "rules", "services") else found
+        told[part] = found["items"] if part in (*ONE_PAGE, "rules", "services") else found
     found = fold(Picture(told={}, listening=True), Answers(told=told, at=NOW, heard=HEARD))
     found = fold(found, Past(events=(await get("/events"))["items"]))
     if found.check("web") is None:

@@ -27,7 +27,7 @@ _PAGE = 100  # checks in one answer: an agent with thousands writes them bit by 
 _SHARE = 4  # we wait at least so many times as long as a round took
 _SILENCE = 40.0  # the stream says something every 15 s; when it does not, it is dead
 _EVENTS = 100
-_PARTS: Mapping[str, str] = {
+PARTS: Mapping[str, str] = {
     "session": "/session",
     "policy": "/policy",
     "rules": "/rules",
@@ -35,7 +35,7 @@ _PARTS: Mapping[str, str] = {
     "alerts": "/alerts?limit=100",
     "recoveries": "/recoveries?running=true&limit=100",
 }
-_PAGED, _ONE_PAGE = ("rules", "services"), ("alerts", "recoveries")
+_PAGED, ONE_PAGE = ("rules", "services"), ("alerts", "recoveries")
 _NOT_FOR_US = (401, 403, 404)
 _NONSENSE = (KeyError, TypeError, AttributeError)  # JSON, and not of ours
 
@@ -50,10 +50,10 @@ def everything(reach: Reach, clock: Clock) -> Answers:
         told: dict[str, Any] = {"whole": reach.ask(connection, "/status")}
         at, heard = clock.now(), clock.monotonic()
         told["checks"] = _pages(reach, connection, "/checks")
-        for part, path in _PARTS.items():
+        for part, path in PARTS.items():
             try:
                 told[part] = _pages(reach, connection, path) if part in _PAGED else reach.ask(connection, path)
-                if part in _ONE_PAGE:
+                if part in ONE_PAGE:
                     told[part] = told[part]["items"]
             except RefusedError as error:
                 if error.code not in _NOT_FOR_US:
