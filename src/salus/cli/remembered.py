@@ -58,10 +58,11 @@ def _policy(snapshot: Snapshot, settings: Settings | None) -> PolicyReport:
 
 def _check(name: str, state: CheckState, settings: Settings | None) -> Told:
     from salus.model import CheckReport, CheckSpec
+    from salus.state import ring_of
     from salus.surfaces import wire
 
     spec = settings.checks.get(name) if settings else None
-    return wire.check(CheckReport(spec=spec or CheckSpec(name=name, kind=""), state=state))
+    return wire.check(CheckReport(spec=spec or CheckSpec(name=name, kind=""), state=state, looks=ring_of(state)))
 
 
 def _budget(one: RuleState) -> Told:

@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "salus.cli.validate:validate",
     "run": "salus.cli.run:run",
     "status": "salus.cli.status:status",
+    "top": "salus.cli.top.command:top",
     "explain": "salus.cli.explain:explain",
     "history": "salus.cli.history:history",
     "stats": "salus.cli.stats:stats",

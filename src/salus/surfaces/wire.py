@@ -49,6 +49,7 @@ from salus.model import (
 )
 from salus.ports import View
 from salus.rules.memory import cooldown, half_open_due
+from salus.state import letters
 
 _LARGEST_ODD = 1 << 20
 
@@ -150,6 +151,7 @@ def check(report: CheckReport) -> dict[str, Json]:
         "failing_since": instant(state.failing_since),
         "consecutive_failures": state.consecutive_failures,
         "consecutive_successes": state.consecutive_successes,
+        "recent": letters(report.looks),
         "interval": spec.interval,
         "timeout": spec.timeout,
         "service": spec.service,
