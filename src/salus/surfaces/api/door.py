@@ -43,6 +43,7 @@ class ApiDoor:
         self._api: Api | None = None
         self._making = asyncio.Lock()
         self._closed = False
+        self.at_once = getattr(behind, "at_once", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the network."""
