@@ -31,6 +31,7 @@ from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.api.app import ApiApp, Parts
 from salus.surfaces.api.door import ApiDoor
+from salus.surfaces.door import FrontDoor
 from salus.surfaces.health import HealthApp
 from tests.fake_access import Door
 from tests.fake_agent import (
@@ -124,7 +125,8 @@ class FakeApi:
         health = HealthApp(self.view, self.control, gate=self.door.gate, clock=self.door.clock)
         audit = Audit(self.door.told, clock=self.door.clock)
         self.answers = ApiApp(parts, self.door.gate, audit, clock=self.door.clock)
-        self.app = ApiDoor(lambda: self.answers, health)
+        self.lazy = ApiDoor(lambda: self.answers)
+        self.app = FrontDoor([self.lazy], health)
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None

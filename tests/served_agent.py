@@ -31,7 +31,7 @@ class Agent:
 
     async def _run(self) -> None:
         server = Server()
-        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.app)
+        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.lazy)
         await server.start(self.api.app, "127.0.0.1", 0, control, self.folder / "salus.sock")
         self.port = server.addresses[0][1]
         self._ready.set()

@@ -16,6 +16,7 @@ from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.gate import Gate, Shown
 from salus.surfaces.api.door import ApiDoor
 from salus.surfaces.control import ControlApp
+from salus.surfaces.door import FrontDoor
 from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
@@ -67,13 +68,14 @@ class Doors:
             )
             return ApiApp(parts, gate, audit, clock=clock)
 
-        self.network = ApiDoor(api, receiving)
+        door = ApiDoor(api)
+        self.network = FrontDoor([door], receiving)
         self.local = ControlApp(
             agent.view,
             agent.control,
             engine.bus.subscribe,
             desk=agent.alerting.desk,
-            api=self.network,
+            api=door,
             audit=audit,
             clock=clock,
         )

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salus.surfaces.door import FrontDoor
 from salus.surfaces.health import HealthApp
+from salus.surfaces.receiving import AlertDoors
 from tests.asgi import ask
 from tests.fake_agent import API, DISK, NOW, WEB, FakeControl, FakeView, FixedClock, check
 
@@ -81,6 +83,11 @@ async def test_an_error_is_never_kept() -> None:
     health = app()
     assert (await ask(health, "/health?exclude=nope")).code == 400
     assert health.at_once(b"/health?exclude=nope", b"") is None
+
+
+def test_the_doors_in_front_of_it_offer_it_too() -> None:
+    health = app()
+    assert FrontDoor([], AlertDoors(lambda: None, FakeControl(), health)).at_once == health.at_once
 
 
 @given(target=st.binary(max_size=60) | st.sampled_from(TARGETS).map(str.encode), accept=st.binary(max_size=20))
