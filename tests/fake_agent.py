@@ -41,6 +41,7 @@ from salus.model import (
     StepResult,
 )
 from salus.ports import Heartbeat, ReceivedAlert, Subscriber
+from salus.state import looked, ring_of
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -80,7 +81,9 @@ def check(
 ) -> CheckReport:
     last = None if status is Status.UNKNOWN and not message else look(status, message, metrics=metrics or {})
     state = CheckState(status=status, since=NOW - timedelta(seconds=since) if last else None, last=last)
-    return CheckReport(spec=CheckSpec(name=name, kind=spec.pop("kind", "http"), **spec), state=state, healing=healing)
+    ring = looked(looked(ring_of(state), Status.HEALTHY), status) if last else ring_of(state)
+    made = CheckSpec(name=name, kind=spec.pop("kind", "http"), **spec)
+    return CheckReport(spec=made, state=state, healing=healing, looks=ring)
 
 
 WEB = check("web", Status.UNHEALTHY, "expected status 200, got 500", critical=True, since=125, service="web")

@@ -32,7 +32,9 @@ FLAP_LOOKS = 21
 
 _HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
 _CODE = {Status.HEALTHY: _HEALTHY, Status.DEGRADED: _DEGRADED, Status.UNHEALTHY: _UNHEALTHY}
+_STATUSES = (Status.UNKNOWN, Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY)
 _KEPT = (1 << 2 * LOOKS_KEPT) - 1
+_FULL = 1 << 2 * (LOOKS_KEPT + 1)
 _BAD_BITS = int("10" * LOOKS_KEPT, 2)
 _NEWEST_WEIGHT, _OLDEST_WEIGHT = 1.25, 0.75
 _WEIGHTS = tuple(
@@ -160,6 +162,30 @@ def change_share(recent: int) -> float:
         return 0.0
     total = sum(weight for place, weight in enumerate(_WEIGHTS) if changes >> 2 * place & 2)
     return total / (FLAP_LOOKS - 1)
+
+
+def looked(ring: int, status: Status) -> int:
+    """Return the last looks with one more.
+
+    Args:
+        ring: the last ``LOOKS_KEPT`` looks for people to see, whatever they were looks at: two bits each, the newest
+            lowest, 0 where it could not tell, below a 1 that tells how many they are. ``NO_LOOKS`` is none.
+        status: what the next one saw.
+    """
+    ring = ring << 2 | _CODE.get(status, 0)
+    return ring if ring < _FULL else ring & _KEPT | _FULL >> 2
+
+
+def looks(ring: int) -> list[Status]:
+    """Return the last looks, the oldest first."""
+    count = (ring.bit_length() - 1) // 2
+    return [_STATUSES[ring >> 2 * place & 3] for place in range(count - 1, -1, -1)]
+
+
+def ring_of(state: CheckState) -> int:
+    """Return the last looks as far as a state remembers them."""
+    count = (state.recent.bit_length() + 1) // 2
+    return 1 << 2 * count | state.recent
 
 
 def _flaps(recent: int, spec: CheckSpec, *, flapping: bool) -> bool:

@@ -40,7 +40,7 @@ from salus.model import (
 )
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import change_share, fold, undecided
+from salus.state import change_share, fold, looked, undecided
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -365,6 +365,7 @@ class Engine:
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
+        unit.looks = looked(unit.looks, seen.status)
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:

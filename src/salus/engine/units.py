@@ -22,6 +22,7 @@ from salus.model import (
 )
 from salus.ports import Action, Check, Service
 from salus.scheduler import Entry
+from salus.state import ring_of
 
 if TYPE_CHECKING:
     from salus.engine.prober import Probe
@@ -58,6 +59,7 @@ class CheckUnit:
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
+        looks: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
     """
 
     spec: CheckSpec
@@ -80,6 +82,11 @@ class CheckUnit:
     starts: int = 0
     recorded_at: float = float("-inf")
     alert_rules: tuple[AlertRule, ...] = ()
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with the looks that the state remembers."""
+        self.looks = self.looks or ring_of(self.state)
 
     @property
     def check_is_instant(self) -> bool:

@@ -143,4 +143,4 @@ class EngineView:
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
-        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing)
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, looks=unit.looks)

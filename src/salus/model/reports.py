@@ -14,11 +14,19 @@ from salus.model.rules import Finding, RecoveryRule, Refusal, RuleState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """A check as surfaces show it."""
+    """A check as surfaces show it.
+
+    Attributes:
+        spec: what and how often.
+        state: the folded truth.
+        healing: a recovery of it runs.
+        looks: the last looks, as ``salus.state.looks`` reads them.
+    """
 
     spec: CheckSpec
     state: CheckState
     healing: bool = False
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

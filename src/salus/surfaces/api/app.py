@@ -89,6 +89,7 @@ class ApiApp:
             clock: time; the system's unless told otherwise.
         """
         clock = clock or SystemClock()
+        self.parts = parts
         self._clock = clock
         self._gate = gate
         self._audit = audit
