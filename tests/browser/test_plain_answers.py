@@ -51,7 +51,7 @@ async def test_a_service_that_is_killed_or_slow_is_healed(shop: Shop) -> None:
 
 
 async def test_the_document_of_the_api_is_shown_with_fakes_behind_it(watch: Watch, served: Agent) -> None:
-    page = await watch.open(f"http://127.0.0.1:{served.port}")
+    page = await watch.open(served.url)
     answer = await page.goto("/api/v1/openapi.json")
     assert answer is not None
     assert json.loads(await answer.text())["openapi"] == "3.1.0"
