@@ -150,4 +150,4 @@ class Html(HTMLParser):
     @property
     def words(self) -> str:
         """Return what one reads."""
-        return " ".join("".join(self._words).split())
+        return " ".join(" ".join(self._words).split())

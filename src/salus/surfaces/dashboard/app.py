@@ -194,8 +194,8 @@ def _moved(where: str, code: int = 303) -> Response:
 async def _packed(response: Response, scope: Scope) -> Response:
     """Pack what is worth it; what is long, beside the loop.
 
-    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers would
-    need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
+    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers
+    would need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
     """
     known = {name for name, _ in response.headers}
     if len(response.body) < _SMALLEST_PACKED or b"content-encoding" in known or not takes_gzip(scope):
