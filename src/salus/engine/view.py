@@ -35,6 +35,7 @@ class EngineView:
         self.problems: list[str] = []
         self._named: Mapping[str, CheckUnit] = {}
         self._names: tuple[str, ...] = ()
+        self._agent: AgentInfo | None = None
 
     @property
     def version(self) -> int:
@@ -47,17 +48,21 @@ class EngineView:
         return self._started_at
 
     def agent(self) -> AgentInfo:
-        """Return who is speaking."""
-        return AgentInfo(
-            version=salus.__version__,
-            hostname=platform.node(),
-            pid=os.getpid(),
-            started_at=self._started_at,
-            environment=self.environment,
-            show_details=self.show_details,
-            healing_off=self._engine.healing_off,
-            problems=tuple(self.problems),
-        )
+        """Return who is speaking; written anew only where something of it changed, for every request asks."""
+        changing = (self.environment, self.show_details, self._engine.healing_off, tuple(self.problems))
+        agent = self._agent
+        if agent is None or (agent.environment, agent.show_details, agent.healing_off, agent.problems) != changing:
+            agent = self._agent = AgentInfo(
+                version=salus.__version__,
+                hostname=platform.node(),
+                pid=os.getpid(),
+                started_at=self._started_at,
+                environment=self.environment,
+                show_details=self.show_details,
+                healing_off=self._engine.healing_off,
+                problems=tuple(self.problems),
+            )
+        return agent
 
     def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
         """Return all checks in one word, leaving out the named ones."""
