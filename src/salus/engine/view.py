@@ -92,7 +92,7 @@ class EngineView:
                 rule=rule.rule,
                 state=rule.memory,
                 refusal=rule.refusal,
-                override=modes.of(rule.rule.name),
+                override=modes.get(rule.rule.name),
                 whole=whole,
             )
             for unit in self._engine.units.values()
@@ -111,7 +111,7 @@ class EngineView:
         return PolicyReport(
             mode=engine.limits.mode,
             pause=policy.holds.pause,
-            checks_paused=tuple(pause for pause in policy.check_pauses.all() if pause.check in engine.units),
+            checks_paused=tuple(pause for name, pause in sorted(policy.check_pauses.items()) if name in engine.units),
             maintenance=policy.holds.report(now),
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
@@ -135,7 +135,7 @@ class EngineView:
                 state=rule.memory,
                 findings=engine.healer.explain(unit, rule, now),
                 running=self._running(rule),
-                override=engine.policy.modes.of(rule.rule.name),
+                override=engine.policy.modes.get(rule.rule.name),
                 whole=engine.limits.mode,
             )
             for rule in unit.rules
@@ -149,5 +149,5 @@ class EngineView:
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
-        pause = self._engine.policy.check_pauses.of(name) if unit.paused else None
+        pause = self._engine.policy.check_pauses.get(name) if unit.paused else None
         return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, paused=pause)

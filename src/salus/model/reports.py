@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from salus.model.checks import CheckSpec, CheckState, Status
-from salus.model.policy import Brake, CheckPause, Circuit, Maintenance, Mode, ModeOverride, Pause
+from salus.model.policy import Brake, Circuit, Maintenance, Mode, ModeOverride, Pause
 from salus.model.recovery import RecoveryRecord
 from salus.model.rules import Finding, RecoveryRule, Refusal, RuleState
 
@@ -26,7 +26,7 @@ class CheckReport:
     spec: CheckSpec
     state: CheckState
     healing: bool = False
-    paused: CheckPause | None = None
+    paused: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class PolicyReport:
 
     mode: Mode = Mode.AUTO
     pause: Pause | None = None
-    checks_paused: tuple[CheckPause, ...] = ()
+    checks_paused: tuple[Pause, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     brakes: tuple[Brake, ...] = ()
     circuits: tuple[Circuit, ...] = ()

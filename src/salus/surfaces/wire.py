@@ -28,7 +28,6 @@ from salus.model import (
     AgentInfo,
     Approval,
     Brake,
-    CheckPause,
     CheckReport,
     Circuit,
     Event,
@@ -267,7 +266,7 @@ def policy(report: PolicyReport) -> dict[str, Json]:
     }
 
 
-def pause(one: Pause | CheckPause) -> dict[str, Json]:
+def pause(one: Pause) -> dict[str, Json]:
     """Write a pause, of all recovery or of one check."""
     return {"since": instant(one.since), "until": instant(one.until), "reason": one.reason, "by": one.by}
 
