@@ -42,6 +42,9 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     never += [
         "salus.store.memory",
         "salus.store.past",
+        "salus.engine.asides",
+        "salus.engine.rulemodes",
+        "salus.surfaces.orders",
         "salus.simulate",
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",

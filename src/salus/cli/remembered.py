@@ -51,6 +51,7 @@ def _policy(snapshot: Snapshot, settings: Settings | None) -> PolicyReport:
     return PolicyReport(
         mode=settings.limits.mode if settings else Mode.AUTO,
         pause=recall(snapshot.memos, "pause", Pause).get("all"),
+        checks_paused=tuple(recall(snapshot.memos, "check_pause", Pause).values()),
         maintenance=tuple(recall(snapshot.memos, "maintenance", Maintenance).values()),
         disabled=tuple(sorted(key.partition(":")[2] for key in snapshot.memos if key.startswith("off:"))),
     )
