@@ -57,6 +57,8 @@ class CheckUnit:
         ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
+        looks: looks since they were last counted for the day.
+        counted: up to when, in microseconds since 1970, it was counted how long it was how; 0 where nobody counts.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
     """
 
@@ -79,6 +81,8 @@ class CheckUnit:
     ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
+    looks: int = 0
+    counted: int = 0
     alert_rules: tuple[AlertRule, ...] = ()
 
     @property
