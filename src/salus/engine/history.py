@@ -83,7 +83,7 @@ class EngineHistory:
         found: list[Spent] = []
         for count, name in enumerate(names):
             if unit := units.get(name):
-                found += tally.pending(unit, self._clock.now())
+                found += tally.pending(unit)
             if count % _AT_ONCE == _AT_ONCE - 1:
                 await self._clock.sleep(0)
         return found
@@ -91,7 +91,7 @@ class EngineHistory:
     async def lately(self, checks: Collection[str] | None = None, *, since: datetime) -> Mapping[str, Times]:
         """Return how checks were from an instant of the last days until now, to the second."""
         await self._past.settle()
-        units, now = self._units(), micros(self._clock.now())
+        units, now = self._units(), micros(self._chronicle.tally.now())
         wanted = {name: units[name] for name in (units if checks is None else checks) if name in units}
         begin = micros(since)
         course = _Course(begin)
