@@ -10,11 +10,10 @@ from datetime import date, datetime, timedelta
 
 from salus.engine.chronicle import Chronicle
 from salus.engine.days import DAY, DayBook, micros
-from salus.engine.past import EnginePast
 from salus.engine.units import CheckUnit
 from salus.model import Status
 from salus.model.history import Day, Series, Times
-from salus.ports import Clock
+from salus.ports import Clock, Past
 from salus.ports.store import Spent
 
 LOOKS_UP_TO = timedelta(hours=26)
@@ -35,7 +34,7 @@ class EngineHistory:
 
     def __init__(
         self,
-        past: EnginePast,
+        past: Past,
         chronicle: Chronicle,
         units: Callable[[], Mapping[str, CheckUnit]],
         clock: Clock,
