@@ -87,11 +87,12 @@ class Tally:
     def pending(self, unit: CheckUnit) -> list[Spent]:
         """Return what is not written yet of a check, and change nothing."""
         until, name, book = micros(self.now()), unit.spec.name, DayBook()
-        days = range(min(unit.counted, until) // DAY - 1, until // DAY + 1)
+        since = unit.counted or until
+        days = range(min(since, until) // DAY - 1, until // DAY + 1)
         for row in self._book.of(name, days):
             book.add(row)
         if unit.state.since is not None:
-            book.charge(name, _verdict(unit.state), unit.counted, until, self._gaps)
+            book.charge(name, _verdict(unit.state), since, until, self._gaps)
             book.looked(name, until, unit.looks, _verdict(unit.state))
         return list(book.rows())
 

@@ -83,7 +83,8 @@ _STARTS = f"SELECT id, at, NULL, '', '' FROM events WHERE {_STARTED} AND id > ? 
 _CHANGES = f"SELECT id, at, check_name, old, new FROM events WHERE {_CHANGED} AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
 _CHANGES_OF_ONE = f"""SELECT id, at, check_name, old, new FROM events
     WHERE check_name = ? AND {_CHANGED} AND id > ? ORDER BY id LIMIT ?"""  # noqa: S608 - words of ours
-_NEXT_LOOKS = "SELECT value FROM memos WHERE key = ?", "SELECT max(id) FROM observations"
+_DONE = "SELECT value FROM memos WHERE key = ?"
+_LOOKS = "SELECT (SELECT min(id) FROM observations), (SELECT max(id) FROM observations)"
 
 
 Work: TypeAlias = "list[tuple[str, list[Any]]]"
@@ -134,12 +135,14 @@ def last_sign(path: Path, db: sqlite3.Connection, before: int) -> int | None:
 
 def next_looks(path: Path, db: sqlite3.Connection) -> tuple[int, int, bool]:
     """Return behind which look, and up to which, looks come into their hours next; and whether more wait then."""
-    of_memo, of_last = _NEXT_LOOKS
     with reading_rows(path):
-        row = db.execute(of_memo, (CURSOR,)).fetchone()
-        last = db.execute(of_last).fetchone()[0] or 0
-    found = load_memo(row[0]).get("look") if row else 0
-    after = found if isinstance(found, int) and found <= last else 0  # an emptied table counts from one again
+        row = db.execute(_DONE, (CURSOR,)).fetchone()
+        first, last = db.execute(_LOOKS).fetchone()
+    if last is None:
+        return 0, 0, False
+    done = load_memo(row[0]).get("look") if row else 0
+    after = done if isinstance(done, int) and done <= last else 0  # an emptied table counts from one again
+    after = max(after, first - 1)
     upto = min(last, after + LOOKS_AT_ONCE)
     return after, upto, upto < last
 
