@@ -53,6 +53,7 @@ class Doors:
         audit = Audit(engine.bus.tell, clock=clock)
 
         def api() -> ApiApp:
+            from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
             parts = Parts(
@@ -60,6 +61,7 @@ class Doors:
                 control=agent.control,
                 desk=agent.alerting.desk,
                 past=past,
+                incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,
