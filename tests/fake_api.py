@@ -61,6 +61,7 @@ from tests.fake_agent import (
     refusal,
 )
 from tests.fake_desk import WEB_DOWN, FakeDesk
+from tests.fake_incidents import FakeIncidents
 
 CONFIG = """\
 checks: {web: {http: {url: "http://127.0.0.1:1", headers: {Authorization: do-not-tell}}}}
@@ -103,6 +104,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
+    incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
             [API, DISK, NEW, ODD, WEB],
@@ -131,6 +133,7 @@ class FakeApi:
             desk=self.desk,
             past=self.past,
             history=self._history(),
+            incidents=self.incidents,
             access=self.door.book,
             service=self._service,
             settings=lambda: self.settings,
