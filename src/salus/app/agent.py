@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import salus
 from salus.app.alerting import Alerting
@@ -40,7 +42,7 @@ from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
-from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
+from salus.model import CheckState, EventKind, Json, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
@@ -48,6 +50,9 @@ from salus.store.lock import Lock
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
+
+if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
 
 _log = logging.getLogger("salus.agent")
 
@@ -93,6 +98,9 @@ class Agent:
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
+        self._announced: dict[str, Mapping[str, Json]] = {}
+        self._announcements: AnnouncementBook | None = None
+        self._announcing = threading.Lock()
         self._reload_trouble = ""
         self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
@@ -106,6 +114,28 @@ class Agent:
     def settings(self) -> Settings:
         """Return the config in force."""
         return self._resolved.settings
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told; loaded when somebody first asks for it."""
+        with self._announcing:  # two doors may ask at once, each from a thread of its own
+            if self._announcements is None:
+                self._announcements = self._load_announcements()
+            return self._announcements
+
+    def _load_announcements(self) -> AnnouncementBook:
+        from salus.engine.announcements import AnnouncementBook
+
+        def labels() -> Sequence[str] | None:
+            page = self.settings.status_page
+            return None if page is None else [one.label for one in page.components]
+
+        book = AnnouncementBook(self._clock, self.engine.bus.tell, self._recorder.memo, self._recorder.commit, labels)
+        try:
+            book.load(self._announced)
+        except StoreUnreadableError as error:
+            _log.error("%s; the status page does not show it", error)
+        return book
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,6 +161,8 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
+        memos = ledger.snapshot.memos
+        self._announced = {key: memos[key] for key in memos if key.startswith("announcement:")}
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         doors = Doors(self, self.engine, EnginePast(self._recorder, ledger.store), self._clock)

@@ -13,10 +13,12 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
+from salus.ports.statuspage import Announcements
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.api.announcing import AnnouncementRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.live import LiveEvents
@@ -63,6 +65,7 @@ class Parts:
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
+        announcements: what the public was told.
         subscribe: hands every event to a callable from now on; returns what ends that.
     """
 
@@ -73,6 +76,7 @@ class Parts:
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
+    announcements: Announcements
     subscribe: Subscribe
 
 
@@ -102,6 +106,7 @@ class ApiApp:
                 DeedRequests: DeedRequests(parts.control),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
+                AnnouncementRequests: AnnouncementRequests(parts.announcements),
                 TokenRequests: TokenRequests(parts.access),
                 SessionRequests: SessionRequests(gate),
             },
