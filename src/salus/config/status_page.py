@@ -73,7 +73,7 @@ class StatusPageShape(Shape, frozen=True, kw_only=True):
             name hosts and paths.
         history_days: how many days are drawn, and how far back incidents are told.
         incidents: ``auto`` tells what Salus saw, in words of its own, and what people announce; ``announced`` only the
-            latter; ``off`` nothing.
+            latter; ``none`` nothing.
     """
 
     title: Annotated[str, Meta(min_length=1, max_length=100)] = "Status"
@@ -84,7 +84,7 @@ class StatusPageShape(Shape, frozen=True, kw_only=True):
     groups: tuple[ComponentGroupShape, ...] = ()
     show_messages: bool = False
     history_days: Annotated[int, Meta(ge=1, le=366)] = 90
-    incidents: Literal["auto", "announced", "off"] = "auto"
+    incidents: Literal["auto", "announced", "none"] = "auto"
 
 
 def settings(convert: Converter, raw: Json) -> StatusPageSettings:

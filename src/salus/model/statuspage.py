@@ -54,7 +54,7 @@ class StatusPageSettings:
         groups: what is shown, in order.
         show_messages: also show what a check says when it is not well.
         history_days: how many days are drawn, and how far back incidents go.
-        incidents: ``auto`` (what Salus saw, and what people announce), ``announced`` or ``off``.
+        incidents: ``auto`` (what Salus saw, and what people announce), ``announced`` or ``none``.
     """
 
     title: str = "Status"
