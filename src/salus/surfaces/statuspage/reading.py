@@ -203,7 +203,7 @@ def _speakers(settings: Settings, component: ComponentSpec) -> tuple[str, ...]:
 def written(facts: Facts) -> Page:
     """Put what was read into public words."""
     page = facts.page
-    windows = list(_windows(facts))
+    windows = _windows(facts)
     told = [telling.announced(one) for one in facts.announcements]
     oldest = facts.now - timedelta(days=page.history_days)
     troubles: list[Trouble] = [one for one in told if one.ended_at is None or one.ended_at >= oldest]
@@ -280,7 +280,8 @@ def _message(reports: Sequence[CheckReport]) -> str:
 
 
 def _windows(facts: Facts) -> list[Window]:
-    found = []
+    """Return the windows that touch what the public knows; those that look the same to them are one."""
+    found: dict[str, Window] = {}
     for window in facts.windows:
         touched = [
             name
@@ -290,14 +291,15 @@ def _windows(facts: Facts) -> list[Window]:
         labels = facts.chosen.about(touched)
         if not labels or window.until <= facts.now or window.since > facts.now + AHEAD:
             continue
-        found.append(
-            Window(
-                id=public_id("window", f"{window.id}:{window.since.isoformat()}"),
-                components=labels,
-                since=window.since,
-                until=window.until,
-                open=window.since <= facts.now,
-                text=words.clean(window.reason) if facts.page.show_messages else "",
-            )
+        text = words.clean(window.reason) if facts.page.show_messages else ""
+        # Not from its name, which could be guessed and tried.
+        name = public_id("window", repr((labels, window.since, window.until, text)))
+        found[name] = Window(
+            id=name,
+            components=labels,
+            since=window.since,
+            until=window.until,
+            open=window.since <= facts.now,
+            text=text,
         )
-    return found
+    return list(found.values())
