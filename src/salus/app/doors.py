@@ -22,6 +22,7 @@ from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
 if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
     from salus.surfaces.dashboard.app import Dashboard
 
@@ -33,6 +34,11 @@ class Parent(Protocol):
     control: EngineControl
     access: TokenBook
     alerting: Alerting
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told."""
+        ...
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +77,7 @@ class Doors:
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,
+                announcements=agent.announcements,
                 subscribe=engine.bus.subscribe,
             )
             return ApiApp(parts, gate, audit, clock=clock)

@@ -31,6 +31,7 @@ SHOWN |= {"GET /incidents", "GET /charts/{check}.svg"}
 # A name that the fakes know, where it is not ``web``.
 NAMES = {"alert": "aa11bb22cc33dd44", "silence": "s1", "channel": "log", "notification": "dd11000000000000"}
 NAMES |= {"recovery": "r1", "token": "viewer", "incident": OPEN_INCIDENT.id}
+NAMES |= {"recovery": "r1", "token": "viewer", "announcement": "a1"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 every_write = pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.writes])
 
