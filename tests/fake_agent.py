@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ from salus.model import (
     AgentInfo,
     Answer,
     Approval,
-    CheckPause,
     CheckReport,
     CheckSpec,
     CheckState,
@@ -148,6 +147,9 @@ class FakeView:
     def names(self) -> Sequence[str]:
         return [report.spec.name for report in self.reports]
 
+    def pairs(self) -> Iterator[tuple[CheckSpec, CheckState]]:
+        return ((report.spec, report.state) for report in self.reports)
+
     def check(self, name: str) -> CheckReport | None:
         return next((report for report in self.reports if report.spec.name == name), None)
 
@@ -217,7 +219,7 @@ DOING = UnderWay(
 RUNNING = replace(
     RECOVERY, outcome=None, finished_at=None, message="", duration=None, steps=RECOVERY.steps[:1], current=DOING
 )
-PAUSE_OF_DISK = CheckPause(check="disk", since=NOW - timedelta(minutes=5), until=NOW + timedelta(hours=1), by="olaf")
+PAUSE_OF_DISK = Pause(check="disk", since=NOW - timedelta(minutes=5), until=NOW + timedelta(hours=1), by="olaf")
 
 WEB_RULE = RuleReport(
     rule=RecoveryRule(
@@ -312,11 +314,11 @@ class FakeControl:
             message = "nothing is paused"
             raise ConflictError(message, remedy="`salus status` shows what holds healing")
 
-    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
         self._take("pause_check", name)
         self.said = {"seconds": seconds, "reason": reason, "by": by}
         until = NOW + timedelta(seconds=seconds) if seconds else None
-        return CheckPause(check=name, since=NOW, until=until, reason=reason, by=by)
+        return Pause(check=name, since=NOW, until=until, reason=reason, by=by)
 
     async def resume_check(self, name: str, *, by: str = "") -> None:
         self._take("resume_check", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -11,8 +11,9 @@ from salus.model import (
     Alert,
     Approval,
     ChannelReport,
-    CheckPause,
     CheckReport,
+    CheckSpec,
+    CheckState,
     Delivery,
     Event,
     Hush,
@@ -56,6 +57,10 @@ class View(Protocol):
 
     def names(self) -> Sequence[str]:
         """Return the names of all checks, in order; cheap, however many there are."""
+        ...
+
+    def pairs(self) -> Iterator[tuple[CheckSpec, CheckState]]:
+        """Go through all checks as they are now, by name; it costs less than their reports."""
         ...
 
     def check(self, name: str) -> CheckReport | None:
@@ -124,7 +129,7 @@ class Control(Protocol):
         """End the pause, and look at what is bad. Raises ConflictError when nothing is paused."""
         ...
 
-    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
         """Set one check aside, for that long or until ``resume_check``; survives a restart of Salus.
 
         Nobody looks at it, its verdict is unknown, its alerts end, it is not healed, holds no other check back and does
