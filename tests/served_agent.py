@@ -29,9 +29,13 @@ class Agent:
         self._thread.start()
         assert self._ready.wait(10)
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     async def _run(self) -> None:
         server = Server()
-        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.app)
+        control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.lazy)
         await server.start(self.api.app, "127.0.0.1", 0, control, self.folder / "salus.sock")
         self.port = server.addresses[0][1]
         self._ready.set()

@@ -16,11 +16,13 @@ from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.gate import Gate, Shown
 from salus.surfaces.api.door import ApiDoor
 from salus.surfaces.control import ControlApp
+from salus.surfaces.door import FrontDoor, Lazy, once
 from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
 if TYPE_CHECKING:
     from salus.surfaces.api.app import ApiApp
+    from salus.surfaces.dashboard.app import Dashboard
 
 
 class Parent(Protocol):
@@ -52,6 +54,7 @@ class Doors:
         receiving = AlertDoors(lambda: agent.settings.alerts.receive, agent.control, health, clock=clock)
         audit = Audit(engine.bus.tell, clock=clock)
 
+        @once
         def api() -> ApiApp:
             from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
@@ -69,13 +72,21 @@ class Doors:
             )
             return ApiApp(parts, gate, audit, clock=clock)
 
-        self.network = ApiDoor(api, receiving)
+        door = ApiDoor(api)
+
+        def dashboard() -> Dashboard:
+            from salus.surfaces.dashboard.app import Dashboard
+
+            return Dashboard(api(), gate, clock)
+
+        pages = Lazy("/health-dashboard", dashboard)
+        self.network = FrontDoor([door, pages], receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
             agent.control,
             engine.bus.subscribe,
             desk=agent.alerting.desk,
-            api=self.network,
+            api=door,
             audit=audit,
             clock=clock,
         )

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from salus.clock import SystemClock
 from salus.config import Settings
 from salus.errors import SalusError
-from salus.model import Role
+from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
 from salus.ports.history import Incidents
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
-from salus.surfaces.api.door import ROOT, path_of
+from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
@@ -29,9 +29,11 @@ from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
 from salus.surfaces.api.telling import HoldingRequests, TellingRequests
+from salus.surfaces.api.work import RecoveryRequests
 from salus.surfaces.asked import Asked
-from salus.surfaces.bodies import LARGEST, line
+from salus.surfaces.bodies import LARGEST, Body, line
 from salus.surfaces.deeds import DeedRequests
+from salus.surfaces.door import path_of
 from salus.surfaces.http import (
     JSON,
     PROBLEM,
@@ -92,6 +94,7 @@ class ApiApp:
             clock: time; the system's unless told otherwise.
         """
         clock = clock or SystemClock()
+        self.parts = parts
         self._clock = clock
         self._gate = gate
         self._audit = audit
@@ -104,6 +107,7 @@ class ApiApp:
                 IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
+                RecoveryRequests: RecoveryRequests(parts.control, parts.past),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
                 TokenRequests: TokenRequests(parts.access),
@@ -124,27 +128,74 @@ class ApiApp:
         """End the streams, so that a stopping server waits for nobody."""
         self.live.close()
 
+    async def read(self, caller: Caller, path: str, query: Mapping[str, str] | None = None) -> Json:
+        """Return what GET answers to somebody, for a page that shows it to them.
+
+        Args:
+            caller: who sees the page.
+            path: below ``/api/v1``.
+            query: what stands behind the question mark.
+
+        Raises:
+            Refused: they may not see it, or it is not understood.
+            SalusError: it is not there, or cannot be read.
+        """
+        endpoint, room, name = self._router.find("GET", ROOT + path)
+        self._see_the_role(endpoint, caller)
+        told = await _ask(endpoint, room, Asked(name=name, query=query or {}, user=caller.name, caller=caller))
+        if isinstance(told, Response):
+            raise Refused(406, f"{path} is no JSON", "ask for it by itself")
+        return told
+
+    async def perform(self, caller: Caller, method: str, path: str, body: bytes) -> Response:
+        """Do what a form asks for: as if its sender had asked the API, the audit included.
+
+        Args:
+            caller: who sent it; that the form is one of ours has been proved.
+            method: ``POST`` or ``DELETE``.
+            path: below ``/api/v1``.
+            body: JSON.
+        """
+        whole = ROOT + path
+        try:
+            endpoint, room, name = self._router.find(method, whole)
+            self._see_the_role(endpoint, caller)
+            told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
+        except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
+            return self._failed(error, caller, method, whole)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
+        who = response.caller if isinstance(response, SignedIn) else caller
+        self._audit.write(who, method, whole, response.code)
+        return response
+
+    def body_of(self, method: str, path: str) -> type[Body]:
+        """Return what may stand in the body of a request. Raises Refused where there is no such request."""
+        return self._router.find(method, ROOT + path)[0].body or Body
+
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, again: Callable[[], Caller]
     ) -> None:
         method = scope["method"]
         try:
             response = await self._answer(scope, receive, send, caller, again)
-        except Refused as refused:
-            response = refused.response()
-            self._note(caller, scope, refused.code, refused.detail)
-        except SalusError as error:
-            told = wire.failure(error)
-            code = int(str(told["status"]))
-            response = Response(code, PROBLEM, wire.encode(told) + b"\n")
-            self._note(caller, scope, code, str(error))
-        except Exception:  # noqa: BLE001 - the boundary between a request and the engine: a bug answers 500
-            _LOG.exception("could not answer %s %s", method[:16], line(path_of(scope))[:200])
-            told = wire.problem(500, "that went wrong inside Salus", "the log of the agent has the details")
-            response = Response(500, PROBLEM, wire.encode(told) + b"\n")
-            self._note(caller, scope, 500, "it went wrong inside Salus")
+        except Exception as error:  # noqa: BLE001 - the boundary between a request and the engine
+            response = self._failed(error, caller, method, path_of(scope))
         if response is not None:
             await response.send(send, self._clock.now(), head=method == "HEAD")
+
+    def _failed(self, error: Exception, caller: Caller, method: str, path: str) -> Response:
+        """Say what went wrong as a problem, and note it; a bug answers 500 and tells its details to the log alone."""
+        if isinstance(error, Refused):
+            response, detail = error.response(), error.detail
+        elif isinstance(error, SalusError):
+            told = wire.failure(error)
+            response, detail = _problem(told), str(error)
+        else:
+            _LOG.error("could not answer %s %s", method[:16], line(path)[:200], exc_info=error)
+            told = wire.problem(500, "that went wrong inside Salus", "the log of the agent has the details")
+            response, detail = _problem(told), "it went wrong inside Salus"
+        self._note(caller, method, path, response.code, detail)
+        return response
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, caller: Caller, again: Callable[[], Caller]
@@ -160,13 +211,10 @@ class ApiApp:
                 return Response(200, endpoint.media, b"")
             await self.live.serve(scope, receive, send, query, still=lambda: self._may(endpoint, again()))
             return None
-        if endpoint.query is None:
-            read(query, Query)
         body = await self._body(scope, receive) if endpoint.body else b""
-        asked = Asked(name=name, query=query, body=body, user=caller.name, caller=caller)
-        told = await endpoint.does(room, asked)
-        response = told if isinstance(told, Response) else json_response(told)
-        self._note(response.caller if isinstance(response, SignedIn) else caller, scope, response.code)
+        told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
+        self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 
     def _may(self, endpoint: Endpoint, caller: Caller) -> bool:
@@ -181,15 +229,19 @@ class ApiApp:
             Refused: 401, nobody knows who they are; 403, they may not, or the request may be another site's doing; 429,
                 too many wrong tokens.
         """
-        if not self._may(endpoint, caller):
-            if caller.role is None:
-                raise refusal(caller)
-            needed = endpoint.role or Role.ADMIN
-            raise Refused(403, f"a {caller.role} may not do this", f"use a token with the role {needed}")
+        self._see_the_role(endpoint, caller)
         # Signing in anew needs a token that no other site has.
         guarded = endpoint.writes and endpoint.does is not SessionRequests.sign_in
         if guarded and caller.session and not caller.session.knows(header(scope, _CSRF).decode("latin-1")):
             raise Refused(403, f"the header {CSRF} is missing or wrong", f"send the csrf of GET {ROOT}/session in it")
+
+    def _see_the_role(self, endpoint: Endpoint, caller: Caller) -> None:
+        if self._may(endpoint, caller):
+            return
+        if caller.role is None:
+            raise refusal(caller)
+        needed = endpoint.role or Role.ADMIN
+        raise Refused(403, f"a {caller.role} may not do this", f"use a token with the role {needed}")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         body = await whole_body(receive, LARGEST)
@@ -200,10 +252,22 @@ class ApiApp:
             )
         return body
 
-    def _note(self, caller: Caller, scope: Scope, code: int, detail: str = "") -> None:
+    def _note(self, caller: Caller, method: str, path: str, code: int, detail: str = "") -> None:
         """Audit what writes, and wrong credentials whatever they were for."""
-        if scope["method"] not in ("GET", "HEAD") or caller.wrong:
-            self._audit.write(caller, scope["method"], path_of(scope), code, detail)
+        if method not in ("GET", "HEAD") or caller.wrong:
+            self._audit.write(caller, method, path, code, detail)
+
+
+async def _ask(endpoint: Endpoint, room: object, asked: Asked) -> Json | Response:
+    if endpoint.does is None:
+        raise Refused(406, "that is a stream", "listen to it")
+    if endpoint.query is None:
+        read(asked.query, Query)
+    return await endpoint.does(room, asked)
+
+
+def _problem(told: Mapping[str, Json]) -> Response:
+    return Response(int(str(told["status"])), PROBLEM, wire.encode(told) + b"\n")
 
 
 @cache

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from salus.surfaces.api.door import ApiDoor
+from salus.surfaces.door import FrontDoor
 from tests.asgi import ask
 from tests.fake_api import FakeApi
 
@@ -16,7 +17,7 @@ class Making:
     def __init__(self) -> None:
         self.inside = FakeApi()
         self.made = 0
-        self.door = ApiDoor(self.make, self.inside.app)
+        self.door = FrontDoor([ApiDoor(self.make)], self.inside.app)
 
     def make(self) -> Any:
         self.made += 1
