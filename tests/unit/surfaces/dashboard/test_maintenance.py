@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from salus.model import CheckPause, Maintenance, MaintenanceSpec, Mode, Pause, PolicyReport, Role, Selector
+from salus.model import Maintenance, MaintenanceSpec, Mode, Pause, PolicyReport, Role, Selector
 from tests.fake_agent import NOW, check
 from tests.fake_api import WINDOW, FakeApi
 from tests.unit.surfaces.dashboard.hostile import HOSTILE, acts, is_harmless, told
@@ -86,8 +86,8 @@ async def test_a_window_that_hardly_ever_closes_says_so() -> None:
 
 
 async def test_checks_that_are_set_aside_are_listed_and_can_be_taken_back() -> None:
-    pause = CheckPause(check="disk", since=NOW, until=NOW + timedelta(hours=1), by="olaf", reason="new disk")
-    page = await opened(PolicyReport(checks_paused=(pause, CheckPause(check="web", since=NOW))))
+    pause = Pause(check="disk", since=NOW, until=NOW + timedelta(hours=1), by="olaf", reason="new disk")
+    page = await opened(PolicyReport(checks_paused=(pause, Pause(check="web", since=NOW))))
     assert "by olaf: new disk, until 2026-03-01 13:00:00 UTC" in told(page)
     assert "until it is taken back" in told(page)
     assert [one for one in acts(page) if one.startswith("/checks")] == ["/checks/disk/resume", "/checks/web/resume"]
@@ -127,7 +127,7 @@ async def test_hostile_names_and_reasons_are_only_text() -> None:
     api.view.report = PolicyReport(
         pause=Pause(since=NOW, reason=HOSTILE[0], by=HOSTILE[1]),
         maintenance=windows,
-        checks_paused=tuple(CheckPause(check=name, since=NOW, reason=name, by=name) for name in HOSTILE),
+        checks_paused=tuple(Pause(check=name, since=NOW, reason=name, by=name) for name in HOSTILE),
     )
     api.view.reports = [check(name, tags=(name,)) for name in HOSTILE]
     specs = tuple(replace(NIGHTLY, name=name, description=name, members=Selector(tags=(name,))) for name in HOSTILE)

@@ -119,15 +119,10 @@ class MaintenancePage:
 
     async def _form(self) -> Region:
         """Ask for a new window; what there is to choose from is suggested."""
-        tags: set[str] = set()
-        checks: list[str] = []
-        async for report in self._source.checks():
-            tags.update(report.spec.tags)
-            if len(checks) < _MOST_CHOICES:
-                checks.append(report.spec.name)
+        survey = await self._source.survey()
         facts = {
-            "checks": tuple(checks),
-            "tags": tuple(sorted(tags)[:_MOST_CHOICES]),
+            "checks": tuple(one.spec.name for one in survey.reports[:_MOST_CHOICES]),
+            "tags": tuple(survey.tags[:_MOST_CHOICES]),
             "services": tuple(one.name for one in self._source.view.services())[:_MOST_CHOICES],
         }
         return Region(id="window-form", template="maintenance_form.html", facts=facts, key=tuple(facts.values()))

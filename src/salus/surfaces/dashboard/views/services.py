@@ -175,7 +175,7 @@ def _row(status: ServiceStatus, checks: Sequence[CheckReport]) -> Region:
 
 async def _checks_by_service(source: Source) -> Mapping[str, list[CheckReport]]:
     found: dict[str, list[CheckReport]] = {}
-    async for report in source.checks():
+    for report in (await source.survey()).reports:
         if report.spec.service:
             found.setdefault(report.spec.service, []).append(report)
     for reports in found.values():
