@@ -220,7 +220,9 @@ class ApiApp:
         if endpoint.does is None:
             if method == "HEAD":
                 return Response(200, endpoint.media, b"")
-            await self.live.serve(scope, receive, send, query, still=lambda: self._may(endpoint, again()))
+            await self.live.serve(
+                scope, receive, send, query, caller=caller, still=lambda: self._may(endpoint, again())
+            )
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
         told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))

@@ -1,7 +1,7 @@
 """What was done by whom, and all that happened: the events of the ledger, newest first.
 
 Whoever may only look sees what happened to the things that are watched. Who asked Salus for what, and from where, is
-about people: that is for those who may act, and have to account for it.
+about people: that is for those who may act, and so stand there themselves. The API keeps it the same way.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from salus.model import Event, EventKind, Role
 from salus.ports import EventQuery
+from salus.surfaces.access import audit
 from salus.surfaces.api.past import number
 from salus.surfaces.dashboard.kept import Kept
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
@@ -42,7 +43,7 @@ def _group(kind: EventKind) -> str:
 KINDS = {name: tuple(kind for kind in EventKind if _group(kind) == name) for name in (*_GROUPS, "salus")}
 """The kinds of events, by what they are about."""
 
-AUDIT = tuple(kind for kind in EventKind if kind.startswith(("request_", "token_")))
+AUDIT = tuple(kind for kind in EventKind if kind in audit.KINDS)
 """What people, and strangers, asked of Salus."""
 
 
