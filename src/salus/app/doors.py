@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.app.alerting import Alerting
 from salus.config import Settings
@@ -104,7 +104,7 @@ class Doors:
             )
             return StatusPage(parts, clock=clock)
 
-        wings = [door, Lazy("/health-dashboard", dashboard), Lazy("/status", status_page)]
+        wings: list[Lazy[Any]] = [door, Lazy("/health-dashboard", dashboard), Lazy("/status", status_page)]
         self.network = FrontDoor(wings, receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
