@@ -51,8 +51,10 @@ async def test_the_audit_tells_who_asked_for_what_and_how_it_ended_newest_first(
     api = await ledger([asked(1), asked(2, "", "POST /api/v1/session", 401, "the token is wrong"), happened(3)])
     page = await (await Visitor(api).sign_in(Role.OPERATOR)).page("/audit")
     assert rows(page) == [2, 1]
-    assert "a stranger operator from 192.0.2.7 POST /api/v1/session the token is wrong 401 refused" in page.words
-    assert "anna operator from 192.0.2.7 POST /api/v1/pause 200" in page.words
+    assert (
+        "a stranger operator from 192.0.2.7 Sign in POST /api/v1/session the token is wrong 401 refused" in page.words
+    )
+    assert "anna operator from 192.0.2.7 Stop all automatic recovery POST /api/v1/pause 200" in page.words
     assert "2026-03-01 12:00:02 UTC" in told(page)
 
 
@@ -62,6 +64,21 @@ async def test_tokens_that_are_made_and_revoked_belong_to_the_audit() -> None:
         "/audit"
     )
     assert "anna viewer token 'grafana' (1f2e) by anna, without an end token created" in page.words
+
+
+@pytest.mark.parametrize(
+    "asked_for, words",
+    [
+        ("POST /api/v1/services/web/stop", "Stop a service: web"),
+        ("DELETE /api/v1/session", "Sign out"),
+        ("POST /api/v1/nowhere", ""),
+        ("DELETE /api/v1/services/web/stop", ""),
+        ("POST", ""),
+        ("", ""),
+    ],
+)
+def test_what_was_asked_for_is_told_in_words(asked_for: str, words: str) -> None:
+    assert FakeApi().answers.about(asked_for) == words
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_many_services_are_paged() -> None:
     api.view.service_list = [replace(WEB_SERVICE, name=f"s{number:03}") for number in range(250)]
     visitor = await Visitor(api).sign_in(Role.VIEWER)
     first, last = await visitor.page("/services"), await visitor.page("/services?page=99")
-    assert ("service-s000" in first.ids, "service-s100" in first.ids) == (True, False)
+    assert ("service-s000" in first.ids, "service-s050" in first.ids) == (True, False)
     assert "service-s249" in last.ids
     assert f"{ROOT}/services?page=2" in first.links
     assert (await visitor.page("/services?page=%C2%B2")).ids == first.ids

@@ -91,7 +91,7 @@ class AuditPage:
         happened = visit.asked("tab", 10) == "events" or not visit.may_act
         asked = _events(visit) if happened else _audit(visit)
         leaf = await self._leaves.get(asked, lambda: self._read(asked))
-        row = _event_row if happened else _audit_row
+        row = _event_row if happened else self._audit_row
         facts = {
             "happened": happened,
             "asked": asked,
@@ -135,6 +135,24 @@ class AuditPage:
                 return Leaf(found, None, read)
         return Leaf(found, before, read)
 
+    def _audit_row(self, event: Event) -> Region:
+        """Write one thing that was asked for; where it was refused, why."""
+        who, request, code = _who(event), str(event.data.get("request") or ""), str(event.data.get("code") or "")
+        detail = event.message.removeprefix(f"{who}: {request}: {code}").strip() if request else event.message
+        facts = {
+            "event": event,
+            "who": who,
+            "stranger": who == _STRANGER,
+            "role": str(event.data.get("role") or ""),
+            "address": str(event.data.get("address") or ""),
+            "request": request,
+            "about": self._source.api.about(request),
+            "code": code,
+            "detail": detail,
+            "refused": event.kind is EventKind.REQUEST_REFUSED,
+        }
+        return Region(id=f"e-{event.id}", template="audit_row.html", facts=facts, key=event.id, tag="tr")
+
 
 def _audit(visit: Visit) -> Asked:
     return Asked(AUDIT, who=visit.asked("who"), what=visit.asked("what"), before=_before(visit))
@@ -165,24 +183,6 @@ def _takes(asked: Asked) -> Callable[[Event], bool] | None:
 def _who(event: Event) -> str:
     """Return who asked for it."""
     return str(event.data.get("by") or "") or _STRANGER
-
-
-def _audit_row(event: Event) -> Region:
-    """Write one thing that was asked for; where it was refused, why."""
-    who, request, code = _who(event), str(event.data.get("request") or ""), str(event.data.get("code") or "")
-    detail = event.message.removeprefix(f"{who}: {request}: {code}").strip() if request else event.message
-    facts = {
-        "event": event,
-        "who": who,
-        "stranger": who == _STRANGER,
-        "role": str(event.data.get("role") or ""),
-        "address": str(event.data.get("address") or ""),
-        "request": request,
-        "code": code,
-        "detail": detail,
-        "refused": event.kind is EventKind.REQUEST_REFUSED,
-    }
-    return Region(id=f"e-{event.id}", template="audit_row.html", facts=facts, key=event.id, tag="tr")
 
 
 def _event_row(event: Event) -> Region:

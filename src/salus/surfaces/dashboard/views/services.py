@@ -12,7 +12,7 @@ from salus.surfaces.dashboard.kept import Kept
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
 
-ON_A_PAGE = 100
+ON_A_PAGE = 50
 _LINES = 200
 _LONGEST_LINE = 2000
 _RECOVERIES = 10
