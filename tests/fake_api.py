@@ -35,7 +35,8 @@ from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.api.app import ApiApp, Parts
 from salus.surfaces.api.door import ApiDoor
-from salus.surfaces.door import FrontDoor
+from salus.surfaces.dashboard.app import Dashboard
+from salus.surfaces.door import FrontDoor, Lazy
 from salus.surfaces.health import HealthApp
 from tests.fake_access import Door
 from tests.fake_agent import (
@@ -43,7 +44,9 @@ from tests.fake_agent import (
     DISK,
     NEW,
     NOW,
+    PAUSE_OF_DISK,
     RECOVERY,
+    RUNNING,
     WAITING,
     WEB,
     WEB_RULE,
@@ -108,8 +111,13 @@ class FakeApi:
                 WEB_RULE,
                 replace(WEB_RULE, rule=replace(WEB_RULE.rule, name="z"), state=RuleState(rule="z", approval=WAITING)),
             ],
-            running=[replace(RECOVERY, id="running", outcome=None, finished_at=None, duration=None)],
-            report=PolicyReport(pause=Pause(since=NOW), maintenance=(WINDOW,), refusals={"web": {"paused": 2}}),
+            running=[replace(RUNNING, id="running")],
+            report=PolicyReport(
+                pause=Pause(since=NOW),
+                checks_paused=(PAUSE_OF_DISK,),
+                maintenance=(WINDOW,),
+                refusals={"web": {"paused": 2}},
+            ),
             explained=[explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42), running=True)],
         )
     )
@@ -136,7 +144,8 @@ class FakeApi:
         audit = Audit(self.door.told, clock=self.door.clock)
         self.answers = ApiApp(parts, self.door.gate, audit, clock=self.door.clock)
         self.lazy = ApiDoor(lambda: self.answers)
-        self.app = FrontDoor([self.lazy], health)
+        pages = Lazy("/health-dashboard", lambda: Dashboard(self.answers, self.door.gate, self.door.clock))
+        self.app = FrontDoor([self.lazy, pages], health, home="health-dashboard/")
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None

@@ -42,6 +42,9 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     never += [
         "salus.store.memory",
         "salus.store.past",
+        "salus.engine.asides",
+        "salus.engine.rulemodes",
+        "salus.surfaces.orders",
         "salus.simulate",
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",
@@ -49,6 +52,9 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.engine.announcements",
         "salus.model.statuspage",
         "salus.config.status_page",
+        "salus.surfaces.dashboard",
+        "salus.surfaces.charts",
+        "salus.model.history",
         "jinja2",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"

@@ -16,13 +16,14 @@ from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.gate import Gate, Shown
 from salus.surfaces.api.door import ApiDoor
 from salus.surfaces.control import ControlApp
-from salus.surfaces.door import FrontDoor
+from salus.surfaces.door import FrontDoor, Lazy, once
 from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
 if TYPE_CHECKING:
     from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
+    from salus.surfaces.dashboard.app import Dashboard
 
 
 class Parent(Protocol):
@@ -59,6 +60,7 @@ class Doors:
         receiving = AlertDoors(lambda: agent.settings.alerts.receive, agent.control, health, clock=clock)
         audit = Audit(engine.bus.tell, clock=clock)
 
+        @once
         def api() -> ApiApp:
             from salus.surfaces.api.app import ApiApp, Parts
 
@@ -76,7 +78,14 @@ class Doors:
             return ApiApp(parts, gate, audit, clock=clock)
 
         door = ApiDoor(api)
-        self.network = FrontDoor([door], receiving)
+
+        def dashboard() -> Dashboard:
+            from salus.surfaces.dashboard.app import Dashboard
+
+            return Dashboard(api(), gate, clock)
+
+        pages = Lazy("/health-dashboard", dashboard)
+        self.network = FrontDoor([door, pages], receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
             agent.control,

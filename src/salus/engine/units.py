@@ -22,6 +22,7 @@ from salus.model import (
 )
 from salus.ports import Action, Check, Service
 from salus.scheduler import Entry
+from salus.state import ring_of
 
 if TYPE_CHECKING:
     from salus.engine.prober import Probe
@@ -50,6 +51,8 @@ class CheckUnit:
         direct: it looks at the state of a service itself, so it can look the moment that changes.
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
+        paused: a person has set it aside: nobody looks, and it counts for nothing.
+        returning: it was resumed, and has no verdict yet.
         share: what a failure of it would share with others of its kind, such as a program or a port.
         waits: it turned bad, and whether that counts towards a storm shows when its roots have been looked at.
         eased_at: when something it depends on became well again, or None.
@@ -58,6 +61,7 @@ class CheckUnit:
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
+        looks: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
     """
 
     spec: CheckSpec
@@ -72,6 +76,8 @@ class CheckUnit:
     direct: bool = False
     resting: bool = False
     healing: bool = False
+    paused: bool = False
+    returning: bool = False
     share: str = ""
     waits: bool = False
     eased_at: datetime | None = None
@@ -80,6 +86,16 @@ class CheckUnit:
     starts: int = 0
     recorded_at: float = float("-inf")
     alert_rules: tuple[AlertRule, ...] = ()
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with the looks that the state remembers."""
+        self.looks = self.looks or ring_of(self.state)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a part of the whole."""
+        return not (self.paused or self.returning)
 
     @property
     def check_is_instant(self) -> bool:

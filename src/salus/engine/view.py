@@ -35,6 +35,7 @@ class EngineView:
         self.problems: list[str] = []
         self._named: Mapping[str, CheckUnit] = {}
         self._names: tuple[str, ...] = ()
+        self._agent: AgentInfo | None = None
 
     @property
     def version(self) -> int:
@@ -47,22 +48,27 @@ class EngineView:
         return self._started_at
 
     def agent(self) -> AgentInfo:
-        """Return who is speaking."""
-        return AgentInfo(
-            version=salus.__version__,
-            hostname=platform.node(),
-            pid=os.getpid(),
-            started_at=self._started_at,
-            environment=self.environment,
-            show_details=self.show_details,
-            healing_off=self._engine.healing_off,
-            problems=tuple(self.problems),
-        )
+        """Return who is speaking; written anew only where something of it changed, for every request asks."""
+        changing = (self.environment, self.show_details, self._engine.healing_off, tuple(self.problems))
+        agent = self._agent
+        if agent is None or (agent.environment, agent.show_details, agent.healing_off, agent.problems) != changing:
+            agent = self._agent = AgentInfo(
+                version=salus.__version__,
+                hostname=platform.node(),
+                pid=os.getpid(),
+                started_at=self._started_at,
+                environment=self.environment,
+                show_details=self.show_details,
+                healing_off=self._engine.healing_off,
+                problems=tuple(self.problems),
+            )
+        return agent
 
     def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
         """Return all checks in one word, leaving out the named ones."""
-        pairs = [(unit.spec, unit.state) for name, unit in self._engine.units.items() if name not in exclude]
-        return overall(pairs, self._engine.site.clock.now())
+        units = [unit for name, unit in self._engine.units.items() if name not in exclude]
+        pairs = [(unit.spec, unit.state) for unit in units if unit.counts]
+        return overall(pairs, self._engine.site.clock.now(), paused=sum(unit.paused for unit in units))
 
     def checks(self) -> Sequence[CheckReport]:
         """Return all checks, by name."""
@@ -85,8 +91,15 @@ class EngineView:
 
     def rules(self) -> Sequence[RuleReport]:
         """Return all rules, by name."""
+        modes, whole = self._engine.policy.modes, self._engine.limits.mode
         reports = [
-            RuleReport(rule=rule.rule, state=rule.memory, refusal=rule.refusal)
+            RuleReport(
+                rule=rule.rule,
+                state=rule.memory,
+                refusal=rule.refusal,
+                override=modes.get(rule.rule.name),
+                whole=whole,
+            )
             for unit in self._engine.units.values()
             for rule in unit.rules
         ]
@@ -94,7 +107,7 @@ class EngineView:
 
     def recoveries(self) -> Sequence[RecoveryRecord]:
         """Return the recoveries that run now."""
-        return [recovery.record for recovery in self._engine.healer.running.values()]
+        return [recovery.shown for recovery in self._engine.healer.running.values()]
 
     def policy(self) -> PolicyReport:
         """Return what holds healing now, beyond single rules."""
@@ -103,6 +116,7 @@ class EngineView:
         return PolicyReport(
             mode=engine.limits.mode,
             pause=policy.holds.pause,
+            checks_paused=tuple(pause for name, pause in sorted(policy.check_pauses.items()) if name in engine.units),
             maintenance=policy.holds.report(now),
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
@@ -126,6 +140,8 @@ class EngineView:
                 state=rule.memory,
                 findings=engine.healer.explain(unit, rule, now),
                 running=self._running(rule),
+                override=engine.policy.modes.get(rule.rule.name),
+                whole=engine.limits.mode,
             )
             for rule in unit.rules
         ]
@@ -134,8 +150,9 @@ class EngineView:
         if rule.record is None:
             return None
         found = self._engine.healer.running.get(rule.record.id)
-        return found.record if found else rule.record
+        return found.shown if found else rule.record
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
-        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing)
+        pause = self._engine.policy.check_pauses.get(name) if unit.paused else None
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, paused=pause, looks=unit.looks)

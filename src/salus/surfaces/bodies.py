@@ -40,7 +40,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class PauseBody(Body, frozen=True, kw_only=True):
-    """Stop all automatic recovery.
+    """Stop all automatic recovery, or set one check aside.
 
     Attributes:
         seconds: for how long; None until it is resumed.

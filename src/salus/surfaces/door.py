@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 from salus.surfaces.http import App, Receive, Scope, Send
@@ -72,16 +73,24 @@ class Lazy(Generic[_Wing]):
 class FrontDoor:
     """Hands each request to the wing that has its path; everything else goes to the app behind it."""
 
-    def __init__(self, wings: Sequence[Lazy[Any]], behind: App) -> None:
-        """Stand in front of ``behind``."""
+    def __init__(self, wings: Sequence[Lazy[Any]], behind: App, *, home: str = "") -> None:
+        """Stand in front of ``behind``; who comes to ``/`` is led to ``home``, below it."""
+        self._home = home
         # By the first part of the path: one look-up, however many wings there are.
         self._wings = {wing.root.split("/", 2)[1]: wing for wing in wings}
         self._behind = behind
+        self.at_once = getattr(behind, "at_once", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the network."""
         if scope["type"] == "http":
             path = path_of(scope)
+            if path == "/" and self._home:
+                await send(
+                    {"type": "http.response.start", "status": 302, "headers": [(b"location", self._home.encode())]}
+                )
+                await send({"type": "http.response.body", "body": b""})
+                return
             wing = self._wings.get(path[1:].partition("/")[0])
             if wing is not None and wing.has(path):
                 await wing(scope, receive, send)
@@ -92,6 +101,23 @@ class FrontDoor:
         """End what still streams, so that a stopping server waits for nobody."""
         for wing in self._wings.values():
             wing.close()
+
+
+_Made = TypeVar("_Made")
+
+
+def once(make: Callable[[], _Made]) -> Callable[[], _Made]:
+    """Return what makes a thing when it is first asked, and gives the same one from then on, to any thread."""
+    made: list[_Made] = []
+    making = Lock()
+
+    def get() -> _Made:
+        with making:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 def path_of(scope: Scope) -> str:

@@ -270,12 +270,17 @@ def _condition(facts: Facts, label: str, windows: Sequence[Window], told: Sequen
     if Condition.MAINTENANCE in said or any(one.open and label in one.components for one in windows):
         own = Condition.MAINTENANCE
     else:
-        own = facts.chosen.judge(label, {name: one.state.status for name, one in facts.reports.items()})
+        own = facts.chosen.judge(label, {name: _status(one) for name, one in facts.reports.items()})
     return max([own, *said], key=lambda one: one.rank)
 
 
+def _status(report: CheckReport) -> Status:
+    """Return how a check is; of one that a person has set aside nobody knows it."""
+    return Status.UNKNOWN if report.paused else report.state.status
+
+
 def _message(reports: Sequence[CheckReport]) -> str:
-    bad = (one.state.last for one in reports if one.state.status is not Status.HEALTHY)
+    bad = (one.state.last for one in reports if _status(one) is not Status.HEALTHY)
     return next((words.clean(last.message) for last in bad if last is not None and last.message), "")
 
 

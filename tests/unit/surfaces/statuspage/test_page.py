@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from salus.model import Maintenance, PolicyReport, Selector, Status
+from salus.model import Maintenance, Pause, PolicyReport, Selector, Status
 from salus.model.statuspage import Impact
 from salus.surfaces.statuspage.reading import AHEAD
 from tests.fake_agent import NOW
@@ -71,6 +72,12 @@ async def test_a_check_that_is_gone_is_no_data() -> None:
     shop = Shop()
     shop.view.reports = [one for one in shop.view.reports if one.spec.name != "web-http"]
     assert "No data from some systems" in (await shop.ask()).text
+
+
+async def test_a_check_that_a_person_has_set_aside_is_no_data() -> None:
+    shop = Shop()
+    shop.put(replace(shop.view.reports[0], paused=Pause(since=NOW)))
+    assert await whole(shop) == ("minor", "No data from some systems")
 
 
 async def test_a_page_without_components_says_so() -> None:

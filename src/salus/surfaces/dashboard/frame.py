@@ -1,0 +1,153 @@
+"""What is around every page: the state of the whole, what holds healing, the way to the other pages, signing in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+import salus
+from salus.model import Status
+from salus.surfaces.access.gate import Gate
+from salus.surfaces.dashboard.page import Page, PageView, Region, Visit
+from salus.surfaces.dashboard.routes import NAVIGATION
+from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.watch import Watch
+from salus.surfaces.dashboard.words import iso
+from salus.surfaces.dashboard.writer import ROOT, Writer
+from salus.surfaces.http import Scope, header
+
+THEMES = ("light", "dark")
+THEME = "salus_theme"
+_TITLE_MARKS = {Status.HEALTHY: "", Status.DEGRADED: "▲ ", Status.UNHEALTHY: "✖ ", Status.UNKNOWN: "? "}
+
+
+class Framed:
+    """A view with the parts that every page has."""
+
+    def __init__(self, view: PageView, source: Source) -> None:
+        """Put a frame around ``view``."""
+        self._view = view
+        self._source = source
+        self.shown = view.shown
+        self.role = view.role
+
+    async def page(self, visit: Visit) -> Page:
+        """Make the page and its frame."""
+        page = await self._view.page(visit)
+        overall = self._source.view.overall()
+        parts = [*page.parts, self._pulse(visit), self._held(visit), self._nav(page.nav, visit)]
+        return replace(page, parts=parts, title=f"{_TITLE_MARKS[overall.status]}{page.title} · Salus")
+
+    def _pulse(self, visit: Visit) -> Region:
+        """Tell how it is as a whole, in one line."""
+        overall, agent = self._source.view.overall(), self._source.view.agent()
+        facts = {"overall": overall, "agent": agent}
+        return Region(
+            id="pulse", template="pulse.html", facts=facts, key=(overall.status, overall.message), classes="pulse"
+        )
+
+    def _held(self, visit: Visit) -> Region:
+        """Tell what holds healing, where anything does: nobody may wonder why nothing is done."""
+        agent, policy = self._source.view.agent(), self._source.view.policy()
+        key = (agent.healing_off, agent.problems, policy.pause, policy.maintenance, policy.brakes, policy.mode)
+        facts = {"agent": agent, "policy": policy, "now": visit.now}
+        whole = (*key, policy.overload, policy.causes, policy.rivals, policy.circuits)
+        return Region(id="held", template="held.html", facts=facts, key=whole, classes="held")
+
+    def _nav(self, here: str, visit: Visit) -> Region:
+        """Show the way; the numbers are those of things that want a look."""
+        view, desk = self._source.view, self._source.desk
+        counts = {"alerts": len(desk.active()), "recoveries": len(view.recoveries())} if visit.caller.role else {}
+        entries = [one for one in NAVIGATION if one.shown or visit.caller.may(one.role)]
+        facts = {"entries": entries, "at": here, "counts": counts}
+        return Region(id="nav", template="nav.html", facts=facts, key=(here, tuple(counts.items())), classes="nav")
+
+
+class Frame:
+    """Writes whole pages."""
+
+    def __init__(self, source: Source, writer: Writer) -> None:
+        """Show ``source``."""
+        self._source = source
+        self._writer = writer
+
+    def around(self, view: PageView) -> Framed:
+        """Put the frame around a view."""
+        return Framed(view, self._source)
+
+    def whole(self, scope: Scope, watch: Watch, visit: Visit, said: Mapping[str, object] | None) -> str:
+        """Write a page that was made, for one visitor."""
+        page = watch.page
+        assert page is not None  # noqa: S101 - it was made a moment ago
+        facts = {
+            **page.facts,
+            **self._known(scope, visit),
+            "title": page.title,
+            "region": lambda name: _html(watch.region(name)),
+            "mark": watch.mark,
+            "said": said,
+        }
+        return self._writer.page(page.template, facts, visit, visit.now)
+
+    def sign_in(self, scope: Scope, visit: Visit, gate: Gate) -> str:
+        """Write the page that asks who somebody is."""
+        facts = {
+            **self._known(scope, visit),
+            "title": "Sign in · Salus",
+            "next": local(visit.asked("next", 1000), visit),
+            "wrong": next((one for one in ("wrong", "wait", "out") if one in visit.query), ""),
+            "said": None,
+            "open": gate.open,
+        }
+        return self._writer.page("sign_in.html", facts, visit, visit.now)
+
+    def trouble(self, scope: Scope, visit: Visit, code: int, what: str, remedy: str) -> str:
+        """Write the page that says what went wrong."""
+        facts = {
+            **self._known(scope, visit),
+            "title": f"{code} · Salus",
+            "code": code,
+            "what": what,
+            "remedy": remedy,
+            "said": None,
+        }
+        return self._writer.page("trouble.html", facts, visit, visit.now)
+
+    def _known(self, scope: Scope, visit: Visit) -> dict[str, Any]:
+        theme = _cookies(scope).get(THEME, "")
+        every = visit.asked("refresh", 5)
+        return {
+            "who": visit.caller,
+            "session": visit.caller.session,
+            "theme": theme if theme in THEMES else "",
+            "path": visit.path,
+            "view": visit.address,
+            "now_iso": iso(visit.now),
+            "every": int(every) if every.isdigit() and 5 <= int(every) <= 3600 else 0,
+            "version": salus.__version__,
+            "agent": self._source.view.agent(),
+        }
+
+
+def local(where: str, visit: Visit) -> str:
+    """Return an address if it is one of our pages, else that of the overview: nobody is sent anywhere else."""
+    home = f"{visit.caller.prefix}{ROOT}/"
+    ours = where.startswith(home) and where.isprintable() and where.isascii() and "\\" not in where
+    return where if ours and "//" not in where.partition("?")[0] and "/../" not in where else home
+
+
+def _html(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - a region, written by our own templates
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(header(scope, b"cookie")[:4096].decode("latin-1"))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
