@@ -204,7 +204,8 @@ def written(facts: Facts) -> Page:
     """Put what was read into public words."""
     page = facts.page
     windows = _windows(facts)
-    told = [telling.announced(one) for one in facts.announcements]
+    every = (telling.announced(one, facts.chosen) for one in facts.announcements)
+    told = [one for one in every if one is not None]
     oldest = facts.now - timedelta(days=page.history_days)
     troubles: list[Trouble] = [one for one in told if one.ended_at is None or one.ended_at >= oldest]
     for incident, events in facts.incidents or ():

@@ -156,6 +156,18 @@ async def test_an_announcement_of_the_whole_is_told_in_the_headline() -> None:
     assert set((await conditions(shop)).values()) == {"operational"}
 
 
+async def test_what_was_announced_of_a_component_that_is_shown_no_more_is_not_told_either() -> None:
+    shop = Shop()
+    await shop.book.announce("No power", Impact.CRITICAL, ["Search"])
+    await shop.book.announce("Slow", Impact.MINOR, ["Website", "Search"])
+    shop.reload(CONFIG.replace("        Search: search-es\n", ""))
+    page = (await shop.ask()).text
+    assert "No power" not in page
+    assert "Slow" in page
+    assert "Search" not in page
+    assert await whole(shop) == ("minor", "Degraded performance")
+
+
 async def test_announced_maintenance_stands_with_the_scheduled() -> None:
     shop = Shop()
     await shop.book.announce("We move", Impact.MAINTENANCE, ["Website"])
