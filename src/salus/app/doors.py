@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.app.alerting import Alerting
 from salus.config import Settings
 from salus.engine.access import TokenBook
+from salus.engine.chronicle import Chronicle
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.past import EnginePast
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
     from salus.surfaces.dashboard.app import Dashboard
+    from salus.surfaces.statuspage.app import StatusPage
 
 
 class Parent(Protocol):
@@ -48,7 +50,7 @@ class Parent(Protocol):
 class Doors:
     """From the outside to the inside: the API, the doors for alerts of others, the health endpoints."""
 
-    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, clock: Clock) -> None:
+    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, chronicle: Chronicle, clock: Clock) -> None:
         """Stand before an agent."""
 
         def shown() -> Shown:
@@ -62,6 +64,8 @@ class Doors:
 
         @once
         def api() -> ApiApp:
+            from salus.engine.history import EngineHistory
+            from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
             parts = Parts(
@@ -69,6 +73,8 @@ class Doors:
                 control=agent.control,
                 desk=agent.alerting.desk,
                 past=past,
+                history=EngineHistory(past, chronicle, lambda: engine.units, clock),
+                incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,
@@ -84,8 +90,22 @@ class Doors:
 
             return Dashboard(api(), gate, clock)
 
-        pages = Lazy("/health-dashboard", dashboard)
-        self.network = FrontDoor([door, pages], receiving, home="health-dashboard/")
+        def status_page() -> StatusPage:
+            from salus.surfaces.statuspage.app import StatusPage
+            from salus.surfaces.statuspage.reading import Parts
+
+            told = api().parts
+            parts = Parts(
+                view=told.view,
+                settings=told.settings,
+                history=told.history,
+                incidents=told.incidents,
+                announcements=told.announcements,
+            )
+            return StatusPage(parts, clock=clock)
+
+        wings: list[Lazy[Any]] = [door, Lazy("/health-dashboard", dashboard), Lazy("/status", status_page)]
+        self.network = FrontDoor(wings, receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
             agent.control,

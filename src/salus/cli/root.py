@@ -24,6 +24,7 @@ COMMANDS = {
     "top": "salus.cli.top.command:top",
     "explain": "salus.cli.explain:explain",
     "history": "salus.cli.history:history",
+    "incidents": "salus.cli.incidents:incidents",
     "stats": "salus.cli.stats:stats",
     "alerts": "salus.cli.alerts:alerts",
     "alert": "salus.cli.alert:alert",

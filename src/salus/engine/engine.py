@@ -26,12 +26,15 @@ from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
 from salus.engine.storms import kind_scope
+from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
+    NOTHING,
     ActionSpec,
     CheckState,
     EventKind,
+    Json,
     Limits,
     Observation,
     RecoveryRecord,
@@ -41,7 +44,7 @@ from salus.model import (
 )
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import change_share, fold, looked, undecided
+from salus.state import Transition, change_share, fold, looked, undecided
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -69,6 +72,7 @@ class Engine:
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
         self.clock_was_set: timedelta | None = None  # since the rows of the ledger were written; None: nothing tells
         self.looked: Callable[[CheckUnit, Observation], None] | None = None
+        self.tally: Tally | None = None
         self.shifted: list[Callable[[timedelta], None]] = []
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
@@ -126,6 +130,8 @@ class Engine:
             unit.dependents = tuple(children.get(name, ()))
             for service in unit.watches:
                 self._watchers.setdefault(service, []).append(unit)
+        if self.tally is not None:
+            self.tally.replaced(gone, self.now())
         if self._running:
             self._settle()
             self._enter_all()
@@ -243,6 +249,8 @@ class Engine:
 
     def _clock_jumped(self, by: timedelta) -> None:
         self._shift_wall_clock(by)
+        if self.tally is not None:  # and not where it was set while no Salus ran: the tally began after that
+            self.tally.shifted(by)
         seconds = by.total_seconds()
         way = "forward" if seconds > 0 else "back"
         said = f"the wall clock went {way} by {format_duration(abs(seconds))}; waits were put right"
@@ -399,7 +407,8 @@ class Engine:
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
-        unit.looks = looked(unit.looks, seen.status)
+        unit.ring = looked(unit.ring, seen.status)
+        unit.looks += 1
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
@@ -412,8 +421,8 @@ class Engine:
             self.reconsider()
         if before.flapping != unit.state.flapping:
             self._flaps(unit)
-        if transition:
-            self._changed(unit, transition.old, transition.new)
+        if transition or before.started is None:
+            self._judged(unit, before, transition, now)
         unit.returning = unit.returning and unit.state.status is Status.UNKNOWN and seen.status is not Status.UNKNOWN
         # What says something else than the look before is kept too: a bad look that moves no verdict is history.
         turned = before.last is None or before.last.status is not seen.status
@@ -493,6 +502,13 @@ class Engine:
         self._schedule.finished(entry, now, again_at=again_at)
         self._arm()
 
+    def _judged(self, unit: CheckUnit, before: CheckState, transition: Transition | None, now: datetime) -> None:
+        """Take a first verdict of this Salus, or a new one."""
+        if self.tally is not None:
+            self.tally.judged(unit, before, now)
+        if transition:
+            self._changed(unit, transition.old, transition.new)
+
     def _changed(self, unit: CheckUnit, old: Status, new: Status) -> None:
         spec, seen = unit.spec, unit.state.last
         self._recorder.check_state(spec.name, unit.state)
@@ -503,6 +519,7 @@ class Engine:
             old=old.value,
             new=new.value,
             message=seen.message if seen else "",
+            data=self._took(unit) if new.bad and not old.bad else NOTHING,
         )
         if new is Status.HEALTHY:
             if old is not Status.UNKNOWN:
@@ -524,6 +541,11 @@ class Engine:
         if self.policy.set_aside(unit, self.now()):
             self.reconsider()
         self._nudge_dependents(unit)
+
+    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
+        """Say how long it took from the first bad look to the verdict."""
+        since = unit.state.failing_since
+        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

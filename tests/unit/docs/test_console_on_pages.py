@@ -17,8 +17,8 @@ PAGES = (
     "how-to/notifications.md",
     "how-to/maintenance-pauses-approvals.md",
     "how-to/tokens-and-access.md",
-    "how-to/public-status-page.md",
     "how-to/watch-in-a-terminal.md",
+    "how-to/public-status-page.md",
 )
 
 

@@ -13,14 +13,18 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
+from salus.ports.history import History, Incidents
 from salus.ports.statuspage import Announcements
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.announcing import AnnouncementRequests
+from salus.surfaces.api.charts import ChartRequests
+from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
@@ -63,6 +67,8 @@ class Parts:
         control: who does what is asked.
         desk: the alerts.
         past: the ledger.
+        history: the long past.
+        incidents: trouble that belongs together.
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
@@ -74,6 +80,8 @@ class Parts:
     control: Control
     desk: AlertDesk
     past: Past
+    history: History
+    incidents: Incidents
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
@@ -103,7 +111,10 @@ class ApiApp:
             GROUPS,
             {
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
+                CurveRequests: CurveRequests(parts.view, parts.history, clock),
+                ChartRequests: ChartRequests(parts.view, parts.history, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
+                IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
                 RecoveryRequests: RecoveryRequests(parts.control, parts.past),

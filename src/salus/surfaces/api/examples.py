@@ -224,6 +224,24 @@ _STATISTICS: Told = {
     "actions": [],
     "complete": True,
 }
+_TIMES: Told = {
+    "availability": 0.9999,
+    "healthy": 86391.4,
+    "degraded": 0.0,
+    "unhealthy": 8.6,
+    "unknown": 0.0,
+}
+_POINT: Told = {"at": _BAD, "looks": 12, "low": 0.009, "mean": 0.012, "high": 0.031, "status": "healthy"}
+_SERIES: Told = {
+    "check": "web",
+    "metric": "duration",
+    "unit": "seconds",
+    "since": _BAD,
+    "until": _NOW,
+    "metrics": ["duration", "response_time"],
+    "points": [_POINT],
+}
+_WINDOWS: Told = {"day": _TIMES, "week": _TIMES, "month": _TIMES, "quarter": _TIMES}
 _ALERT_ALONE: Told = {
     "id": "aa11bb22cc33dd44",
     "fingerprint": "0123456789abcdef",
@@ -312,6 +330,32 @@ _EVENT: Told = {
     "reason": "200",
     "data": {"by": "deploy", "request": "POST /api/v1/services/web/restart", "code": 200, "role": "operator"},
 }
+_TURNED: Told = {
+    "id": 1772366394000000,
+    "at": _BAD,
+    "kind": "status_changed",
+    "message": _WRONG,
+    "check": "web",
+    "service": "web",
+    "old": "healthy",
+    "new": "unhealthy",
+    "data": {"detected": 1.52},
+}
+_INCIDENT: Told = {
+    "id": "64bf5339d0a80",
+    "title": "2 checks are failing, db first",
+    "started_at": _BAD,
+    "ended_at": None,
+    "open": True,
+    "status": "unhealthy",
+    "checks": ["web", "db"],
+    "failing": ["web", "db"],
+    "root": "db",
+    "services": ["web", "db"],
+    "recoveries": ["5f0c1a2b3d4e5f60"],
+    "outcome": "recovered",
+    "detected": 1.52,
+}
 _SYSTEM: Told = {
     "cpu": {"seconds": 12.5, "cores": 2, "load": [0.1, 0.2, 0.3]},
     "memory": {"resident": 44040192, "host_total": 8589934592, "host_available": 4294967296},
@@ -361,6 +405,14 @@ _EXAMPLES: dict[str, Told] = {
     "Policy": _POLICY,
     "Check": _CHECK,
     "Look": _LOOK,
+    "Series": _SERIES,
+    "Days": {"check": "web", "days": [{**_TIMES, "date": "2026-03-01", "looks": 2880}]},
+    "AvailabilityPage": {
+        "items": [{"name": "web", "status": "healthy", **_WINDOWS}],
+        "next": None,
+        "total": 1,
+        "whole": _WINDOWS,
+    },
     "Explained": _EXPLAINED,
     "Rule": _RULE,
     "Recovery": _RECOVERY,
@@ -380,6 +432,8 @@ _EXAMPLES: dict[str, Told] = {
     "Delivery": _DELIVERY,
     "Announcement": _ANNOUNCEMENT,
     "Event": _EVENT,
+    "Incident": _INCIDENT,
+    "IncidentStory": {**_INCIDENT, "timeline": [_TURNED], "attempts": [_RECOVERY]},
     "System": _SYSTEM,
     "Config": _CONFIG,
     "Token": _TOKEN,
