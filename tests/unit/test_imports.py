@@ -49,6 +49,8 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",
         "salus.surfaces.dashboard",
+        "salus.conditions",
+        "multiprocessing",
         "salus.surfaces.charts",
         "salus.model.history",
         "jinja2",
@@ -64,3 +66,13 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_whoever_starts_uvicorn_with_several_processes_beside_salus_gets_the_real_thing() -> None:
+    code = (
+        "import salus.surfaces.server, uvicorn, uvicorn.main; "
+        "made = uvicorn.main.Multiprocess(uvicorn.Config(app=None), target=print, sockets=[]); "
+        "print(type(made).__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "uvicorn.supervisors.multiprocess"
