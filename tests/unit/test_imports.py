@@ -45,6 +45,11 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.simulate",
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",
+        "salus.model.history",
+        "salus.ports.history",
+        "salus.store.history",
+        "salus.engine.history",
+        "salus.engine.makeup",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
