@@ -8,7 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from salus.config import Settings, loads
+from salus.engine.announcements import AnnouncementBook
+from salus.engine.chronicle import Chronicle
+from salus.engine.days import DayBook, micros
+from salus.engine.history import EngineHistory
+from salus.engine.tally import Tally
+from salus.engine.units import CheckUnit
 from salus.matchers import parse_matchers
 from salus.model import (
     AlertState,
@@ -26,6 +34,7 @@ from salus.model import (
     Silence,
     Status,
 )
+from salus.model.statuspage import Announcement, Impact
 from salus.ports import Batch, Service
 from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
@@ -40,7 +49,9 @@ from tests.fake_agent import (
     DISK,
     NEW,
     NOW,
+    PAUSE_OF_DISK,
     RECOVERY,
+    RUNNING,
     WAITING,
     WEB,
     WEB_RULE,
@@ -54,6 +65,7 @@ from tests.fake_agent import (
     refusal,
 )
 from tests.fake_desk import WEB_DOWN, FakeDesk
+from tests.fake_incidents import FakeIncidents
 
 CONFIG = """\
 checks: {web: {http: {url: "http://127.0.0.1:1", headers: {Authorization: do-not-tell}}}}
@@ -63,6 +75,7 @@ alerts: {channels: {ops: {webhook: {url: "http://127.0.0.1:1/do-not-tell"}}}}
 ODD = check("odd.one", Status.DEGRADED, "<b>&\"'", metrics={"x": Metric(1.5)}, tags=("shop",), description="Odd")
 MEMBERS = Selector(services=("web",))
 WINDOW = Maintenance(id="deploy", since=NOW, until=NOW + timedelta(hours=1), members=MEMBERS, reason="42", by="olaf")
+ANNOUNCEMENT = Announcement(id="a1", title="We move", impact=Impact.MAINTENANCE, since=NOW, by="olaf")
 SILENCE = Silence(id="s1", match=parse_matchers("check=web"), since=NOW, until=NOW + timedelta(hours=1), by="olaf")
 EVENT = Event(id=1_772_366_000_000_000, at=NOW, kind=EventKind.STATUS_CHANGED, message="web is down", check="web")
 
@@ -96,6 +109,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
+    incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
             [API, DISK, NEW, ODD, WEB],
@@ -104,8 +118,13 @@ class FakeApi:
                 WEB_RULE,
                 replace(WEB_RULE, rule=replace(WEB_RULE.rule, name="z"), state=RuleState(rule="z", approval=WAITING)),
             ],
-            running=[replace(RECOVERY, id="running", outcome=None, finished_at=None, duration=None)],
-            report=PolicyReport(pause=Pause(since=NOW), maintenance=(WINDOW,), refusals={"web": {"paused": 2}}),
+            running=[replace(RUNNING, id="running")],
+            report=PolicyReport(
+                pause=Pause(since=NOW),
+                checks_paused=(PAUSE_OF_DISK,),
+                maintenance=(WINDOW,),
+                refusals={"web": {"paused": 2}},
+            ),
             explained=[explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42), running=True)],
         )
     )
@@ -113,14 +132,21 @@ class FakeApi:
     def __post_init__(self) -> None:
         settings = loads(CONFIG, folder=Path("/nowhere"), environ={})
         self.settings: Settings = replace(settings, agent=replace(settings.agent, state_dir=Path("/")))
+        self.announcements = AnnouncementBook(
+            self.door.clock, self.door.told, self.door.keep, self.door.commit, lambda: ["Website"]
+        )
+        self.announcements.load({"announcement:a1": msgspec.to_builtins(ANNOUNCEMENT)})
         parts = Parts(
             view=self.view,
             control=self.control,
             desk=self.desk,
             past=self.past,
+            history=self._history(),
+            incidents=self.incidents,
             access=self.door.book,
             service=self._service,
             settings=lambda: self.settings,
+            announcements=self.announcements,
             subscribe=self.bus.subscribe,
         )
         health = HealthApp(self.view, self.control, gate=self.door.gate, clock=self.door.clock)
@@ -129,6 +155,16 @@ class FakeApi:
         self.lazy = ApiDoor(lambda: self.answers)
         pages = Lazy("/health-dashboard", lambda: Dashboard(self.answers, self.door.gate, self.door.clock))
         self.app = FrontDoor([self.lazy, pages], health, home="health-dashboard/")
+
+    def _history(self) -> EngineHistory:
+        """Return the real one over the ledger in memory; what is counted and not written is unknown."""
+
+        def units() -> dict[str, CheckUnit]:
+            check: Any = None  # nothing looks
+            return {one.spec.name: CheckUnit(spec=one.spec, check=check, state=one.state) for one in self.view.reports}
+
+        tally = Tally(units, self.door.clock.now)
+        return EngineHistory(self.past, Chronicle(self.past, tally, units, self.door.clock), units, self.door.clock)
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None
@@ -144,6 +180,11 @@ class FakeApi:
         ended = replace(WEB_DOWN, id="ee0", state=AlertState.RESOLVED, resolved_at=NOW, resolution="it is well")
         looks = [("web", look(Status.UNHEALTHY, "500", ago=number)) for number in range(4, 0, -1)]
         await self.past.write(Batch(events=events, recoveries=recoveries, observations=looks, alerts=[ended]))
+        book = DayBook()
+        book.charge("web", Status.HEALTHY, micros(NOW - timedelta(days=3)), micros(NOW - timedelta(hours=1)))
+        book.charge("web", Status.UNHEALTHY, micros(NOW - timedelta(hours=1)), micros(NOW))
+        book.looked("web", micros(NOW), 100, Status.UNHEALTHY)
+        await self.past.write(Batch(days=book.take()))
 
 
 def names(page: Json, key: str = "name") -> list[Any]:

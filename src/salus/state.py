@@ -33,6 +33,7 @@ FLAP_LOOKS = 21
 _HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
 _CODE = {Status.HEALTHY: _HEALTHY, Status.DEGRADED: _DEGRADED, Status.UNHEALTHY: _UNHEALTHY}
 _STATUSES = (Status.UNKNOWN, Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY)
+_LETTERS = "?hdu"
 _KEPT = (1 << 2 * LOOKS_KEPT) - 1
 _FULL = 1 << 2 * (LOOKS_KEPT + 1)
 _BAD_BITS = int("10" * LOOKS_KEPT, 2)
@@ -182,6 +183,12 @@ def looks(ring: int) -> list[Status]:
     return [_STATUSES[ring >> 2 * place & 3] for place in range(count - 1, -1, -1)]
 
 
+def letters(ring: int) -> str:
+    """Return the last looks as letters, the newest last: ``h``, ``d``, ``u``, and ``?`` where one could not tell."""
+    count = (ring.bit_length() - 1) // 2
+    return "".join(_LETTERS[ring >> 2 * place & 3] for place in range(count - 1, -1, -1))
+
+
 def ring_of(state: CheckState) -> int:
     """Return the last looks as far as a state remembers them."""
     count = (state.recent.bit_length() + 1) // 2
@@ -231,13 +238,13 @@ def stale(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
     return now - state.last.at > timedelta(seconds=STALE_INTERVALS * spec.interval + spec.timeout)
 
 
-def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Overall:
+def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime, *, paused: int = 0) -> Overall:
     """Give all checks in one word and one sentence.
 
     A critical unhealthy check makes the whole ``unhealthy``. Any degraded check, or an unhealthy one that is not
     critical, makes it ``degraded``; so does a critical check that could not tell once its start period is over.
     Ready: started, and not unhealthy, and no critical check unknown. Started: every check has been looked at once.
-    Live: no check marked ``liveness`` is unhealthy.
+    Live: no check marked ``liveness`` is unhealthy. ``paused`` further ones were set aside, and only counted.
     """
     critical: list[str] = []
     lesser: list[str] = []
@@ -260,6 +267,8 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Ov
             if not in_start_period(state, spec, now):
                 lesser.append(spec.name)
     status, message = _sentence(count, critical, lesser, waiting)
+    if paused:
+        message = f"{message} ({paused} paused)"
     ready = not waiting and not critical and not unsure
     return Overall(
         status=status,
@@ -268,6 +277,7 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Ov
         live=live,
         started=not waiting,
         culprits=tuple(critical + lesser),
+        paused=paused,
     )
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import salus
 from salus.app.alerting import Alerting
@@ -28,6 +30,7 @@ from salus.clock import SystemClock
 from salus.config import Settings, load
 from salus.engine.access import TokenBook
 from salus.engine.bus import Bus
+from salus.engine.chronicle import Chronicle
 from salus.engine.clockmark import set_since
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
@@ -37,10 +40,11 @@ from salus.engine.past import EnginePast
 from salus.engine.received import ReceivedBox
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
+from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
-from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
+from salus.model import NOTHING, CheckState, EventKind, Json, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
@@ -49,10 +53,14 @@ from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
 
+if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
+
 _log = logging.getLogger("salus.agent")
 
 GRACE = 10.0
 THREADS = 32
+_MOST_GONE = 1000  # checks that an event names as gone
 
 
 class Agent:
@@ -93,6 +101,9 @@ class Agent:
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
+        self._announced: dict[str, Mapping[str, Json]] = {}
+        self._announcements: AnnouncementBook | None = None
+        self._announcing = threading.Lock()
         self._reload_trouble = ""
         self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
@@ -106,6 +117,28 @@ class Agent:
     def settings(self) -> Settings:
         """Return the config in force."""
         return self._resolved.settings
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told; loaded when somebody first asks for it."""
+        with self._announcing:  # two doors may ask at once, each from a thread of its own
+            if self._announcements is None:
+                self._announcements = self._load_announcements()
+            return self._announcements
+
+    def _load_announcements(self) -> AnnouncementBook:
+        from salus.engine.announcements import AnnouncementBook
+
+        def labels() -> Sequence[str] | None:
+            page = self.settings.status_page
+            return None if page is None else [one.label for one in page.components]
+
+        book = AnnouncementBook(self._clock, self.engine.bus.tell, self._recorder.memo, self._recorder.commit, labels)
+        try:
+            book.load(self._announced)
+        except StoreUnreadableError as error:
+            _log.error("%s; the status page does not show it", error)
+        return book
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,9 +164,12 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
+        memos = ledger.snapshot.memos
+        self._announced = {key: memos[key] for key in memos if key.startswith("announcement:")}
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
-        doors = Doors(self, self.engine, EnginePast(self._recorder, ledger.store), self._clock)
+        past = EnginePast(self._recorder, ledger.store)
+        doors = Doors(self, self.engine, past, self._chronicle, self._clock)
         await self.server.start(doors.network, agent.host, agent.port, doors.local, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
@@ -168,7 +204,9 @@ class Agent:
         )
         self._recorder = recorder
         self._store = ledger.store
-        self.engine = Engine(site, bus, recorder, Threads(THREADS))
+        self.engine = engine = Engine(site, bus, recorder, Threads(THREADS))
+        engine.tally = tally = Tally(lambda: engine.units, engine.now)
+        self._chronicle = Chronicle(ledger.store, tally, lambda: engine.units, self._clock)
         self.engine.clock_was_set = set_since(ledger.snapshot.memos, self._clock, boot)
         self.engine.limits = self.settings.limits
         self.engine.pressure.gauge.sensor = HostSensor()
@@ -290,6 +328,8 @@ class Agent:
 
     def _start_loops(self, ledger: Ledger) -> None:
         self._tasks.start("recorder", self._recorder.run())
+        remembered = ledger.snapshot
+        self._tasks.start("chronicle", self._chronicle.run(remembered.check_states, remembered.memos))
         self._tasks.start("clocks", watch_clocks(self.engine))
         self._tasks.start("prune", prune(self._clock, ledger.store, self.settings.agent))
         self._tasks.start("watchdog", feed_watchdog(self._clock, self._notifier))
@@ -333,7 +373,8 @@ class Agent:
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())
             self._received.listen(new.alert_listeners())
-            self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said)
+            gone: Json = [*forget.forget_checks[:_MOST_GONE]]
+            self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said, data={"removed": gone} if gone else NOTHING)
             await self._recorder.commit()
             await self._recorder.forget(forget)
             self._nudge_self()
@@ -399,6 +440,7 @@ class Agent:
         for name, unit in self.engine.units.items():
             self._recorder.check_state(name, unit.state)
         await asyncio.gather(*(unit.check.aclose() for unit in self.engine.units.values()), return_exceptions=True)
+        await self._chronicle.flush()
         await self._recorder.stop()
         await self._tasks.stop(0.0)
 

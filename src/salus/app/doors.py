@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from salus.app.alerting import Alerting
 from salus.config import Settings
 from salus.engine.access import TokenBook
+from salus.engine.chronicle import Chronicle
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.past import EnginePast
@@ -21,6 +22,7 @@ from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
 if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
     from salus.surfaces.dashboard.app import Dashboard
 
@@ -34,6 +36,11 @@ class Parent(Protocol):
     alerting: Alerting
 
     @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told."""
+        ...
+
+    @property
     def settings(self) -> Settings:
         """Return the config in force."""
         ...
@@ -42,7 +49,7 @@ class Parent(Protocol):
 class Doors:
     """From the outside to the inside: the API, the doors for alerts of others, the health endpoints."""
 
-    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, clock: Clock) -> None:
+    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, chronicle: Chronicle, clock: Clock) -> None:
         """Stand before an agent."""
 
         def shown() -> Shown:
@@ -56,6 +63,8 @@ class Doors:
 
         @once
         def api() -> ApiApp:
+            from salus.engine.history import EngineHistory
+            from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
             parts = Parts(
@@ -63,9 +72,12 @@ class Doors:
                 control=agent.control,
                 desk=agent.alerting.desk,
                 past=past,
+                history=EngineHistory(past, chronicle, lambda: engine.units, clock),
+                incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,
+                announcements=agent.announcements,
                 subscribe=engine.bus.subscribe,
             )
             return ApiApp(parts, gate, audit, clock=clock)

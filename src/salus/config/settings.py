@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from salus.config.sources import Sources
 from salus.errors import Problem
 from salus.model import AlertSettings, CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
+
+if TYPE_CHECKING:  # an agent without a status page does not load its nouns
+    from salus.model.statuspage import StatusPageSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class AgentSettings:
         log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
         keep_events: seconds that the ledger keeps events.
         keep_observations: seconds that looks are kept.
+        keep_days: seconds that it is kept how long each check was how on each day.
         observe_every: seconds between two looks of one check that are kept.
     """
 
@@ -39,6 +44,7 @@ class AgentSettings:
     log_level: str = "info"
     keep_events: float = 90 * 86400.0
     keep_observations: float = 7 * 86400.0
+    keep_days: float = 400 * 86400.0
     observe_every: float = 60.0
 
 
@@ -54,6 +60,7 @@ class Settings:
         limits: the blast radius.
         maintenance: windows that come again and again.
         alerts: who hears what.
+        status_page: what the public is shown; None: there is no such page.
         sources: the place of every key, for problems found later.
         files: the files it came from.
         warnings: what is allowed and seldom meant.
@@ -66,6 +73,7 @@ class Settings:
     limits: Limits
     maintenance: tuple[MaintenanceSpec, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    status_page: StatusPageSettings | None = None
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

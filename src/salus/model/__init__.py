@@ -40,10 +40,11 @@ from salus.model.policy import (
     MaintenanceSpec,
     Memo,
     Mode,
+    ModeOverride,
     Pause,
     Selector,
 )
-from salus.model.recovery import Effect, Plan, RecoveryRecord, StepRecord, StepResult
+from salus.model.recovery import Effect, Plan, RecoveryPhase, RecoveryRecord, StepRecord, StepResult, UnderWay
 from salus.model.reports import AgentInfo, CheckReport, Overall, PolicyReport, RuleExplanation, RuleReport
 from salus.model.routes import (
     AlertSettings,
@@ -123,6 +124,7 @@ __all__ = [
     "Memo",
     "Metric",
     "Mode",
+    "ModeOverride",
     "Notification",
     "Observation",
     "Occasion",
@@ -132,6 +134,7 @@ __all__ = [
     "Plan",
     "PolicyReport",
     "Receive",
+    "RecoveryPhase",
     "RecoveryRecord",
     "RecoveryRule",
     "Refusal",
@@ -157,5 +160,6 @@ __all__ = [
     "TimeRange",
     "Token",
     "Told",
+    "UnderWay",
     "cause_of",
 ]

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     CHECK_STUCK = "check_stuck"
     RECOVERY_STARTED = "recovery_started"
     RECOVERY_REFUSED = "recovery_refused"
+    RECOVERY_CONFIRMED = "recovery_confirmed"
     RECOVERY_FINISHED = "recovery_finished"
     ACTION_STARTED = "action_started"
     ACTION_FINISHED = "action_finished"
@@ -39,10 +40,13 @@ class EventKind(StrEnum):
     HEALING_ON = "healing_on"
     PAUSED = "paused"
     RESUMED = "resumed"
+    CHECK_PAUSED = "check_paused"
+    CHECK_RESUMED = "check_resumed"
     MAINTENANCE_STARTED = "maintenance_started"
     MAINTENANCE_ENDED = "maintenance_ended"
     RULE_ENABLED = "rule_enabled"
     RULE_DISABLED = "rule_disabled"
+    RULE_MODE_CHANGED = "rule_mode_changed"
     RULE_RECURRING = "rule_recurring"
     RULE_STEADY = "rule_steady"
     APPROVAL_WANTED = "approval_wanted"
@@ -75,6 +79,9 @@ class EventKind(StrEnum):
     SILENCE_ENDED = "silence_ended"
     TOKEN_CREATED = "token_created"  # noqa: S105 - what happened, no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - what happened, no secret
+    ANNOUNCED = "announced"
+    ANNOUNCEMENT_UPDATED = "announcement_updated"
+    ANNOUNCEMENT_RESOLVED = "announcement_resolved"
     REQUEST_DONE = "request_done"
     REQUEST_REFUSED = "request_refused"
 

@@ -12,22 +12,18 @@ from salus.model.checks import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """How one check was on one day (UTC).
+class Times:
+    """How long a check was how, over some time.
 
     Attributes:
-        date: which day.
         healthy, degraded, unhealthy, unknown: seconds in each status; unknown is also the time in which no Salus
-            looked, once the check was known, and the time in which a person had paused it.
-        looks: how many looks there were.
+            looked, once the check was known.
     """
 
-    date: date
     healthy: float = 0.0
     degraded: float = 0.0
     unhealthy: float = 0.0
     unknown: float = 0.0
-    looks: int = 0
 
     @property
     def judged(self) -> float:
@@ -38,6 +34,19 @@ class Day:
     def availability(self) -> float | None:
         """Return the share (0 to 1) of the judged time in which it was not unhealthy; None where nothing was judged."""
         return (self.healthy + self.degraded) / self.judged if self.judged else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day(Times):
+    """How one check was on one day (UTC).
+
+    Attributes:
+        date: which day.
+        looks: how many looks there were.
+    """
+
+    date: date
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +99,10 @@ class Incident:
         ended_at: when the last of them was well again; None while it lasts.
         status: the worst verdict that was reached.
         checks: in the order in which they turned bad.
+        failing: those of them that are not well again.
         root: the check that it began with, as far as dependencies tell.
         services: those that its checks and recoveries are about.
-        recoveries: ids of what was done about it, the oldest first.
+        recoveries: ids of what was done about it, the oldest first; of very many the newest.
         outcome: how the last recovery ended; None where there was none, or it runs.
         detected: seconds from the first bad look to the verdict, where that is known.
     """
@@ -103,6 +113,7 @@ class Incident:
     ended_at: datetime | None = None
     status: Status = Status.UNHEALTHY
     checks: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
     root: str = ""
     services: tuple[str, ...] = ()
     recoveries: tuple[str, ...] = ()

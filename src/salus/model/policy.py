@@ -87,11 +87,29 @@ class GroupSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A person has stopped all automatic recovery, until ``until`` or until they resume it."""
+    """A person has stopped all automatic recovery, or has set one check aside.
+
+    Attributes:
+        since: when it began.
+        until: when it ends by itself; None: not before somebody resumes it.
+        reason: one line for people.
+        by: who said so.
+        check: the one check that nobody looks at; empty where all recovery is meant.
+    """
 
     since: datetime
     until: datetime | None = None
     reason: str = ""
+    by: str = ""
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverride:
+    """A person has set how far one rule may go, in the place of what the config says."""
+
+    mode: Mode
+    since: datetime
     by: str = ""
 
 

@@ -40,10 +40,12 @@ _CHECK: Told = {
     "critical": True,
     "liveness": False,
     "healing": True,
+    "paused": None,
     "flapping": False,
     "failing_since": _BAD,
     "consecutive_failures": 3,
     "consecutive_successes": 0,
+    "recent": "hhhhuuu",
     "interval": 10.0,
     "timeout": 5.0,
     "service": "web",
@@ -67,6 +69,8 @@ _RULE: Told = {
     "check": "web",
     "enabled": True,
     "mode": "auto",
+    "mode_configured": "approve",
+    "mode_override": {"mode": "auto", "since": _BAD, "by": "olaf"},
     "trigger_on": "unhealthy",
     "when": None,
     "min_failure_count": 3,
@@ -123,6 +127,23 @@ _RECOVERY: Told = {
         }
     ],
     "evidence": {"last_output": ["MemoryError"]},
+    "current": None,
+}
+_RUNNING: Told = {
+    **_RECOVERY,
+    "finished_at": None,
+    "outcome": None,
+    "message": "",
+    "duration": None,
+    "steps": [],
+    "evidence": {},
+    "current": {
+        "phase": "acting",
+        "action": "restart_service",
+        "position": 1,
+        "since": _BAD,
+        "until": _NOW,
+    },
 }
 _EXPLAINED: Told = {
     "check": _CHECK,
@@ -175,6 +196,7 @@ _WHOLE: Told = {
         "live": True,
         "started": True,
         "culprits": ["web"],
+        "paused": 0,
     },
     "checks": {"healthy": 2, "degraded": 0, "unhealthy": 1, "unknown": 0},
     "services": {"running": 1},
@@ -184,6 +206,7 @@ _WHOLE: Told = {
 _POLICY: Told = {
     "mode": "auto",
     "pause": _PAUSE,
+    "checks_paused": [{"check": "disk", **_PAUSE}],
     "maintenance": [_MAINTENANCE],
     "brakes": [],
     "circuits": [],
@@ -201,6 +224,24 @@ _STATISTICS: Told = {
     "actions": [],
     "complete": True,
 }
+_TIMES: Told = {
+    "availability": 0.9999,
+    "healthy": 86391.4,
+    "degraded": 0.0,
+    "unhealthy": 8.6,
+    "unknown": 0.0,
+}
+_POINT: Told = {"at": _BAD, "looks": 12, "low": 0.009, "mean": 0.012, "high": 0.031, "status": "healthy"}
+_SERIES: Told = {
+    "check": "web",
+    "metric": "duration",
+    "unit": "seconds",
+    "since": _BAD,
+    "until": _NOW,
+    "metrics": ["duration", "response_time"],
+    "points": [_POINT],
+}
+_WINDOWS: Told = {"day": _TIMES, "week": _TIMES, "month": _TIMES, "quarter": _TIMES}
 _ALERT_ALONE: Told = {
     "id": "aa11bb22cc33dd44",
     "fingerprint": "0123456789abcdef",
@@ -289,6 +330,32 @@ _EVENT: Told = {
     "reason": "200",
     "data": {"by": "deploy", "request": "POST /api/v1/services/web/restart", "code": 200, "role": "operator"},
 }
+_TURNED: Told = {
+    "id": 1772366394000000,
+    "at": _BAD,
+    "kind": "status_changed",
+    "message": _WRONG,
+    "check": "web",
+    "service": "web",
+    "old": "healthy",
+    "new": "unhealthy",
+    "data": {"detected": 1.52},
+}
+_INCIDENT: Told = {
+    "id": "64bf5339d0a80",
+    "title": "2 checks are failing, db first",
+    "started_at": _BAD,
+    "ended_at": None,
+    "open": True,
+    "status": "unhealthy",
+    "checks": ["web", "db"],
+    "failing": ["web", "db"],
+    "root": "db",
+    "services": ["web", "db"],
+    "recoveries": ["5f0c1a2b3d4e5f60"],
+    "outcome": "recovered",
+    "detected": 1.52,
+}
 _SYSTEM: Told = {
     "cpu": {"seconds": 12.5, "cores": 2, "load": [0.1, 0.2, 0.3]},
     "memory": {"resident": 44040192, "host_total": 8589934592, "host_available": 4294967296},
@@ -311,6 +378,16 @@ _CONFIG: Told = {
     "maintenance": [],
     "warnings": [],
 }
+_ANNOUNCEMENT: Told = {
+    "id": "a1b2c3d4e5f6",
+    "title": "We move to new servers",
+    "impact": "maintenance",
+    "components": ["Website"],
+    "since": _BAD,
+    "resolved_at": None,
+    "notes": [{"at": _NOW, "text": "Half of it is done", "by": "olaf"}],
+    "by": "olaf",
+}
 _TOKEN: Told = {
     "id": "1f2e3d4c",
     "name": "grafana",
@@ -328,9 +405,18 @@ _EXAMPLES: dict[str, Told] = {
     "Policy": _POLICY,
     "Check": _CHECK,
     "Look": _LOOK,
+    "Series": _SERIES,
+    "Days": {"check": "web", "days": [{**_TIMES, "date": "2026-03-01", "looks": 2880}]},
+    "AvailabilityPage": {
+        "items": [{"name": "web", "status": "healthy", **_WINDOWS}],
+        "next": None,
+        "total": 1,
+        "whole": _WINDOWS,
+    },
     "Explained": _EXPLAINED,
     "Rule": _RULE,
     "Recovery": _RECOVERY,
+    "RecoveryBegun": _RUNNING,
     "Statistics": _STATISTICS,
     "Approval": _APPROVAL,
     "Service": _SERVICE,
@@ -344,7 +430,10 @@ _EXAMPLES: dict[str, Told] = {
     "SilenceMade": {**_SILENCE, "alerts": 1},
     "Channel": _CHANNEL,
     "Delivery": _DELIVERY,
+    "Announcement": _ANNOUNCEMENT,
     "Event": _EVENT,
+    "Incident": _INCIDENT,
+    "IncidentStory": {**_INCIDENT, "timeline": [_TURNED], "attempts": [_RECOVERY]},
     "System": _SYSTEM,
     "Config": _CONFIG,
     "Token": _TOKEN,

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from salus.model import Role
 from salus.surfaces.api.badge import SVG
+from salus.surfaces.api.curves import CurveRequests
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.present import PresentRequests
-from salus.surfaces.api.queries import ChecksQuery, HistoryQuery, OutputQuery, PageQuery, RecoveriesQuery, StatsQuery
+from salus.surfaces.api.queries import (
+    AvailabilityQuery,
+    ChecksQuery,
+    DaysQuery,
+    HistoryQuery,
+    IncidentsQuery,
+    OutputQuery,
+    PageQuery,
+    RecoveriesQuery,
+    SeriesQuery,
+    StatsQuery,
+)
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
+from salus.surfaces.api.work import RecoveryRequests
 from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody
 from salus.surfaces.deeds import DeedRequests
+from salus.surfaces.orders import HealBody, ModeBody
 
 HEALING = (
     Group(
@@ -58,6 +73,40 @@ HEALING = (
     Group(
         "checks",
         "",
+        CurveRequests,
+        (
+            get(
+                "/checks/{check}/series",
+                "Tell a number of a check over time, as the points of a curve.",
+                CurveRequests.series,
+                "Series",
+                query=SeriesQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/checks/{check}/days",
+                "Tell how a check was on each day, the oldest first.",
+                CurveRequests.days,
+                "Days",
+                query=DaysQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/availability",
+                "Tell how available the checks were over a day, a week, 30 and 90 days, by name.",
+                CurveRequests.availability,
+                "AvailabilityPage",
+                query=AvailabilityQuery,
+                shown=True,
+                more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "checks",
+        "",
         HoldingRequests,
         (
             get(
@@ -65,6 +114,28 @@ HEALING = (
                 "Tell why the rules of a check act, or do not.",
                 HoldingRequests.explain,
                 "Explained",
+            ),
+        ),
+    ),
+    Group(
+        "checks",
+        "",
+        HoldingRequests,
+        (
+            post(
+                "/checks/{check}/pause",
+                "Set a check aside: nobody looks, nothing is said of it, nothing is healed.",
+                HoldingRequests.pause_check,
+                "Pause",
+                body=PauseBody,
+            ),
+            post(
+                "/checks/{check}/resume",
+                "Take a check back, and look at it at once.",
+                HoldingRequests.resume_check,
+                "Said",
+                body=Body,
+                more=(409,),
             ),
         ),
     ),
@@ -115,6 +186,13 @@ HEALING = (
                 body=Body,
             ),
             post(
+                "/rules/{rule}/mode",
+                "Say how far a rule may go, in the place of what the config says; that holds over a restart.",
+                HoldingRequests.set_mode,
+                "Said",
+                body=ModeBody,
+            ),
+            post(
                 "/approvals/{approval}/approve",
                 "Allow what a rule asks for, by the id of its question or the rule's name.",
                 HoldingRequests.approve,
@@ -158,6 +236,53 @@ HEALING = (
                 PastRequests.stats,
                 "Statistics",
                 query=StatsQuery,
+                more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "recoveries",
+        "",
+        RecoveryRequests,
+        (
+            post(
+                "/recoveries",
+                "Run a rule now; answers with the recovery as it begins.",
+                RecoveryRequests.begin,
+                "Recovery",
+                body=HealBody,
+                success=202,
+                more=(404, 409),
+            ),
+            post(
+                "/recoveries/{recovery}/cancel",
+                "Call a recovery off that runs; answers when what it did has ended.",
+                RecoveryRequests.cancel,
+                "Recovery",
+                body=Body,
+                more=(409, 503),
+            ),
+        ),
+    ),
+    Group(
+        "incidents",
+        "Trouble that belongs together.",
+        IncidentRequests,
+        (
+            get(
+                "/incidents",
+                "List the incidents, newest first.",
+                IncidentRequests.incidents,
+                "Incident[]",
+                query=IncidentsQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/incidents/{incident}",
+                "Tell all about one incident: what happened in it, and what was done.",
+                IncidentRequests.incident,
+                "IncidentStory",
                 more=(503,),
             ),
         ),
