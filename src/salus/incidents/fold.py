@@ -38,7 +38,7 @@ KINDS = (
     EventKind.RECOVERY_FINISHED,
     EventKind.STORM_STARTED,
     EventKind.STORM_ENDED,
-    EventKind.PAUSED,
+    EventKind.CHECK_PAUSED,
     EventKind.CONFIG_RELOADED,
     EventKind.AGENT_STARTED,
 )
@@ -262,7 +262,7 @@ class Incidents:
         return found
 
     def _paused(self, event: Event) -> None:
-        if event.check:  # a pause of one check; that of all healing ends no trouble
+        if event.check:
             self.well(event.check, event.at)
 
     def _reloaded(self, event: Event) -> None:
