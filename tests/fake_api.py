@@ -39,7 +39,9 @@ from tests.fake_agent import (
     DISK,
     NEW,
     NOW,
+    PAUSE_OF_DISK,
     RECOVERY,
+    RUNNING,
     WAITING,
     WEB,
     WEB_RULE,
@@ -103,8 +105,13 @@ class FakeApi:
                 WEB_RULE,
                 replace(WEB_RULE, rule=replace(WEB_RULE.rule, name="z"), state=RuleState(rule="z", approval=WAITING)),
             ],
-            running=[replace(RECOVERY, id="running", outcome=None, finished_at=None, duration=None)],
-            report=PolicyReport(pause=Pause(since=NOW), maintenance=(WINDOW,), refusals={"web": {"paused": 2}}),
+            running=[replace(RUNNING, id="running")],
+            report=PolicyReport(
+                pause=Pause(since=NOW),
+                checks_paused=(PAUSE_OF_DISK,),
+                maintenance=(WINDOW,),
+                refusals={"web": {"paused": 2}},
+            ),
             explained=[explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42), running=True)],
         )
     )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from salus.conditions import Condition
+from salus.engine.asides import Asides, still_away
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
@@ -85,6 +86,7 @@ class Engine:
         self.prober = Prober(site, self._seen, ended=self._ended, pressure=self.pressure)
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
+        self.asides = Asides(self)
 
     @property
     def limits(self) -> Limits:
@@ -105,6 +107,7 @@ class Engine:
             if unit.entry:
                 self._schedule.remove(unit.entry)
         self.units = dict(units)
+        self.asides.take(self.units)
         self.graph = Dependencies(self.units, self.service_roots)
         self.policy.resize(self.units)
         self._kin.resize(self.units, self.graph)
@@ -149,6 +152,7 @@ class Engine:
             by = -back
         if by:
             self._clock_jumped(by)
+        self.asides.settle_all()
         self._running = True
         self._enter_all()
         self._tend()
@@ -205,7 +209,7 @@ class Engine:
         if (
             self._running
             and unit.entry
-            and not unit.healing
+            and not (unit.healing or unit.paused)
             and self._schedule.nudge(unit.entry, self._clock.monotonic())
         ):
             self._tick()
@@ -250,12 +254,15 @@ class Engine:
         return await self.prober.fresh(unit, within=within)
 
     def dependencies(self, unit: CheckUnit) -> Sequence[CheckUnit]:
-        """Return the checks it depends on, directly or not, each once, without those of its own service."""
-        return self.graph.roots(unit)
+        """Return the checks it depends on, directly or not, each once, without those of its own service.
+
+        Nor those that a person has set aside: what nobody looks at holds nobody back.
+        """
+        return [root for root in self.graph.roots(unit) if not root.paused]
 
     def named(self, names: Iterable[str]) -> list[CheckUnit]:
-        """Return the checks of these names, as far as they are there."""
-        return [self.units[name] for name in names if name in self.units]
+        """Return the checks of these names, as far as they are there and looked at."""
+        return [found for name in names if (found := self.units.get(name)) is not None and not found.paused]
 
     def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
         """Return a rule as it is now, with its check."""
@@ -289,6 +296,10 @@ class Engine:
         self.version += 1
         self._recorder.recovery(record)
 
+    def moved(self) -> None:
+        """Hear that a recovery is at something else now."""
+        self.version += 1
+
     def keep_rule(self, state: RuleState) -> None:
         """Take what a rule has spent into the next batch of rows."""
         self.version += 1
@@ -312,6 +323,8 @@ class Engine:
 
     def settled(self, unit: CheckUnit) -> None:
         """Look again at a check whose recovery has ended, at its service's other checks, and at what hangs on it."""
+        if unit.paused:
+            self.asides.settle(unit)
         if not self._running:
             return
         self.nudge(unit)
@@ -352,15 +365,16 @@ class Engine:
                 self.pressure.late(late)
             if unit.probe is not None:
                 continue  # a fresh look is under way; its end puts the entry back
-            if unit.healing or unit.resting:
-                self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at yet
+            if unit.healing or unit.resting or unit.paused:
+                self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at
                 continue
             self.prober.start(unit)
         self.lateness_max = max(self.lateness_max, worst)
         self._arm()
 
     def _seen(self, unit: CheckUnit, seen: Observation) -> None:
-        if self.units.get(unit.spec.name) is not unit:
+        aside = unit.paused and not unit.healing  # a person's look, or the last of before: it moves no verdict
+        if aside or self.units.get(unit.spec.name) is not unit:
             return
         now = self.now()
         before = unit.state
@@ -380,6 +394,7 @@ class Engine:
             self._flaps(unit)
         if transition:
             self._changed(unit, transition.old, transition.new)
+        unit.returning = unit.returning and still_away(unit, seen)
         # What says something else than the look before is kept too: a bad look that moves no verdict is history.
         turned = before.last is None or before.last.status is not seen.status
         self._record(unit, seen, changed=turned or transition is not None)
@@ -400,7 +415,8 @@ class Engine:
             return
         if self.graph.failing(unit, self.site.services):
             return
-        stale = [root for root in self.graph.roots(unit) if root.state.last is None or root.state.last.at < since]
+        roots = self.dependencies(unit)
+        stale = [root for root in roots if root.state.last is None or root.state.last.at < since]
         if stale:  # perhaps one of them explains it: look, and count this one at its next bad look
             unit.waits = True
             for root in stale:
@@ -425,8 +441,11 @@ class Engine:
 
     def _tend(self) -> None:
         """Let pauses and windows begin and end, and brakes release; again when the next of them is due."""
-        all_seen = all(unit.state.started for unit in self.units.values()) if self.policy.storms.brakes else True
+        looked_at = (unit.state.started or unit.paused for unit in self.units.values())
+        all_seen = all(looked_at) if self.policy.storms.brakes else True
         over, wait = self.policy.tick(self.now(), all_seen=all_seen)
+        if (end := self.asides.tick(self.now())) is not None:
+            wait = min(wait, end)
         if over:
             self.reconsider()
         if self._policy_timer:
@@ -470,6 +489,21 @@ class Engine:
                 for leaf in self.graph.leaves(unit):
                     leaf.eased_at = self.now()
             self._nudge_dependents(unit)
+
+    def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
+        """Hear that a check has no verdict any more, since a person has set it aside."""
+        self.version += 1
+        self._remember(unit, seen)
+        self._record(unit, seen, changed=True)
+        if before.status is not unit.state.status:
+            self._changed(unit, before.status, unit.state.status)
+        else:
+            self._recorder.check_state(unit.spec.name, unit.state)
+        if before.flapping:
+            self._flaps(unit)
+        if self.policy.set_aside(unit, self.now()):
+            self.reconsider()
+        self._nudge_dependents(unit)
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

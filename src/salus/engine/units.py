@@ -51,6 +51,8 @@ class CheckUnit:
         direct: it looks at the state of a service itself, so it can look the moment that changes.
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
+        paused: a person has set it aside: nobody looks, and it counts for nothing.
+        returning: it was resumed, and has no verdict yet.
         share: what a failure of it would share with others of its kind, such as a program or a port.
         waits: it turned bad, and whether that counts towards a storm shows when its roots have been looked at.
         eased_at: when something it depends on became well again, or None.
@@ -74,6 +76,8 @@ class CheckUnit:
     direct: bool = False
     resting: bool = False
     healing: bool = False
+    paused: bool = False
+    returning: bool = False
     share: str = ""
     waits: bool = False
     eased_at: datetime | None = None
@@ -87,6 +91,11 @@ class CheckUnit:
     def __post_init__(self) -> None:
         """Begin with the looks that the state remembers."""
         self.looks = self.looks or ring_of(self.state)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a part of the whole."""
+        return not (self.paused or self.returning)
 
     @property
     def check_is_instant(self) -> bool:

@@ -27,6 +27,7 @@ from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
 from salus.surfaces.api.telling import HoldingRequests, TellingRequests
+from salus.surfaces.api.work import RecoveryRequests
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import LARGEST, Body, line
 from salus.surfaces.deeds import DeedRequests
@@ -101,6 +102,7 @@ class ApiApp:
                 PastRequests: PastRequests(parts.view, parts.past, clock),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
+                RecoveryRequests: RecoveryRequests(parts.control, parts.past),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
                 TokenRequests: TokenRequests(parts.access),
@@ -156,7 +158,7 @@ class ApiApp:
             told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         self._audit.write(caller, method, whole, response.code)
         return response
 
@@ -205,7 +207,7 @@ class ApiApp:
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
         told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 

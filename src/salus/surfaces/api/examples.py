@@ -40,6 +40,7 @@ _CHECK: Told = {
     "critical": True,
     "liveness": False,
     "healing": True,
+    "paused": None,
     "flapping": False,
     "failing_since": _BAD,
     "consecutive_failures": 3,
@@ -67,6 +68,8 @@ _RULE: Told = {
     "check": "web",
     "enabled": True,
     "mode": "auto",
+    "mode_configured": "approve",
+    "mode_override": {"mode": "auto", "since": _BAD, "by": "olaf"},
     "trigger_on": "unhealthy",
     "when": None,
     "min_failure_count": 3,
@@ -123,6 +126,23 @@ _RECOVERY: Told = {
         }
     ],
     "evidence": {"last_output": ["MemoryError"]},
+    "current": None,
+}
+_RUNNING: Told = {
+    **_RECOVERY,
+    "finished_at": None,
+    "outcome": None,
+    "message": "",
+    "duration": None,
+    "steps": [],
+    "evidence": {},
+    "current": {
+        "phase": "acting",
+        "action": "restart_service",
+        "position": 1,
+        "since": _BAD,
+        "until": _NOW,
+    },
 }
 _EXPLAINED: Told = {
     "check": _CHECK,
@@ -175,6 +195,7 @@ _WHOLE: Told = {
         "live": True,
         "started": True,
         "culprits": ["web"],
+        "paused": 0,
     },
     "checks": {"healthy": 2, "degraded": 0, "unhealthy": 1, "unknown": 0},
     "services": {"running": 1},
@@ -184,6 +205,7 @@ _WHOLE: Told = {
 _POLICY: Told = {
     "mode": "auto",
     "pause": _PAUSE,
+    "checks_paused": [{"check": "disk", **_PAUSE}],
     "maintenance": [_MAINTENANCE],
     "brakes": [],
     "circuits": [],
@@ -331,6 +353,7 @@ _EXAMPLES: dict[str, Told] = {
     "Explained": _EXPLAINED,
     "Rule": _RULE,
     "Recovery": _RECOVERY,
+    "RecoveryBegun": _RUNNING,
     "Statistics": _STATISTICS,
     "Approval": _APPROVAL,
     "Service": _SERVICE,

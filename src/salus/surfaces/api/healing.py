@@ -9,7 +9,8 @@ from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import ChecksQuery, HistoryQuery, OutputQuery, PageQuery, RecoveriesQuery, StatsQuery
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
-from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody
+from salus.surfaces.api.work import RecoveryRequests
+from salus.surfaces.bodies import AnswerBody, Body, HealBody, MaintenanceBody, ModeBody, PauseBody
 from salus.surfaces.deeds import DeedRequests
 
 HEALING = (
@@ -69,6 +70,28 @@ HEALING = (
         ),
     ),
     Group(
+        "checks",
+        "",
+        HoldingRequests,
+        (
+            post(
+                "/checks/{check}/pause",
+                "Set a check aside: nobody looks, nothing is said of it, nothing is healed.",
+                HoldingRequests.pause_check,
+                "Pause",
+                body=PauseBody,
+            ),
+            post(
+                "/checks/{check}/resume",
+                "Take a check back, and look at it at once.",
+                HoldingRequests.resume_check,
+                "Said",
+                body=Body,
+                more=(409,),
+            ),
+        ),
+    ),
+    Group(
         "checks", "", DeedRequests, (post("/checks/{check}/run", "Look afresh, now.", DeedRequests.run_check, "Look"),)
     ),
     Group(
@@ -115,6 +138,13 @@ HEALING = (
                 body=Body,
             ),
             post(
+                "/rules/{rule}/mode",
+                "Say how far a rule may go, in the place of what the config says; that holds over a restart.",
+                HoldingRequests.set_mode,
+                "Said",
+                body=ModeBody,
+            ),
+            post(
                 "/approvals/{approval}/approve",
                 "Allow what a rule asks for, by the id of its question or the rule's name.",
                 HoldingRequests.approve,
@@ -159,6 +189,30 @@ HEALING = (
                 "Statistics",
                 query=StatsQuery,
                 more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "recoveries",
+        "",
+        RecoveryRequests,
+        (
+            post(
+                "/recoveries",
+                "Run a rule now; answers with the recovery as it begins.",
+                RecoveryRequests.begin,
+                "Recovery",
+                body=HealBody,
+                success=202,
+                more=(404, 409),
+            ),
+            post(
+                "/recoveries/{recovery}/cancel",
+                "Call a recovery off that runs; answers when what it did has ended.",
+                RecoveryRequests.cancel,
+                "Recovery",
+                body=Body,
+                more=(409, 503),
             ),
         ),
     ),

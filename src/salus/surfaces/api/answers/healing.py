@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salus.model import Mode, Outcome, RefusalReason, ServiceState, Status, StepResult
+from salus.model import Mode, Outcome, RecoveryPhase, RefusalReason, ServiceState, Status, StepResult
 from salus.surfaces.api.answers.base import Answer, Facts, Instant, Seconds
 from salus.surfaces.explain import Stand
 
@@ -31,6 +31,7 @@ class Overall(Answer, frozen=True, kw_only=True):
     live: bool
     started: bool
     culprits: list[str]
+    paused: int
 
 
 class Whole(Answer, frozen=True, kw_only=True):
@@ -45,6 +46,15 @@ class Whole(Answer, frozen=True, kw_only=True):
 
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Pause(Answer, frozen=True, kw_only=True):
+    """A pause, of all recovery or of one check."""
+
+    since: Instant
+    until: Instant | None
+    reason: str
+    by: str
 
 
 class Metric(Answer, frozen=True, kw_only=True):
@@ -78,6 +88,7 @@ class Check(Answer, frozen=True, kw_only=True):
     critical: bool
     liveness: bool
     healing: bool
+    paused: Pause | None
     flapping: bool
     failing_since: Instant | None
     consecutive_failures: int
@@ -125,6 +136,14 @@ class Recurrence(Answer, frozen=True, kw_only=True):
     escalations: int
 
 
+class Override(Answer, frozen=True, kw_only=True):
+    """The mode that a person has set for a rule."""
+
+    mode: Mode
+    since: Instant
+    by: str
+
+
 class Rule(Answer, frozen=True, kw_only=True):
     """A rule: its bounds, what is spent of them, and why it last did not act."""
 
@@ -132,6 +151,8 @@ class Rule(Answer, frozen=True, kw_only=True):
     check: str
     enabled: bool
     mode: Mode
+    mode_configured: Mode
+    mode_override: Override | None
     trigger_on: Status | None
     when: str | None
     min_failure_count: int
@@ -169,6 +190,16 @@ class Step(Answer, frozen=True, kw_only=True):
     evidence: Facts
 
 
+class Current(Answer, frozen=True, kw_only=True):
+    """What a recovery does at this moment."""
+
+    phase: RecoveryPhase
+    action: str | None
+    position: int | None
+    since: Instant
+    until: Instant
+
+
 class Recovery(Answer, frozen=True, kw_only=True):
     """One recovery with its steps."""
 
@@ -193,6 +224,7 @@ class Recovery(Answer, frozen=True, kw_only=True):
     needless: bool
     steps: list[Step]
     evidence: Facts
+    current: Current | None
 
 
 class Stage(Answer, frozen=True, kw_only=True):
@@ -259,13 +291,10 @@ class Output(Answer, frozen=True, kw_only=True):
     lines: list[str]
 
 
-class Pause(Answer, frozen=True, kw_only=True):
-    """A pause of all recovery."""
+class CheckPause(Pause, frozen=True, kw_only=True):
+    """A check that a person has set aside."""
 
-    since: Instant
-    until: Instant | None
-    reason: str
-    by: str
+    check: str
 
 
 class Members(Answer, frozen=True, kw_only=True):
@@ -293,6 +322,7 @@ class Policy(Answer, frozen=True, kw_only=True):
 
     mode: Mode
     pause: Pause | None
+    checks_paused: list[CheckPause]
     maintenance: list[Maintenance]
     brakes: list[Facts]
     circuits: list[Facts]
