@@ -26,6 +26,7 @@ from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
 from salus.engine.storms import kind_scope
+from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
@@ -41,7 +42,7 @@ from salus.model import (
 )
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import change_share, fold, looked, undecided
+from salus.state import Transition, change_share, fold, looked, undecided
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -66,6 +67,7 @@ class Engine:
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
         self.clock_was_set: timedelta | None = None  # since the rows of the ledger were written; None: nothing tells
         self.looked: Callable[[CheckUnit, Observation], None] | None = None
+        self.tally: Tally | None = None
         self.shifted: list[Callable[[timedelta], None]] = []
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
@@ -122,6 +124,8 @@ class Engine:
             unit.dependents = tuple(children.get(name, ()))
             for service in unit.watches:
                 self._watchers.setdefault(service, []).append(unit)
+        if self.tally is not None:
+            self.tally.replaced(gone, self.now())
         if self._running:
             self._enter_all()
         self.version += 1
@@ -225,6 +229,8 @@ class Engine:
 
     def _clock_jumped(self, by: timedelta) -> None:
         self._shift_wall_clock(by)
+        if self.tally is not None:  # and not where it was set while no Salus ran: the tally began after that
+            self.tally.shifted(by)
         seconds = by.total_seconds()
         way = "forward" if seconds > 0 else "back"
         said = f"the wall clock went {way} by {format_duration(abs(seconds))}; waits were put right"
@@ -380,6 +386,7 @@ class Engine:
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
         unit.looks = looked(unit.looks, seen.status)
+        unit.uncounted += 1
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
@@ -392,8 +399,8 @@ class Engine:
             self.reconsider()
         if before.flapping != unit.state.flapping:
             self._flaps(unit)
-        if transition:
-            self._changed(unit, transition.old, transition.new)
+        if transition or before.started is None:
+            self._judged(unit, before, transition, now)
         unit.returning = unit.returning and still_away(unit, seen)
         # What says something else than the look before is kept too: a bad look that moves no verdict is history.
         turned = before.last is None or before.last.status is not seen.status
@@ -473,6 +480,13 @@ class Engine:
         self._schedule.finished(entry, now, again_at=again_at)
         self._arm()
 
+    def _judged(self, unit: CheckUnit, before: CheckState, transition: Transition | None, now: datetime) -> None:
+        """Take a first verdict of this Salus, or a new one."""
+        if self.tally is not None:
+            self.tally.judged(unit, before, now)
+        if transition:
+            self._changed(unit, transition.old, transition.new)
+
     def _changed(self, unit: CheckUnit, old: Status, new: Status) -> None:
         spec, seen = unit.spec, unit.state.last
         self._recorder.check_state(spec.name, unit.state)
@@ -496,7 +510,7 @@ class Engine:
         self._remember(unit, seen)
         self._record(unit, seen, changed=True)
         if before.status is not unit.state.status:
-            self._changed(unit, before.status, unit.state.status)
+            self._judged(unit, before, Transition(before.status, unit.state.status), self.now())
         else:
             self._recorder.check_state(unit.spec.name, unit.state)
         if before.flapping:

@@ -60,6 +60,8 @@ class CheckUnit:
         ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
+        uncounted: looks since they were last counted for the day.
+        counted: up to when, in microseconds since 1970, it was counted how long it was how; 0 where nobody counts.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
         looks: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
     """
@@ -85,6 +87,8 @@ class CheckUnit:
     ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
+    uncounted: int = 0
+    counted: int = 0
     alert_rules: tuple[AlertRule, ...] = ()
     looks: int = 0
 

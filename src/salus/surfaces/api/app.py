@@ -13,10 +13,12 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
+from salus.ports.history import History
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.live import LiveEvents
@@ -61,6 +63,7 @@ class Parts:
         control: who does what is asked.
         desk: the alerts.
         past: the ledger.
+        history: the long past.
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
@@ -71,6 +74,7 @@ class Parts:
     control: Control
     desk: AlertDesk
     past: Past
+    history: History
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
@@ -99,6 +103,7 @@ class ApiApp:
             GROUPS,
             {
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
+                CurveRequests: CurveRequests(parts.view, parts.history, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),

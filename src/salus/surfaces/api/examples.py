@@ -223,6 +223,24 @@ _STATISTICS: Told = {
     "actions": [],
     "complete": True,
 }
+_TIMES: Told = {
+    "availability": 0.9999,
+    "healthy": 86391.4,
+    "degraded": 0.0,
+    "unhealthy": 8.6,
+    "unknown": 0.0,
+}
+_POINT: Told = {"at": _BAD, "looks": 12, "low": 0.009, "mean": 0.012, "high": 0.031, "status": "healthy"}
+_SERIES: Told = {
+    "check": "web",
+    "metric": "duration",
+    "unit": "seconds",
+    "since": _BAD,
+    "until": _NOW,
+    "metrics": ["duration", "response_time"],
+    "points": [_POINT],
+}
+_WINDOWS: Told = {"day": _TIMES, "week": _TIMES, "month": _TIMES, "quarter": _TIMES}
 _ALERT_ALONE: Told = {
     "id": "aa11bb22cc33dd44",
     "fingerprint": "0123456789abcdef",
@@ -350,6 +368,14 @@ _EXAMPLES: dict[str, Told] = {
     "Policy": _POLICY,
     "Check": _CHECK,
     "Look": _LOOK,
+    "Series": _SERIES,
+    "Days": {"check": "web", "days": [{**_TIMES, "date": "2026-03-01", "looks": 2880}]},
+    "AvailabilityPage": {
+        "items": [{"name": "web", "status": "healthy", **_WINDOWS}],
+        "next": None,
+        "total": 1,
+        "whole": _WINDOWS,
+    },
     "Explained": _EXPLAINED,
     "Rule": _RULE,
     "Recovery": _RECOVERY,

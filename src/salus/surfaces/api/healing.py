@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from salus.model import Role
 from salus.surfaces.api.badge import SVG
+from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.present import PresentRequests
-from salus.surfaces.api.queries import ChecksQuery, HistoryQuery, OutputQuery, PageQuery, RecoveriesQuery, StatsQuery
+from salus.surfaces.api.queries import (
+    AvailabilityQuery,
+    ChecksQuery,
+    DaysQuery,
+    HistoryQuery,
+    OutputQuery,
+    PageQuery,
+    RecoveriesQuery,
+    SeriesQuery,
+    StatsQuery,
+)
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
 from salus.surfaces.api.work import RecoveryRequests
@@ -51,6 +62,40 @@ HEALING = (
                 PastRequests.history,
                 "Look[]",
                 query=HistoryQuery,
+                shown=True,
+                more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "checks",
+        "",
+        CurveRequests,
+        (
+            get(
+                "/checks/{check}/series",
+                "Tell a number of a check over time, as the points of a curve.",
+                CurveRequests.series,
+                "Series",
+                query=SeriesQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/checks/{check}/days",
+                "Tell how a check was on each day, the oldest first.",
+                CurveRequests.days,
+                "Days",
+                query=DaysQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/availability",
+                "Tell how available the checks were over a day, a week, 30 and 90 days, by name.",
+                CurveRequests.availability,
+                "AvailabilityPage",
+                query=AvailabilityQuery,
                 shown=True,
                 more=(503,),
             ),

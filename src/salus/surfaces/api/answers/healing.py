@@ -103,6 +103,81 @@ class Check(Answer, frozen=True, kw_only=True):
     metadata: Facts
 
 
+# ── the long past ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Point(Answer, frozen=True, kw_only=True):
+    """A few looks together: when the first began, how many, their number, and the worst of their verdicts."""
+
+    at: Instant
+    looks: int
+    low: float
+    mean: float
+    high: float
+    status: Status
+
+
+class Series(Answer, frozen=True, kw_only=True):
+    """A number of a check over time, the oldest point first; `metrics` names the numbers there are."""
+
+    check: str
+    metric: str
+    unit: str
+    since: Instant
+    until: Instant
+    metrics: list[str]
+    points: list[Point]
+
+
+class Times(Answer, frozen=True, kw_only=True):
+    """Seconds in each status. `availability` (0 to 1) is the share of the judged time in which it was not unhealthy."""
+
+    availability: float | None
+    healthy: Seconds
+    degraded: Seconds
+    unhealthy: Seconds
+    unknown: Seconds
+
+
+class Day(Times, frozen=True, kw_only=True):
+    """How a check was on a day (UTC), and how many looks there were."""
+
+    date: str
+    looks: int
+
+
+class Days(Answer, frozen=True, kw_only=True):
+    """How a check was on each day, the oldest first, today's so far included."""
+
+    check: str
+    days: list[Day]
+
+
+class Windows(Answer, frozen=True, kw_only=True):
+    """How available: over the last 24 hours, and over 7, 30 and 90 days, of which today is the last."""
+
+    day: Times
+    week: Times
+    month: Times
+    quarter: Times
+
+
+class Availability(Windows, frozen=True, kw_only=True):
+    """How available a check was."""
+
+    name: str
+    status: Status
+
+
+class AvailabilityPage(Answer, frozen=True, kw_only=True):
+    """How available the checks of a page were, and all checks together."""
+
+    items: list[Availability]
+    next: str | None
+    total: int
+    whole: Windows
+
+
 # ── rules and recoveries ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
