@@ -58,6 +58,7 @@ class Doors:
         @once
         def api() -> ApiApp:
             from salus.engine.history import EngineHistory
+            from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
             parts = Parts(
@@ -66,6 +67,7 @@ class Doors:
                 desk=agent.alerting.desk,
                 past=past,
                 history=EngineHistory(past, chronicle, lambda: engine.units, clock),
+                incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,

@@ -30,9 +30,11 @@ from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
+    NOTHING,
     ActionSpec,
     CheckState,
     EventKind,
+    Json,
     Limits,
     Observation,
     RecoveryRecord,
@@ -497,6 +499,7 @@ class Engine:
             old=old.value,
             new=new.value,
             message=seen.message if seen else "",
+            data=self._took(unit) if new.bad and not old.bad else NOTHING,
         )
         if new is Status.HEALTHY:
             if old is not Status.UNKNOWN:
@@ -518,6 +521,11 @@ class Engine:
         if self.policy.set_aside(unit, self.now()):
             self.reconsider()
         self._nudge_dependents(unit)
+
+    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
+        """Say how long it took from the first bad look to the verdict."""
+        since = unit.state.failing_since
+        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

@@ -13,7 +13,7 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
-from salus.ports.history import History
+from salus.ports.history import History, Incidents
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
@@ -21,6 +21,7 @@ from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
@@ -64,6 +65,7 @@ class Parts:
         desk: the alerts.
         past: the ledger.
         history: the long past.
+        incidents: trouble that belongs together.
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
@@ -75,6 +77,7 @@ class Parts:
     desk: AlertDesk
     past: Past
     history: History
+    incidents: Incidents
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
@@ -105,6 +108,7 @@ class ApiApp:
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
                 CurveRequests: CurveRequests(parts.view, parts.history, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
+                IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
                 RecoveryRequests: RecoveryRequests(parts.control, parts.past),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from salus.model import Role
 from salus.surfaces.api.badge import SVG
 from salus.surfaces.api.curves import CurveRequests
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import (
@@ -12,6 +13,7 @@ from salus.surfaces.api.queries import (
     ChecksQuery,
     DaysQuery,
     HistoryQuery,
+    IncidentsQuery,
     OutputQuery,
     PageQuery,
     RecoveriesQuery,
@@ -258,6 +260,29 @@ HEALING = (
                 "Recovery",
                 body=Body,
                 more=(409, 503),
+            ),
+        ),
+    ),
+    Group(
+        "incidents",
+        "Trouble that belongs together.",
+        IncidentRequests,
+        (
+            get(
+                "/incidents",
+                "List the incidents, newest first.",
+                IncidentRequests.incidents,
+                "Incident[]",
+                query=IncidentsQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/incidents/{incident}",
+                "Tell all about one incident: what happened in it, and what was done.",
+                IncidentRequests.incident,
+                "IncidentStory",
+                more=(503,),
             ),
         ),
     ),
