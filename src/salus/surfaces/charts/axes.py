@@ -16,6 +16,8 @@ _BYTES = ((1024.0**4, "TiB"), (1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "
 _SECONDS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _THOUSANDS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
+_SAID = frozenset({"bytes", "seconds", "ratio", "celsius", ""})  # what the labels say themselves
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _STEPS = (
     *(1, 2, 5, 10, 15, 30),
@@ -33,10 +35,12 @@ class Axis:
     Attributes:
         ticks: from the lowest to the highest; they are the ends of the axis, and the data lies between them.
         labels: what is written at each.
+        unit: what is written above all of them, where it is too long to be written at each.
     """
 
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
+    unit: str = ""
 
     def share(self, value: float) -> float:
         """Return where a value lies, from 0 (the lowest tick) to 1."""
@@ -53,7 +57,8 @@ def value_axis(low: float, high: float, unit: str, most: int = 4) -> Axis:
     3. Ticks are 1, 2 or 5 times a power of ten apart in that unit, about ``most`` steps; both ends are ticks.
 
     Args:
-        low, high: the ends of the data.
+        low: the lower end of the data.
+        high: its upper end.
         unit: as the check says it.
         most: steps between ticks that are wanted; there may be two more.
     """
@@ -64,14 +69,15 @@ def value_axis(low: float, high: float, unit: str, most: int = 4) -> Axis:
     digits = max(0, -math.floor(math.log10(step))) if step < 1 else 0
     places = range(first, last + 1)
     labels = tuple(_label(place * step, digits, name) for place in places)
-    return Axis(tuple(place * step * scale for place in places), labels)
+    return Axis(tuple(place * step * scale for place in places), labels, "" if unit in _SAID else unit)
 
 
-def time_axis(since: datetime, until: datetime, most: int = 7) -> list[tuple[datetime, str]]:
+def time_axis(since: datetime, until: datetime, most: int = 6) -> list[tuple[datetime, str]]:
     """Choose ticks for a time: whole minutes, hours or days (UTC), and at midnight the day.
 
     Args:
-        since, until: the ends.
+        since: the beginning.
+        until: the end.
         most: how many ticks there may be.
     """
     length = max(1.0, (until - since).total_seconds())
@@ -106,7 +112,7 @@ def _scale(largest: float, unit: str) -> tuple[float, str]:
         size, name = next((one for one in scales if largest >= one[0]), scales[-1])
         return size, f" {name}"
     size, name = next((one for one in _THOUSANDS if largest >= max(one[0], 10_000)), (1.0, ""))
-    return size, name + suffix(unit)
+    return size, name + (suffix(unit) if unit in _SAID else "")
 
 
 def _nice(step: float) -> float:

@@ -19,8 +19,12 @@ from salus.surfaces.charts.axes import Axis, time_axis, value_axis
 from salus.surfaces.charts.svg import counted, elide, frame, number, text
 from salus.surfaces.charts.words import amount, moment
 
+GUTTER = 52
+"""How much room there is for numbers at the left, in pixels; the rules of ``style`` keep it free."""
+
 _ACROSS = 1000.0  # the width of the plot in its own units
-_TOP, _HEADING, _BOTTOM = 16.0, 26.0, 34.0
+_TOP, _HEADING, _BOTTOM = 8.0, 28.0, 34.0
+_UNIT = 12.0
 _BAND = 8  # how tall the band of statuses is
 _TALL = {Status.HEALTHY: 3, Status.DEGRADED: 5, Status.UNHEALTHY: _BAND, Status.UNKNOWN: 3}
 _GAP = 2.5  # so many usual distances without a look are a gap
@@ -67,7 +71,13 @@ class _Plot:
 
 
 def curve(
-    series: Series, *, limits: Sequence[Limit] = (), height: int = 200, heading: str = "", titles: bool = True
+    series: Series,
+    *,
+    limits: Sequence[Limit] = (),
+    height: int = 200,
+    heading: str = "",
+    titles: bool = True,
+    width: int = 360,
 ) -> str:
     """Draw a series, as wide as there is room.
 
@@ -77,24 +87,28 @@ def curve(
         height: in pixels.
         heading: words at the top, beside the newest value; nothing stands there without them.
         titles: whoever points at the curve reads the numbers there.
+        width: the least room there will be, in pixels: a longer heading is shortened.
     """
     points = _drawable(series)
     step = _usual(series, points)
-    top = _TOP + (_HEADING if heading else 0.0)
     near = _near(limits, points)
     axis = value_axis(*_ends(points, near), series.unit)
+    top = _TOP + (_HEADING if heading else 0.0) + (_UNIT if axis.unit else 0.0)
     plot = _Plot(series, points, _runs(points, step), step, axis, max(20.0, height - top - _BOTTOM))
     inside = [_grid(plot), *_areas(plot), *(_limit(plot, one) for one in near), *_lines(plot), *_band(plot)]
     if titles:
         inside.append(_hits(plot))
+    foot = number(plot.high + _BAND + 6)
+    stretched = (
+        f'<svg y="{number(top)}" width="100%" height="{foot}" overflow="visible" '
+        f'viewBox="0 0 {_ACROSS:.0f} {foot}" preserveAspectRatio="none">'
+    )
     body = [
-        _heading(series, points, heading) if heading else "",
-        f'<svg y="{number(top)}" width="100%" height="{number(plot.high + _BAND + 6)}" overflow="visible" '
-        f'viewBox="0 0 {_ACROSS:.0f} {number(plot.high + _BAND + 6)}" preserveAspectRatio="none">',
+        _heading(series, points, heading, width) if heading else "",
+        stretched,
         *inside,
         "</svg>",
-        *_words(plot, top, height),
-        *(_limit_word(plot, one, top) for one in near if one.name),
+        *_words(plot, near, top, height),
     ]
     size = f'width="100%" height="{height}" fill="none" stroke="none" overflow="visible"'
     return frame(body, label=describe(series, limits), kind="c-curve", size=size)
@@ -145,10 +159,9 @@ def _runs(points: Sequence[Point], step: float) -> list[list[Point]]:
 
 def _near(limits: Sequence[Limit], points: Sequence[Point]) -> list[Limit]:
     """Return the thresholds that can be drawn without making the curve flat."""
-    axis = value_axis(*_ends(points, ()), "")
-    size = axis.ticks[-1] - axis.ticks[0]
-    low, high = axis.ticks[-1] - _FAR * size, axis.ticks[0] + _FAR * size
-    return [one for one in limits if not points or low <= one.value <= high]
+    low, high = _ends(points, ())
+    far = _FAR * max(abs(low), abs(high))
+    return [one for one in limits if not points or high - far <= one.value <= low + far]
 
 
 def _ends(points: Sequence[Point], limits: Sequence[Limit]) -> tuple[float, float]:
@@ -215,11 +228,11 @@ def _band(plot: _Plot) -> Iterator[str]:
     paths: dict[Status, str] = {}
     foot = plot.high + _BAND + 6
     for run in plot.runs:
+        after = 0
         for status, some in groupby(run, key=lambda point: point.status):
-            these = list(some)
-            after = run.index(these[-1]) + 1
-            end = plot.x(run[after].at) if after < len(run) else plot.x(these[-1].at, plot.step)
-            start = min(plot.x(these[0].at), _ACROSS - 2)
+            start = min(plot.x(run[after].at), _ACROSS - 2)
+            after += len(list(some))
+            end = plot.x(run[after].at) if after < len(run) else plot.x(run[-1].at, plot.step)
             y = number(foot - _TALL[status] / 2)
             paths[status] = paths.get(status, "") + f"M{number(start)} {y}H{number(max(end, start + 2))}"
     for status, path in paths.items():
@@ -259,31 +272,31 @@ def _title(point: Point, unit: str) -> str:
 # ── words around it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _heading(series: Series, points: Sequence[Point], heading: str) -> str:
+def _heading(series: Series, points: Sequence[Point], heading: str, width: int) -> str:
     last = amount(points[-1].mean, series.unit) if points else ""
-    shown = text(elide(heading, 250.0, 13.0))
+    shown = text(elide(heading, width - 130.0, 13.0))
     value = f'<text class="c-heading" x="100%" y="13" text-anchor="end">{text(last)}</text>' if last else ""
-    return f'<text class="c-heading" x="0" y="13">{shown}</text>{value}'
+    return f'<text class="c-heading" x="-{GUTTER}" y="13">{shown}</text>{value}'
 
 
-def _words(plot: _Plot, top: float, height: int) -> Iterator[str]:
+def _words(plot: _Plot, limits: Sequence[Limit], top: float, height: int) -> Iterator[str]:
     if not plot.points:
-        yield f'<text class="c-label" x="50%" y="{number(top + plot.high / 2)}" text-anchor="middle">'
+        yield f'<text class="c-label c-word" x="50%" y="{number(top + plot.high / 2 + 4)}" text-anchor="middle">'
         yield "nothing was seen in this time</text>"
     else:
-        for tick, label in zip(plot.axis.ticks[1:], plot.axis.labels[1:], strict=True):
-            yield f'<text class="c-label" x="0" y="{number(top + plot.y(tick) - 4)}">{text(label)}</text>'
-    ticks = time_axis(plot.series.since, plot.series.until)
-    said = False
-    for at, label in ticks:
+        for tick, label in zip(plot.axis.ticks, plot.axis.labels, strict=True):
+            yield f'<text class="c-label" x="-8" y="{number(top + plot.y(tick) + 4)}" text-anchor="end">'
+            yield f"{text(label)}</text>"
+        if plot.axis.unit:
+            unit = text(elide(plot.axis.unit, 200.0, 11.0))
+            yield f'<text class="c-label" x="-{GUTTER}" y="{number(top - 10)}">{unit}</text>'
+    for limit in limits:
+        if limit.name:
+            yield f'<text class="c-label c-word" x="100%" y="{number(top + plot.y(limit.value) - 4)}" '
+            yield f'text-anchor="end">{text(elide(limit.name, 160.0, 11.0))}</text>'
+    yield f'<text class="c-label" x="-{GUTTER}" y="{height - 3}">UTC</text>'
+    for at, label in time_axis(plot.series.since, plot.series.until):
         share = plot.x(at) / _ACROSS
-        anchor = "start" if share < 0.06 else "end" if share > 0.94 else "middle"
-        zone = " UTC" if ":" in label and not said else ""
-        said = said or bool(zone)
+        anchor = "end" if share > 0.95 else "middle"
         yield f'<text class="c-label" x="{number(share * 100)}%" y="{height - 3}" text-anchor="{anchor}">'
-        yield f"{label}{zone}</text>"
-
-
-def _limit_word(plot: _Plot, limit: Limit, top: float) -> str:
-    y = number(top + plot.y(limit.value) - 4)
-    return f'<text class="c-label" x="100%" y="{y}" text-anchor="end">{text(elide(limit.name, 160.0, 11.0))}</text>'
+        yield f"{label}</text>"

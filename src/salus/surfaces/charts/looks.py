@@ -8,8 +8,8 @@ from salus.model import LOOKS_KEPT, Observation, Status
 from salus.surfaces.charts.svg import ORDER, counted, frame, text
 from salus.units import format_duration
 
-_PITCH, _HEIGHT, _FOOT = 8, 24, 22
-_TALL = {Status.HEALTHY: 7, Status.DEGRADED: 13, Status.UNHEALTHY: 20, Status.UNKNOWN: 7}
+_PITCH, _HEIGHT, _FOOT = 4, 12, 11  # in halves of what they are in pixels: fewer digits
+_TALL = {Status.HEALTHY: 3, Status.DEGRADED: 6, Status.UNHEALTHY: 9, Status.UNKNOWN: 4}
 _LONGEST = 300
 
 
@@ -51,20 +51,23 @@ def look_bars(observations: Sequence[Observation], count: int = LOOKS_KEPT) -> s
 
 def _size(count: int) -> str:
     width = max(count, 1) * _PITCH
-    return (
-        f'width="{width}" height="{_HEIGHT}" viewBox="0 0 {width} {_HEIGHT}" stroke="currentColor" '
-        'stroke-width="4" stroke-linecap="round"'
-    )
+    return f'width="{2 * width}" height="{2 * _HEIGHT}" viewBox="0 0 {width} {_HEIGHT}"'
 
 
 def _bars(kind: str, places: Iterable[int], tall: int, *, split: bool = False) -> str:
-    """Draw bars of one height in one path: from the foot up, over to the next foot, and up again."""
-    up = f"v0m0-{tall}v0" if split else f"v-{tall}" if tall else "v0"
+    """Draw bars of one height in one path: from the foot up, over to the next foot, and up again.
+
+    A bar that is split shows the round ends of dashes without a length: two dots.
+    """
+    up = f"v-{tall}" if tall else "v0"
     path, before = "", -1
     for place in places:
-        path += f"M{4 + place * _PITCH} {_FOOT}{up}" if before < 0 else f"m{(place - before) * _PITCH} {tall}{up}"
+        path += (
+            f"M{_PITCH // 2 + place * _PITCH} {_FOOT}{up}" if before < 0 else f"m{(place - before) * _PITCH} {tall}{up}"
+        )
         before = place
-    return f'<path class="{kind}" d="{path}"/>'
+    dots = f' stroke-dasharray="0 {tall - 0.5:g}"' if split else ""
+    return f'<path class="{kind}"{dots} d="{path}"/>'
 
 
 def _label(statuses: Sequence[Status]) -> str:

@@ -29,7 +29,8 @@ def spark(values: Sequence[float | None], unit: str = "", name: str = "") -> str
         line = f'<path class="c-none" stroke-dasharray="2 3" d="M{_EDGE} {_HIGH // 2}H{_WIDE - _EDGE}"/>'
         return frame([line], label=f"{before}no numbers yet", kind="c-spark", size=size)
     low, high = min(known), max(known)
-    path, pen, last = "", False, ""
+    path = dots = last = ""
+    pen = False
     for place, value in enumerate(shown):
         if value is None:
             pen = False
@@ -37,12 +38,14 @@ def spark(values: Sequence[float | None], unit: str = "", name: str = "") -> str
         x = _EDGE + (_WIDE - 2 * _EDGE) * (place / (len(shown) - 1) if len(shown) > 1 else 1.0)
         share = (value / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
         last = f"{number(x)} {number(_EDGE + (_HIGH - 2 * _EDGE) * (1 - share))}"
-        path += f"L{last}" if pen else f"M{last}h0"
+        path += f"L{last}" if pen else f"M{last}"
+        if not pen and (place + 1 == len(shown) or shown[place + 1] is None):
+            dots += f"M{last}h0"
         pen = True
-    ends = f"M{last}h0"
     drawn = [
         f'<path class="c-line" stroke-width="1.5" stroke-linejoin="round" stroke-linecap="round" d="{path}"/>',
-        f'<path class="c-line" stroke-width="4.5" stroke-linecap="round" d="{ends}"/>',
+        f'<path class="c-line" stroke-width="2.5" stroke-linecap="round" d="{dots}"/>' if dots else "",
+        f'<path class="c-line" stroke-width="4.5" stroke-linecap="round" d="M{last}h0"/>',
     ]
     words = f"{before}{amount(low, unit)} to {amount(high, unit)}, {amount(known[-1], unit)} at last"
     return frame(drawn, label=words, kind="c-spark", size=size)

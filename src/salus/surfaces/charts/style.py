@@ -9,7 +9,7 @@ Every drawing takes its colours from the CSS property ``color`` of these classes
 ``c-grid``         the lines across
 ``c-line``         the mean of a curve, and its points
 ``c-area``         from the lowest to the highest
-``c-label``        words at an axis, at a threshold, in an empty drawing
+``c-label``        words at an axis, at a threshold (there ``c-word`` too), in an empty drawing
 ``c-heading``      words at the top of a drawing
 ``c-limit``        a threshold, together with the class of a status
 ``c-edge``         a line from a check to what it depends on; with ``c-circle`` one that closes a circle
@@ -64,13 +64,14 @@ RULES = """\
 .c-unknown{color:var(--unknown)}
 .c-none,.c-grid,.c-track{color:var(--line)}
 .c-axis,.c-edge{color:var(--muted)}
+.c-edge.c-unhealthy{color:var(--unhealthy)}
 .c-edge{opacity:.55}
 .c-edge.c-unhealthy,.c-edge.c-degraded{opacity:.9}
 .c-line,.c-area,.c-ratio{color:var(--accent)}
 .c-area{opacity:.18}
 .c-label,.c-heading,.c-name{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 .c-label{fill:var(--muted);font-size:11px;font-variant-numeric:tabular-nums}
-.c-curve .c-label{paint-order:stroke;stroke:var(--surface);stroke-width:3px;stroke-linejoin:round}
+.c-word{paint-order:stroke;stroke:var(--surface);stroke-width:3px;stroke-linejoin:round}
 .c-heading{fill:var(--text);font-size:13px;font-weight:600}
 .c-name{fill:var(--text);font-size:12.5px}
 .c-node{fill:var(--surface);stroke:var(--line)}
@@ -83,7 +84,9 @@ RULES = """\
 .c-hit>:hover{fill:var(--text);fill-opacity:.08}
 .c-days>:hover{opacity:.65}
 .c-back{fill:var(--surface);stroke:var(--line)}
+.c-bars{stroke:currentColor;stroke-width:2px;stroke-linecap:round}
 .c-curve,.c-days{display:block;max-width:100%}
+.c-curve{box-sizing:border-box;padding-left:52px;overflow:visible}
 .c-bars,.c-graph,.c-spark,.c-ratio,.c-icon{vertical-align:middle}
 """
 """What colours the drawings on a page that brings the palette as custom properties: ``--healthy`` and so on."""
@@ -102,17 +105,21 @@ def stylesheet() -> str:
     return f":root{{color-scheme:light dark;{palette(LIGHT)}}}\n{dark}\n{RULES}"
 
 
-def standalone(drawing: str, width: float, height: float) -> str:
+def standalone(drawing: str, width: float, height: float, *, left: float = 0.0) -> str:
     """Make a document of a drawing, so that it can be shown as a picture anywhere.
 
     Args:
         drawing: from one of the functions of this package.
-        width, height: how large it shall be drawn, in pixels; there is a margin around it.
+        width: how wide it shall become, in pixels, its margin included.
+        height: of the drawing itself.
+        left: how much of the width is for what is written at the left of the drawing: ``GUTTER`` for a curve.
     """
-    wide, high = number(width + 2 * _PADDING), number(height + 2 * _PADDING)
+    wide, high = number(width), number(height + 2 * _PADDING)
+    room = number(width - left - 2 * _PADDING)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">'
         f"<style>{stylesheet()}</style>"
-        f'<rect class="c-back" x=".5" y=".5" width="{number(width + 31)}" height="{number(height + 31)}" rx="10"/>'
-        f'<svg x="{_PADDING}" y="{_PADDING}" width="{number(width)}" height="{number(height)}">{drawing}</svg></svg>\n'
+        f'<rect class="c-back" x=".5" y=".5" width="{number(width - 1)}" height="{number(height + 31)}" rx="10"/>'
+        f'<svg x="{number(_PADDING + left)}" y="{_PADDING}" width="{room}" height="{number(height)}" '
+        f'overflow="visible">{drawing}</svg></svg>\n'
     )

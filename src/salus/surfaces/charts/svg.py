@@ -18,7 +18,7 @@ _UNFIT = re.compile(
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 # How wide signs are in the fonts of screens, in parts of the font's size; with a little to spare.
-_NARROW, _USUAL, _BROAD, _WIDE = 0.32, 0.58, 0.76, 1.05
+_NARROW, _USUAL, _BROAD, _WIDE = 0.38, 0.62, 0.8, 1.05
 _NARROW_SIGNS = frozenset("iljtfrI.,:;'|!()[]{} -")
 _BROAD_SIGNS = frozenset("mwMW@%ABCDEGHKNOQRUVXYZ_")
 
