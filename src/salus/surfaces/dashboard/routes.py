@@ -12,6 +12,8 @@ from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.overview import Overview
+from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
+from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
 
 _LONGEST_NAME = 200
 
@@ -39,14 +41,22 @@ class Entry:
     role: Role = Role.VIEWER
 
 
-NAVIGATION = (Entry("overview", "Overview", "/", "graph", shown=True),)
+NAVIGATION = (
+    Entry("overview", "Overview", "/", "graph", shown=True),
+    Entry("recoveries", "Recoveries", "/recoveries", "wrench"),
+    Entry("rules", "Rules", "/rules", "play"),
+)
 
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "recoveries": RecoveriesPage,
+    "rules": RulesPage,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "recoveries": RecoveryPage,
+    "rules": RulePage,
 }
 
 
