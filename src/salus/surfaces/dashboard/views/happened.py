@@ -35,12 +35,23 @@ _PICTURES = {
 
 def event_row(event: Event) -> Region:
     """Show an event in a line."""
-    told = {"event": event, "tone": _tone(event), "picture": _picture(event), "words": _words(event)}
+    told = {"event": event, "tone": _tone(event), "picture": _picture(event), "words": _words(event), "message": _message(event)}
     return Region(id=f"event-{event.id}", template="event_row.html", facts=told, key=event, tag="li")
 
 
 def _words(event: Event) -> str:
+    if event.kind is EventKind.VERIFIED and event.reason == "failed":
+        return "still failing"
     return event.kind.value.replace("_", " ")
+
+
+def _message(event: Event) -> str:
+    """Return what an event says beyond its kind."""
+    message = event.message
+    for words in ("verified by a fresh look: ", "still failing: "):
+        message = message.removeprefix(words)
+    refused = event.kind is EventKind.RECOVERY_REFUSED and event.reason
+    return f"{str(event.reason).replace('_', ' ')}: {message}" if refused else message
 
 
 def _picture(event: Event) -> str:

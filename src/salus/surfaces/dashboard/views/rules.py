@@ -27,7 +27,7 @@ from salus.surfaces.dashboard.views.why import (
 
 ON_A_PAGE = 50
 _LAST = 10
-_STATES = ("off", "asks a person", "gave up", "heals what comes back", "in an incident", "ready")
+_STATES = ("off", "asks a person", "gave up", "heals what comes back", "in an incident", "observes", "ready")
 
 
 @dataclass(frozen=True, slots=True)

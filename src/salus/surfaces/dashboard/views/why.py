@@ -143,4 +143,6 @@ def state_in_words(report: RuleReport, now: datetime, *, off: bool) -> tuple[str
         return "heals what comes back", "warn"
     if state.attempts:
         return "in an incident", "info"
+    if report.mode is Mode.OBSERVE:
+        return "observes", ""
     return "ready", "good"
