@@ -31,7 +31,8 @@ from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.api.app import ApiApp, Parts
 from salus.surfaces.api.door import ApiDoor
-from salus.surfaces.door import FrontDoor
+from salus.surfaces.dashboard.app import Dashboard
+from salus.surfaces.door import FrontDoor, Lazy
 from salus.surfaces.health import HealthApp
 from tests.fake_access import Door
 from tests.fake_agent import (
@@ -139,7 +140,8 @@ class FakeApi:
         audit = Audit(self.door.told, clock=self.door.clock)
         self.answers = ApiApp(parts, self.door.gate, audit, clock=self.door.clock)
         self.lazy = ApiDoor(lambda: self.answers)
-        self.app = FrontDoor([self.lazy], health)
+        pages = Lazy("/health-dashboard", lambda: Dashboard(self.answers, self.door.gate, self.door.clock))
+        self.app = FrontDoor([self.lazy, pages], health, home="health-dashboard/")
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None

@@ -82,7 +82,8 @@ class Doors:
 
             return Dashboard(api(), gate, clock)
 
-        self.network = FrontDoor([door, Lazy("/health-dashboard", dashboard)], receiving)
+        pages = Lazy("/health-dashboard", dashboard)
+        self.network = FrontDoor([door, pages], receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
             agent.control,

@@ -73,8 +73,9 @@ class Lazy(Generic[_Wing]):
 class FrontDoor:
     """Hands each request to the wing that has its path; everything else goes to the app behind it."""
 
-    def __init__(self, wings: Sequence[Lazy[Any]], behind: App) -> None:
-        """Stand in front of ``behind``."""
+    def __init__(self, wings: Sequence[Lazy[Any]], behind: App, *, home: str = "") -> None:
+        """Stand in front of ``behind``; who comes to ``/`` is led to ``home``, below it."""
+        self._home = home
         # By the first part of the path: one look-up, however many wings there are.
         self._wings = {wing.root.split("/", 2)[1]: wing for wing in wings}
         self._behind = behind
@@ -83,6 +84,12 @@ class FrontDoor:
         """Answer one request from the network."""
         if scope["type"] == "http":
             path = path_of(scope)
+            if path == "/" and self._home:
+                await send(
+                    {"type": "http.response.start", "status": 302, "headers": [(b"location", self._home.encode())]}
+                )
+                await send({"type": "http.response.body", "body": b""})
+                return
             wing = self._wings.get(path[1:].partition("/")[0])
             if wing is not None and wing.has(path):
                 await wing(scope, receive, send)

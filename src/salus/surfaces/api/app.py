@@ -168,7 +168,8 @@ class ApiApp:
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
         response = told if isinstance(told, Response) else json_response(told, endpoint.success)
-        self._audit.write(caller, method, whole, response.code)
+        who = response.caller if isinstance(response, SignedIn) else caller
+        self._audit.write(who, method, whole, response.code)
         return response
 
     def body_of(self, method: str, path: str) -> type[Body]:

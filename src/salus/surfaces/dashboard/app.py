@@ -26,6 +26,7 @@ from salus.surfaces.dashboard.live import Live
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.routes import Routes
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.survey import Surveyor
 from salus.surfaces.dashboard.watch import Watch, Watches
 from salus.surfaces.dashboard.writer import ROOT, Writer
 from salus.surfaces.door import path_of
@@ -54,7 +55,7 @@ class Dashboard:
 
     def __init__(self, api: ApiApp, gate: Gate, clock: Clock) -> None:
         """Show what ``api`` speaks for to whom ``gate`` lets in."""
-        source = Source(api.parts, api, clock)
+        source = Source(api.parts, api, clock, Surveyor(api.parts.view, clock))
         self._gate = gate
         self._clock = clock
         self._assets = Assets("salus.surfaces.dashboard", more={"salus.css": RULES})
@@ -162,7 +163,8 @@ class Dashboard:
             code, what, remedy, headers = error.code, error.detail, error.remedy, error.headers
         elif isinstance(error, SalusError):
             told = wire.failure(error)
-            code, what, remedy, headers = int(str(told["status"])), str(error), error.remedy or "", {}
+            code, what, remedy = int(str(told["status"])), str(error), error.remedy or ""
+            headers = {}
         else:
             _LOG.error("could not answer %s", line(ROOT + path)[:200], exc_info=error)
             code, what, remedy, headers = (
@@ -193,8 +195,8 @@ def _moved(where: str, code: int = 303) -> Response:
 async def _packed(response: Response, scope: Scope) -> Response:
     """Pack what is worth it; what is long, beside the loop.
 
-    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers would
-    need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
+    The token of a session stands in pages beside what a visitor searched for. Guessing it by the length of answers
+    would need requests from another site that carry the session, and its cookie is ``SameSite=Strict``.
     """
     known = {name for name, _ in response.headers}
     if len(response.body) < _SMALLEST_PACKED or b"content-encoding" in known or not takes_gzip(scope):

@@ -79,8 +79,11 @@ class Deeds:
         method = _one(form, "method").upper() or "POST"
         if method not in _METHODS:
             raise Refused(405, f"{line(method)[:20]} does nothing", "use POST or DELETE")
-        body = forms.body(form, self._api.body_of(method, path))
-        answer = await self._api.perform(visit.caller, method, path, body)
+        kind = self._api.body_of(method, path)
+        try:
+            answer = await self._api.perform(visit.caller, method, path, forms.body(form, kind))
+        except Refused as refused:  # a field is not understood: that is said beside the form
+            answer = refused.response()
         said = _words(answer)
         if JSON in header(scope, b"accept").decode("latin-1"):
             return Response(200 if said.good else answer.code, JSON, wire.encode(asdict(said)))

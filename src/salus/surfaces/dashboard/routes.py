@@ -11,9 +11,11 @@ from salus.model import Json, Role
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check import CheckPage
+from salus.surfaces.dashboard.views.dependencies import Dependencies
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
+from salus.surfaces.dashboard.views.system import System
 
 _LONGEST_NAME = 200
 
@@ -42,14 +44,25 @@ class Entry:
 
 
 NAVIGATION = (
-    Entry("overview", "Overview", "/", "graph", shown=True),
+    Entry("overview", "Overview", "/", "home", shown=True),
+    Entry("incidents", "Incidents", "/incidents", "flag"),
     Entry("recoveries", "Recoveries", "/recoveries", "wrench"),
-    Entry("rules", "Rules", "/rules", "play"),
+    Entry("alerts", "Alerts", "/alerts", "bell"),
+    Entry("services", "Services", "/services", "server"),
+    Entry("rules", "Rules", "/rules", "list"),
+    Entry("dependencies", "Dependencies", "/dependencies", "graph"),
+    Entry("maintenance", "Maintenance", "/maintenance", "pause"),
+    Entry("statistics", "Statistics", "/statistics", "chart"),
+    Entry("system", "System", "/system", "chip"),
+    Entry("audit", "Audit", "/audit", "book", role=Role.OPERATOR),
+    Entry("tokens", "Tokens", "/tokens", "key", role=Role.ADMIN),
 )
 
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "dependencies": Dependencies,
+    "system": System,
     "recoveries": RecoveriesPage,
     "rules": RulesPage,
 }

@@ -6,17 +6,22 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from salus.model import Role
-from salus.surfaces.charts.icons import icon
+from salus.surfaces.charts import icon, ratio_bar, spark
 from salus.surfaces.dashboard import words
 from salus.surfaces.dashboard.page import Region, Visit
 
 ROOT = "/health-dashboard"
+# Stands for the token of a session until a page is sent: regions are the same for many visitors. Nobody outside can
+# write it, so a message that looks like a form gets none.
+_TOKEN = f"csrf-{secrets.token_hex(16)}"
 _TIME = re.compile(r'(<time datetime="([^"]{20,32})" data-(ago|clock)[^>]*>)[^<]*')
 
 
@@ -24,32 +29,9 @@ class Writer:
     """Holds the templates."""
 
     def __init__(self, assets: Callable[[str], str]) -> None:
-        """Load nothing yet; ``assets`` tells the address, below the root, of a file by its name."""
-        # Stands for the token of a session until a page is sent: regions are the same for many visitors. Nobody
-        # outside can write it, so a message that looks like a form gets none.
-        self._token = f"csrf-{secrets.token_hex(16)}"
+        """Read the templates; ``assets`` tells the address, below the root, of a file by its name."""
         self._assets = assets
-        self._environment = Environment(
-            loader=PackageLoader("salus.surfaces.dashboard"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            cache_size=200,
-        )
-        self._environment.filters.update(
-            instant=words.instant,
-            clocktime=words.clocktime,
-            duration=words.duration,
-            size=words.size,
-            number=words.number,
-            share=words.share,
-            counted=words.counted,
-            segment=words.segment,
-            mark=words.mark,
-        )
-        self._environment.globals.update(icon=_icon, status_word=words.status_word, csrf=self._csrf)
+        self._environment = _environment()
 
     def region(self, region: Region, visit: Visit) -> str:
         """Write one region, with what is around it."""
@@ -67,11 +49,11 @@ class Writer:
         known = self._known(visit)
         text = self._environment.get_template(template).render(facts, asset=self._assets, **known)
         session = visit.caller.session
-        return _tell_times(text.replace(self._token, session.csrf if session else ""), now)
+        return _tell_times(text.replace(_TOKEN, session.csrf if session else ""), now)
 
     def plain(self, html: str) -> str:
         """Return the text of a region as it may go to many: without anybody's token."""
-        return html.replace(self._token, "")
+        return html.replace(_TOKEN, "")
 
     def _known(self, visit: Visit) -> dict[str, Any]:
         return {
@@ -81,12 +63,49 @@ class Writer:
             "may_rule": visit.caller.may(Role.ADMIN),
         }
 
-    def _csrf(self) -> Markup:
-        return Markup('<input type="hidden" name="csrf" value="{}">').format(self._token)
+
+@cache
+def _environment() -> Environment:
+    """Read and compile every template, once: that waits for files, and a request must not."""
+    folder = files("salus.surfaces.dashboard").joinpath("templates")
+    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".html")}
+    environment = Environment(
+        loader=DictLoader(texts),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    environment.filters.update(
+        instant=words.instant,
+        clocktime=words.clocktime,
+        duration=words.duration,
+        size=words.size,
+        number=words.number,
+        share=words.share,
+        counted=words.counted,
+        segment=words.segment,
+        mark=words.mark,
+    )
+    environment.globals.update(
+        icon=_drawn(icon), spark=_drawn(spark), ratio_bar=_drawn(ratio_bar), status_word=words.status_word, csrf=_csrf
+    )
+    for name in texts:
+        environment.get_template(name)
+    return environment
 
 
-def _icon(name: str, size: int = 16) -> Markup:
-    return Markup(icon(name, size))  # noqa: S704 - drawn by us
+def _csrf() -> Markup:
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(_TOKEN)
+
+
+def _drawn(draw: Callable[..., str]) -> Callable[..., Markup]:
+    def drawn(*facts: Any, **more: Any) -> Markup:
+        return Markup(draw(*facts, **more))  # noqa: S704 - drawn by us, and every text in it is escaped
+
+    return drawn
 
 
 def _tell_times(text: str, now: datetime) -> str:

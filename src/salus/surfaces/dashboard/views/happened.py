@@ -35,7 +35,13 @@ _PICTURES = {
 
 def event_row(event: Event) -> Region:
     """Show an event in a line."""
-    told = {"event": event, "tone": _tone(event), "picture": _picture(event), "words": _words(event), "message": _message(event)}
+    told = {
+        "event": event,
+        "tone": _tone(event),
+        "picture": _picture(event),
+        "words": _words(event),
+        "message": _message(event),
+    }
     return Region(id=f"event-{event.id}", template="event_row.html", facts=told, key=event, tag="li")
 
 

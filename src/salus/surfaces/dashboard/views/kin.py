@@ -28,7 +28,7 @@ class Kin:
         settings = self._source.settings
         if self._settings is not settings:
             needed: dict[str, list[str]] = {}
-            async for one in self._source.checks():
+            for one in (await self._source.survey()).reports:
                 for name in one.spec.depends_on:
                     needed.setdefault(name, []).append(one.spec.name)
             self._needed, self._settings = needed, settings
