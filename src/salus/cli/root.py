@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "salus.cli.status:status",
     "explain": "salus.cli.explain:explain",
     "history": "salus.cli.history:history",
+    "incidents": "salus.cli.incidents:incidents",
     "stats": "salus.cli.stats:stats",
     "alerts": "salus.cli.alerts:alerts",
     "alert": "salus.cli.alert:alert",

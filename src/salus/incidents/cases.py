@@ -25,6 +25,7 @@ class Spell:
         status: bad while it is bad; healthy when it is well again.
         worst: the worst verdict.
         message: what was said with that.
+        held: what it holds, by which what hangs together with it is found.
     """
 
     began: datetime
@@ -33,6 +34,7 @@ class Spell:
     status: Status
     worst: Status
     message: str
+    held: tuple[str, ...] = ()
 
     def turns(self, status: Status, message: str) -> None:
         """Take one more bad verdict."""
@@ -154,7 +156,7 @@ def read_id(text: str) -> int | None:
 
 @dataclass(slots=True)
 class Handle:
-    """What an incident can be taken hold of by: a check, a service, a storm.
+    """What an incident can be taken hold of by: a check, a service, all that needs one of these, a storm.
 
     Attributes:
         case: the incident.
