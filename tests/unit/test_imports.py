@@ -42,12 +42,23 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     never += [
         "salus.store.memory",
         "salus.store.past",
+        "salus.engine.asides",
+        "salus.engine.rulemodes",
+        "salus.surfaces.orders",
         "salus.simulate",
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",
         "salus.surfaces.dashboard",
         "salus.surfaces.charts",
         "salus.model.history",
+        "jinja2",
+        "salus.incidents.fold",
+        "salus.engine.incidents",
+        "salus.model.history",
+        "salus.surfaces.statuspage",
+        "salus.engine.announcements",
+        "salus.model.statuspage",
+        "salus.config.status_page",
         "jinja2",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import salus
 from salus.app.alerting import Alerting
@@ -50,6 +52,9 @@ from salus.store.lock import Lock
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
+
+if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
 
 _log = logging.getLogger("salus.agent")
 
@@ -96,6 +101,9 @@ class Agent:
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
+        self._announced: dict[str, Mapping[str, Json]] = {}
+        self._announcements: AnnouncementBook | None = None
+        self._announcing = threading.Lock()
         self._reload_trouble = ""
         self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
@@ -109,6 +117,28 @@ class Agent:
     def settings(self) -> Settings:
         """Return the config in force."""
         return self._resolved.settings
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told; loaded when somebody first asks for it."""
+        with self._announcing:  # two doors may ask at once, each from a thread of its own
+            if self._announcements is None:
+                self._announcements = self._load_announcements()
+            return self._announcements
+
+    def _load_announcements(self) -> AnnouncementBook:
+        from salus.engine.announcements import AnnouncementBook
+
+        def labels() -> Sequence[str] | None:
+            page = self.settings.status_page
+            return None if page is None else [one.label for one in page.components]
+
+        book = AnnouncementBook(self._clock, self.engine.bus.tell, self._recorder.memo, self._recorder.commit, labels)
+        try:
+            book.load(self._announced)
+        except StoreUnreadableError as error:
+            _log.error("%s; the status page does not show it", error)
+        return book
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,6 +164,8 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
+        memos = ledger.snapshot.memos
+        self._announced = {key: memos[key] for key in memos if key.startswith("announcement:")}
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         past = EnginePast(self._recorder, ledger.store)

@@ -25,12 +25,16 @@ class NotRunningError(SalusError):
     """No Salus is running there."""
 
 
-class _Connection(http.client.HTTPConnection):
+class SocketConnection(http.client.HTTPConnection):
+    """HTTP over a local socket."""
+
     def __init__(self, path: Path, timeout: float | None) -> None:
+        """Mean the socket at that path."""
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
+        """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         with address(self._path) as where:
@@ -104,12 +108,27 @@ class Client:
         ended: dict[str, Any] = self._ask("POST", path, body={}, timeout=_READING)
         return ended
 
+    def announcements(self) -> list[dict[str, Any]]:
+        """Return what was announced on the status page, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "/api/v1/announcements?limit=500", timeout=_READING)["items"]
+        return found
+
+    def announce(self, body: Body) -> dict[str, Any]:
+        """Tell the public something."""
+        told: dict[str, Any] = self._ask("POST", "/api/v1/announcements", body=body)
+        return told
+
+    def announced(self, name: str, verb: str, body: Body) -> dict[str, Any]:
+        """Tell the public more of it (``update``), or that it is over (``resolve``)."""
+        told: dict[str, Any] = self._ask("POST", f"/api/v1/announcements/{_quoted(name)}/{verb}", body=body)
+        return told
+
     def reload(self) -> str:
         """Have the config read again; returns what changed."""
         return str(self._ask("POST", "/v1/reload")["message"])
 
     def _ask(self, method: str, path: str, *, timeout: float | None = None, body: Body | None = None) -> Any:
-        connection = _Connection(self._path, timeout)
+        connection = SocketConnection(self._path, timeout)
         sent = None if body is None else json.dumps({**body, "by": _user()})
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if sent else {})}
         try:

@@ -38,7 +38,7 @@ KINDS = (
     EventKind.RECOVERY_FINISHED,
     EventKind.STORM_STARTED,
     EventKind.STORM_ENDED,
-    EventKind.PAUSED,
+    EventKind.CHECK_PAUSED,
     EventKind.CONFIG_RELOADED,
     EventKind.AGENT_STARTED,
 )
@@ -262,7 +262,7 @@ class Incidents:
         return found
 
     def _paused(self, event: Event) -> None:
-        if event.check:  # a pause of one check; that of all healing ends no trouble
+        if event.check:
             self.well(event.check, event.at)
 
     def _reloaded(self, event: Event) -> None:
@@ -291,14 +291,16 @@ class Incidents:
         found = sorted({case.number: case for case in cases if case is not None}.items())
         if not found:
             return None
-        kept = found[0][1]
-        for number, other in found[1:]:
-            kept.root = self._top(kept.root, other.checks)
-            kept.absorb(other)
+        kept, others = found[0][1], [case for _, case in found[1:]]
+        if not others:
+            return kept
+        kept.root = self._top(kept.root, [check for case in others for check in case.checks])
+        kept.absorb(others)
+        for other in others:
             self._of_check.update(dict.fromkeys(other.checks, kept))
-            del self._cases[number]
-            self._merged[number] = kept
-        if len(found) > 1 and kept.ended is not None:
+            del self._cases[other.number]
+            self._merged[other.number] = kept
+        if kept.ended is not None:
             self._ended.append((kept.ended, kept))
         while len(self._merged) > self._most:
             del self._merged[next(iter(self._merged))]

@@ -35,7 +35,7 @@ async def at_a_glance(
     reports, services = view.checks(), view.services()
     statuses = Counter(report.state.status.value for report in reports)
     states = Counter(one.state.value for one in services)
-    bad = nsmallest(MOST_CHECKS, (one for one in reports if one.state.status is not Status.HEALTHY), key=_urgency)
+    bad = nsmallest(MOST_CHECKS, filter(_wants_attention, reports), key=_urgency)
     going_on = await incidents.incidents(IncidentQuery(open=True, limit=MOST_INCIDENTS))
     events = await past.events(EventQuery(limit=MOST_EVENTS))
     policy = view.policy()
@@ -99,6 +99,10 @@ def _rate(ended: Iterable[RecoveryRecord]) -> dict[str, Json]:
 def _running(view: View) -> list[Json]:
     running = sorted(view.recoveries(), key=lambda record: record.started_at, reverse=True)
     return [wire.recovery(record) for record in running[:MOST_RUNNING]]
+
+
+def _wants_attention(report: CheckReport) -> bool:
+    return report.state.status is not Status.HEALTHY and report.paused is None
 
 
 def _urgency(report: CheckReport) -> tuple[int, bool, str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from salus.errors import StoreUnreadableError
-from salus.model import CheckPause, CheckReport, EventKind, Json, Metric, Observation, RefusalReason, Role, Status
+from salus.model import CheckReport, EventKind, Json, Metric, Observation, Pause, RefusalReason, Role, Status
 from salus.ports import Batch
 from salus.surfaces.dashboard.views.check_words import against, facts, numbers, thresholds
 from tests.fake_access import Door
@@ -213,7 +213,7 @@ async def test_the_buttons_do_what_they_say() -> None:
 
 
 async def test_a_paused_check_says_who_paused_it_and_can_be_resumed() -> None:
-    pause = CheckPause(check="web", since=NOW, until=NOW + timedelta(hours=1), reason="moving house", by="olaf")
+    pause = Pause(since=NOW, until=NOW + timedelta(hours=1), reason="moving house", by="olaf")
     api = FakeApi()
     api.view.reports = [replace(WEB, paused=pause)]
     await api.fill()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from salus.model import Event, EventKind, Outcome, RecoveryRecord, Status
+from salus.model import Event, EventKind, Outcome, Pause, RecoveryRecord, Status
 from salus.ports import Batch
 from salus.surfaces import wire
 from salus.surfaces.dashboard import data
@@ -48,6 +48,14 @@ async def test_everything_stands_in_one_answer_the_worst_first() -> None:
     assert told["paused"]["since"]
     assert [one["name"] for one in told["maintenance"]] == ["deploy"]
     assert len(told["events"]) == 5
+
+
+async def test_a_check_that_somebody_paused_wants_no_attention() -> None:
+    api = await filled()
+    api.view.reports = [replace(report, paused=Pause(check=report.spec.name, since=NOW)) for report in api.view.reports]
+    told = await glance(api)
+    assert told["attention"] == []
+    assert told["checks"]["total"] == 5
 
 
 async def test_a_glance_stays_small_however_much_there_is() -> None:
