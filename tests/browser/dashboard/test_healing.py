@@ -23,7 +23,7 @@ PATHS = ["checks/web", "recoveries", "recoveries/r", "recoveries/now", "rules", 
 async def filled(served: Agent) -> Agent:
     """Give a Salus with fakes behind it something to tell on each of these pages."""
     served.view.reports = [WEB, *served.view.reports]
-    served.view.rule_list = [replace(WEB_RULE, state=replace(WEB_RULE.state, approval=WAITING))]
+    served.view.rule_list = [replace(WEB_RULE, state=replace(WEB_RULE.state, approval=replace(WAITING, id="web")))]
     served.view.running = [replace(RUNNING, id="now")]
     served.view.explained = [explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42))]
     looks = [("web", look(Status.UNHEALTHY, "500", ago=number)) for number in range(9, 0, -1)]
@@ -126,7 +126,7 @@ async def test_a_form_works_without_a_script(watch: Watch, served: Agent) -> Non
     await page.get_by_role("button", name="Let it act").click()
     await expect(page.locator("#said")).to_contain_text("done")
     await expect(page).to_have_url(f"{served.url}{ROOT}rules/web")
-    assert served.control.asked[-1] == ("approve", "ab12")
+    assert served.control.asked[-1] == ("approve", "web")
     assert served.control.said["note"] == "looks right"
 
 
