@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from salus.errors import NotFoundError, StoreUnreadableError
 from salus.model import Event
-from salus.model.history import Day, Incident, Series
+from salus.model.history import Day, Incident, Series, Times
 from salus.ports.history import IncidentQuery
 
 
@@ -46,6 +46,14 @@ class FakePast:
     async def metrics(self, check: str, *, since: datetime) -> Sequence[str]:
         self._ask("metrics")
         return ["duration"]
+
+    async def whole(self, *, since: date) -> Sequence[Day]:
+        self._ask("whole")
+        return []
+
+    async def lately(self, checks: Collection[str] | None = None, *, since: datetime) -> Mapping[str, Times]:
+        self._ask("lately")
+        return {}
 
     async def incidents(self, query: IncidentQuery) -> Sequence[Incident]:
         self._ask("incidents")

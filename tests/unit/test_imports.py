@@ -38,7 +38,7 @@ def test_public_names_are_sorted() -> None:
 
 
 def test_an_agent_does_not_load_what_it_may_never_need() -> None:
-    never = ["rich", "alembic", "sqlalchemy", "zipfile", "zoneinfo", "aiosmtplib", "difflib"]
+    never = ["http.cookies", "rich", "alembic", "sqlalchemy", "zipfile", "zoneinfo", "aiosmtplib", "difflib"]
     never += [
         "salus.store.memory",
         "salus.store.past",

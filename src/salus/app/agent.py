@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import threading
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -49,6 +48,7 @@ from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
+from salus.surfaces.door import once
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
@@ -102,8 +102,7 @@ class Agent:
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
         self._announced: dict[str, Mapping[str, Json]] = {}
-        self._announcements: AnnouncementBook | None = None
-        self._announcing = threading.Lock()
+        self._announcements = once(self._load_announcements)
         self._reload_trouble = ""
         self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
@@ -121,10 +120,7 @@ class Agent:
     @property
     def announcements(self) -> AnnouncementBook:
         """Return what the public was told; loaded when somebody first asks for it."""
-        with self._announcing:  # two doors may ask at once, each from a thread of its own
-            if self._announcements is None:
-                self._announcements = self._load_announcements()
-            return self._announcements
+        return self._announcements()
 
     def _load_announcements(self) -> AnnouncementBook:
         from salus.engine.announcements import AnnouncementBook

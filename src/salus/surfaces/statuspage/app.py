@@ -38,6 +38,7 @@ from salus.surfaces.statuspage.reading import Parts, Reader
 ROOT = "/status"
 FRESH = 5.0
 MOST_COPIES = 64
+MOST_BYTES = 4 * 1024 * 1024
 BURST, PER_SECOND = 30.0, 10.0  # pages that are written; those that were are served as often as one likes
 
 HTML = "text/html; charset=utf-8"
@@ -74,6 +75,14 @@ class _Edition:
     until: float
     settings: object
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
+
+    def keep(self, key: tuple[str, str], copy: Copy) -> None:
+        """Keep what was written, and not too much of it: what was written first goes first."""
+        self.copies[key] = copy
+        while len(self.copies) > MOST_COPIES or sum(one.size for one in self.copies.values()) > MOST_BYTES:
+            if len(self.copies) == 1:
+                return
+            self.copies.pop(next(iter(self.copies)))
 
 
 class StatusPage:
@@ -163,9 +172,7 @@ class StatusPage:
                 if wait := self._written.wait(self._clock.monotonic()):
                     raise _busy(wait)
                 found = await asyncio.to_thread(_write, key, edition.page, root)
-                if len(edition.copies) >= MOST_COPIES:
-                    edition.copies.pop(next(iter(edition.copies)))
-                edition.copies[key, root] = found
+                edition.keep((key, root), found)
             return found
 
 

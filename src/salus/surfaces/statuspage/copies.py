@@ -34,6 +34,11 @@ class Copy:
     etag: str
     headers: Headers
 
+    @property
+    def size(self) -> int:
+        """Return how many bytes it holds."""
+        return len(self.body) + len(self.packed)
+
     @classmethod
     def of(cls, body: bytes, media: str, kept: bytes, *, headers: Headers = (), code: int = 200) -> Copy:
         """Make one; ``kept`` says how long others may keep it."""

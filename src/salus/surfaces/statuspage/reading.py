@@ -204,7 +204,8 @@ def written(facts: Facts) -> Page:
     """Put what was read into public words."""
     page = facts.page
     windows = _windows(facts)
-    told = [telling.announced(one) for one in facts.announcements]
+    every = (telling.announced(one, facts.chosen) for one in facts.announcements)
+    told = [one for one in every if one is not None]
     oldest = facts.now - timedelta(days=page.history_days)
     troubles: list[Trouble] = [one for one in told if one.ended_at is None or one.ended_at >= oldest]
     for incident, events in facts.incidents or ():
@@ -270,12 +271,17 @@ def _condition(facts: Facts, label: str, windows: Sequence[Window], told: Sequen
     if Condition.MAINTENANCE in said or any(one.open and label in one.components for one in windows):
         own = Condition.MAINTENANCE
     else:
-        own = facts.chosen.judge(label, {name: one.state.status for name, one in facts.reports.items()})
+        own = facts.chosen.judge(label, {name: _status(one) for name, one in facts.reports.items()})
     return max([own, *said], key=lambda one: one.rank)
 
 
+def _status(report: CheckReport) -> Status:
+    """Return how a check is; of one that a person has set aside nobody knows it."""
+    return Status.UNKNOWN if report.paused else report.state.status
+
+
 def _message(reports: Sequence[CheckReport]) -> str:
-    bad = (one.state.last for one in reports if one.state.status is not Status.HEALTHY)
+    bad = (one.state.last for one in reports if _status(one) is not Status.HEALTHY)
     return next((words.clean(last.message) for last in bad if last is not None and last.message), "")
 
 

@@ -100,8 +100,14 @@ def trouble(incident: Incident, events: Sequence[Event], chosen: Chosen) -> Trou
     )
 
 
-def announced(one: Announcement) -> Trouble:
-    """Tell what a person announced; who they are stays inside."""
+def announced(one: Announcement, chosen: Chosen) -> Trouble | None:
+    """Tell what a person announced; who they are stays inside.
+
+    None where it is about nothing that the public knows any more.
+    """
+    components = tuple(label for label in one.components if label in chosen.labels)
+    if one.components and not components:
+        return None
     impact, title = one.impact.value, words.clean(one.title)
     stage = "in_progress" if impact == "maintenance" else "identified"
     notes = [Update(at=note.at, text=words.clean(note.text), stage=stage) for note in one.notes]
@@ -112,7 +118,7 @@ def announced(one: Announcement) -> Trouble:
         id=public_id("announcement", one.id),
         title=title,
         impact=impact,
-        components=one.components,
+        components=components,
         started_at=one.since,
         ended_at=one.resolved_at,
         updates=tuple(updates),

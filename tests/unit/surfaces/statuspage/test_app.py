@@ -13,7 +13,8 @@ import pytest
 
 from salus.model import Status
 from salus.model.statuspage import Impact
-from salus.surfaces.statuspage.app import BURST, FRESH, MOST_COPIES
+from salus.surfaces.statuspage.app import BURST, FRESH, MOST_BYTES, MOST_COPIES
+from salus.surfaces.statuspage.copies import Copy
 from tests.asgi import ask
 from tests.fake_agent import NOW
 from tests.fake_status import CONFIG, Shop
@@ -173,6 +174,17 @@ async def test_copies_are_bounded() -> None:
         shop.app._written.level = BURST
         assert (await shop.ask(f"/status/incidents/{one.id}")).code == 200
     assert len(page.copies) == MOST_COPIES
+
+
+async def test_copies_are_bounded_in_bytes_too_and_the_newest_is_kept() -> None:
+    shop = Shop()
+    await shop.ask()
+    edition = await shop.app._current()
+    whole = Copy.of(b"x" * MOST_BYTES, "text/plain", b"")
+    edition.keep(("front", "/a"), whole)
+    assert list(edition.copies) == [("front", "/a")]
+    edition.keep(("front", "/b"), whole)
+    assert list(edition.copies) == [("front", "/b")]
 
 
 async def test_a_reload_shows_at_once_what_is_chosen_now_and_nothing_else() -> None:

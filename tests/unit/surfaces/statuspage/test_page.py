@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from salus.model import Maintenance, PolicyReport, Selector, Status
+from salus.model import Maintenance, Pause, PolicyReport, Selector, Status
 from salus.model.statuspage import Impact
 from salus.surfaces.statuspage.reading import AHEAD
 from tests.fake_agent import NOW
@@ -71,6 +72,12 @@ async def test_a_check_that_is_gone_is_no_data() -> None:
     shop = Shop()
     shop.view.reports = [one for one in shop.view.reports if one.spec.name != "web-http"]
     assert "No data from some systems" in (await shop.ask()).text
+
+
+async def test_a_check_that_a_person_has_set_aside_is_no_data() -> None:
+    shop = Shop()
+    shop.put(replace(shop.view.reports[0], paused=Pause(since=NOW)))
+    assert await whole(shop) == ("minor", "No data from some systems")
 
 
 async def test_a_page_without_components_says_so() -> None:
@@ -147,6 +154,18 @@ async def test_an_announcement_of_the_whole_is_told_in_the_headline() -> None:
     await shop.book.announce("Everything is slow", Impact.MINOR)
     assert await whole(shop) == ("minor", "Degraded performance")
     assert set((await conditions(shop)).values()) == {"operational"}
+
+
+async def test_what_was_announced_of_a_component_that_is_shown_no_more_is_not_told_either() -> None:
+    shop = Shop()
+    await shop.book.announce("No power", Impact.CRITICAL, ["Search"])
+    await shop.book.announce("Slow", Impact.MINOR, ["Website", "Search"])
+    shop.reload(CONFIG.replace("        Search: search-es\n", ""))
+    page = (await shop.ask()).text
+    assert "No power" not in page
+    assert "Slow" in page
+    assert "Search" not in page
+    assert await whole(shop) == ("minor", "Degraded performance")
 
 
 async def test_announced_maintenance_stands_with_the_scheduled() -> None:
