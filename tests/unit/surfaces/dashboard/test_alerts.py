@@ -150,6 +150,22 @@ async def test_what_has_ended_is_told_from_the_ledger_page_by_page() -> None:
     assert f"{ROOT}/alerts?tab=ended" in second.links
 
 
+async def test_no_alert_is_left_out_between_two_pages_however_close_they_began() -> None:
+    api = FakeApi()
+    await api.past.open()
+    began = [NOW - timedelta(hours=1, microseconds=number) for number in range(120)]
+    over = replace(WEB_DOWN, state=AlertState.RESOLVED, resolved_at=NOW)
+    alerts = [replace(over, id=f"{number:016x}", first_seen=at) for number, at in enumerate(began)]
+    await api.past.write(Batch(alerts=alerts))
+    visitor = await Visitor(api).sign_in(Role.VIEWER)
+    page = await visitor.page("/alerts?tab=ended")
+    seen = [name for name in page.ids if name.startswith("ended-0")]
+    while path := older(page):
+        page = await visitor.page(path)
+        seen += [name for name in page.ids if name.startswith("ended-0")]
+    assert seen == [f"ended-{one.id}" for one in alerts]
+
+
 async def test_what_has_ended_can_be_narrowed_down() -> None:
     visitor = await Visitor(await ended(6)).sign_in(Role.VIEWER)
     page = await visitor.page("/alerts?tab=ended&check=web")

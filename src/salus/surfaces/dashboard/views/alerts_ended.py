@@ -12,7 +12,7 @@ from salus.surfaces.api.past import instant
 from salus.surfaces.dashboard.kept import Kept
 from salus.surfaces.dashboard.page import Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
-from salus.surfaces.dashboard.words import iso
+from salus.surfaces.wire import instant as moment
 
 ON_A_PAGE = 50
 _KEPT = 5.0
@@ -33,7 +33,7 @@ class EndedAlerts:
         before = instant(after) if after else None
         found = await self._found.get((check, before), lambda: self._read(check, before))
         ended = [one for one in found if one.resolved_at is not None and level in ("", one.level)]
-        more = visit.address_with(after=iso(found[-1].first_seen)) if len(found) == ON_A_PAGE else ""
+        more = visit.address_with(after=moment(found[-1].first_seen) or "") if len(found) == ON_A_PAGE else ""
         facts = {"level": level, "check": check, "levels": tuple(reversed(Level))}
         end = {
             "found": len(ended),
