@@ -70,11 +70,11 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_whoever_starts_uvicorn_with_several_processes_beside_salus_gets_the_real_thing() -> None:
+def test_whoever_starts_uvicorn_with_its_reloader_beside_salus_gets_the_real_thing() -> None:
     code = (
         "import salus.surfaces.server, sys, uvicorn; "
-        "made = sys.modules['uvicorn.main'].Multiprocess(uvicorn.Config(app=None), target=print, sockets=[]); "
+        "made = sys.modules['uvicorn.main'].ChangeReload(uvicorn.Config(app=None), target=print, sockets=[]); "
         "print(type(made).__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "uvicorn.supervisors.multiprocess"
+    assert done.stdout.startswith("uvicorn.supervisors.")
