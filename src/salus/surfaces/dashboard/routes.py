@@ -17,6 +17,8 @@ from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
 from salus.surfaces.dashboard.views.maintenance import MaintenancePage
 from salus.surfaces.dashboard.views.overview import Overview
+from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
+from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
 from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
 from salus.surfaces.dashboard.views.system import System
 from salus.surfaces.dashboard.views.tokens import TokensPage
@@ -72,9 +74,13 @@ _PAGES: dict[str, Make] = {
     "tokens": TokensPage,
     "dependencies": Dependencies,
     "system": System,
+    "recoveries": RecoveriesPage,
+    "rules": RulesPage,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "recoveries": RecoveryPage,
+    "rules": RulePage,
     "alerts": AlertPage,
     "services": ServicePage,
 }

@@ -187,4 +187,4 @@ def _who(event: Event) -> str:
 
 def _event_row(event: Event) -> Region:
     facts = {"event": event, "group": _group(event.kind)}
-    return Region(id=f"e-{event.id}", template="event_row.html", facts=facts, key=event.id, tag="tr")
+    return Region(id=f"e-{event.id}", template="event_line.html", facts=facts, key=event.id, tag="tr")

@@ -7,12 +7,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from salus.model import CheckReport, RecoveryRecord, Role, RuleReport, Status
+from salus.model import CheckReport, Role, RuleReport, Status
 from salus.state import looks
 from salus.surfaces.charts.looks import bars
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.survey import Survey
+from salus.surfaces.dashboard.views.healing import card
 
 ON_A_PAGE = 50
 _MOST_WORRIES = 12
@@ -112,7 +113,7 @@ class Overview:
         return found
 
     def _hero(self, survey: Survey) -> Region:
-        overall, agent = self._source.view.overall(), self._source.view.agent()
+        overall, agent = survey.overall, self._source.view.agent()
         ordered = [(status, survey.counts[status]) for status in _WORST_FIRST if survey.counts.get(status)]
         facts = {"overall": overall, "agent": agent, "counts": ordered, "total": len(survey.reports)}
         key = (overall, agent.started_at, tuple(ordered), agent.environment)
@@ -124,26 +125,8 @@ class Overview:
         if visit.caller.role is None:
             return []
         running = self._source.view.recoveries()
-        rows = [
-            Region(
-                id=f"healing-{one.id}",
-                template="recovery_card.html",
-                facts={"recovery": one, "rungs": self._rungs(one)},
-                key=one,
-                tag="article",
-                classes="card healing",
-            )
-            for one in running
-        ]
-        return [Rows(id="healing", rows=rows, classes="stack")]
-
-    def _rungs(self, one: RecoveryRecord) -> Sequence[str]:
-        """Return the actions of the ladder that a recovery goes up."""
-        for report in self._source.view.rules():
-            if report.rule.name == one.rule:
-                rungs = report.rule.on_exhausted if one.ladder < 0 else report.rule.ladders[one.ladder]
-                return [action.kind for action in rungs]
-        return []
+        rules = self._source.view.rules() if running else ()
+        return [Rows(id="healing", rows=[card(one, rules) for one in running], classes="stack")]
 
     # ── what wants attention ──────────────────────────────────────────────────────────────────────────────────────────
 
