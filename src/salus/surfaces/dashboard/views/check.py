@@ -107,7 +107,14 @@ class CheckPage:
         service = (
             next((one for one in self._source.view.services() if one.name == name), None) if known and name else None
         )
-        told = {"needs": needs, "needed": needed, "service": name, "state": service, "known": known}
+        told = {
+            "name": report.spec.name,
+            "needs": needs,
+            "needed": needed,
+            "service": name,
+            "state": service,
+            "known": known,
+        }
         return Region(id="around", template="check_around.html", facts=told, key=(needs, needed, service, name))
 
     async def _incidents(self, report: CheckReport, *, known: bool) -> Region:
