@@ -10,12 +10,18 @@ from salus.errors import NotFoundError
 from salus.model import Json, Role
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.views.alert import AlertPage
+from salus.surfaces.dashboard.views.alerts import AlertsPage
+from salus.surfaces.dashboard.views.audit import AuditPage
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
+from salus.surfaces.dashboard.views.maintenance import MaintenancePage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
+from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
 from salus.surfaces.dashboard.views.system import System
+from salus.surfaces.dashboard.views.tokens import TokensPage
 
 _LONGEST_NAME = 200
 
@@ -54,13 +60,18 @@ NAVIGATION = (
     Entry("maintenance", "Maintenance", "/maintenance", "pause"),
     Entry("statistics", "Statistics", "/statistics", "chart"),
     Entry("system", "System", "/system", "chip"),
-    Entry("audit", "Audit", "/audit", "book", role=Role.OPERATOR),
+    Entry("audit", "Audit", "/audit", "book"),
     Entry("tokens", "Tokens", "/tokens", "key", role=Role.ADMIN),
 )
 
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "alerts": AlertsPage,
+    "services": ServicesPage,
+    "maintenance": MaintenancePage,
+    "audit": AuditPage,
+    "tokens": TokensPage,
     "dependencies": Dependencies,
     "system": System,
     "recoveries": RecoveriesPage,
@@ -70,6 +81,8 @@ _NAMED: dict[str, Make] = {
     "checks": CheckPage,
     "recoveries": RecoveryPage,
     "rules": RulePage,
+    "alerts": AlertPage,
+    "services": ServicePage,
 }
 
 
