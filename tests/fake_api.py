@@ -54,6 +54,7 @@ from tests.fake_agent import (
     refusal,
 )
 from tests.fake_desk import WEB_DOWN, FakeDesk
+from tests.fake_incidents import FakeIncidents
 
 CONFIG = """\
 checks: {web: {http: {url: "http://127.0.0.1:1", headers: {Authorization: do-not-tell}}}}
@@ -96,6 +97,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
+    incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
             [API, DISK, NEW, ODD, WEB],
@@ -118,6 +120,7 @@ class FakeApi:
             control=self.control,
             desk=self.desk,
             past=self.past,
+            incidents=self.incidents,
             access=self.door.book,
             service=self._service,
             settings=lambda: self.settings,

@@ -40,7 +40,7 @@ from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
-from salus.model import CheckState, EventKind, Memo, Outcome, RecoveryRecord, ServiceRecord
+from salus.model import NOTHING, CheckState, EventKind, Json, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
@@ -53,6 +53,7 @@ _log = logging.getLogger("salus.agent")
 
 GRACE = 10.0
 THREADS = 32
+_MOST_GONE = 1000  # checks that an event names as gone
 
 
 class Agent:
@@ -333,7 +334,8 @@ class Agent:
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())
             self._received.listen(new.alert_listeners())
-            self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said)
+            gone: Json = [*forget.forget_checks[:_MOST_GONE]]
+            self.engine.bus.tell(EventKind.CONFIG_RELOADED, message=said, data={"removed": gone} if gone else NOTHING)
             await self._recorder.commit()
             await self._recorder.forget(forget)
             self._nudge_self()

@@ -56,6 +56,7 @@ class Doors:
 
         @once
         def api() -> ApiApp:
+            from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
             parts = Parts(
@@ -63,6 +64,7 @@ class Doors:
                 control=agent.control,
                 desk=agent.alerting.desk,
                 past=past,
+                incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,

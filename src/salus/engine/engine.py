@@ -28,9 +28,11 @@ from salus.engine.storms import kind_scope
 from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
+    NOTHING,
     ActionSpec,
     CheckState,
     EventKind,
+    Json,
     Limits,
     Observation,
     RecoveryRecord,
@@ -464,12 +466,18 @@ class Engine:
             old=old.value,
             new=new.value,
             message=seen.message if seen else "",
+            data=self._took(unit) if new.bad and not old.bad else NOTHING,
         )
         if new is Status.HEALTHY:
             if old is not Status.UNKNOWN:
                 for leaf in self.graph.leaves(unit):
                     leaf.eased_at = self.now()
             self._nudge_dependents(unit)
+
+    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
+        """Say how long it took from the first bad look to the verdict."""
+        since = unit.state.failing_since
+        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

@@ -24,6 +24,7 @@ from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import ActionError, MissingExtraError, ServiceError
 from salus.evidence import bounded, process_snapshot
 from salus.model import (
+    NOTHING,
     ActionSpec,
     Effect,
     EventKind,
@@ -146,7 +147,8 @@ class Recovery:
         """Carry the plan out, once ``reserve`` was called."""
         try:
             try:
-                self._tell(EventKind.RECOVERY_STARTED, f"attempt {self._plan.attempt}: {self.record.trigger}")
+                said = f"attempt {self._plan.attempt}: {self.record.trigger}"
+                self._tell(EventKind.RECOVERY_STARTED, said, data={"targets": list(self.record.targets)})
                 refusal = await self._confirm()
             finally:
                 await self._reserving
@@ -391,7 +393,15 @@ class Recovery:
         )
         return self.record
 
-    def _tell(self, kind: EventKind, message: str, *, action: str | None = None, reason: str | None = None) -> None:
+    def _tell(
+        self,
+        kind: EventKind,
+        message: str,
+        *,
+        action: str | None = None,
+        reason: str | None = None,
+        data: Mapping[str, Json] = NOTHING,
+    ) -> None:
         self._ground.site.tell(
             kind,
             message=message,
@@ -401,4 +411,5 @@ class Recovery:
             recovery=self._plan.id,
             action=action,
             reason=reason,
+            data=data,
         )

@@ -90,9 +90,10 @@ class Incident:
         ended_at: when the last of them was well again; None while it lasts.
         status: the worst verdict that was reached.
         checks: in the order in which they turned bad.
+        failing: those of them that are not well again.
         root: the check that it began with, as far as dependencies tell.
         services: those that its checks and recoveries are about.
-        recoveries: ids of what was done about it, the oldest first.
+        recoveries: ids of what was done about it, the oldest first; of very many the newest.
         outcome: how the last recovery ended; None where there was none, or it runs.
         detected: seconds from the first bad look to the verdict, where that is known.
     """
@@ -103,6 +104,7 @@ class Incident:
     ended_at: datetime | None = None
     status: Status = Status.UNHEALTHY
     checks: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
     root: str = ""
     services: tuple[str, ...] = ()
     recoveries: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ class Past(Protocol):
         ...
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
-        """Return events, newest first."""
+        """Return events, newest first unless the query says otherwise."""
         ...
 
     async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:

@@ -32,7 +32,10 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentQuery:
-    """Which incidents, newest first. ``before`` is the id of the last one of the page before."""
+    """Which incidents, newest first. ``before`` is the id of the last one of the page before.
+
+    ``since``: those that lasted until then at least; all that are open are among them.
+    """
 
     check: str | None = None
     open: bool | None = None

@@ -92,7 +92,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
-    """Which events, newest first. ``before`` and ``after`` are event ids, both exclusive."""
+    """Which events, newest first unless ``oldest_first``. ``before`` and ``after`` are event ids, both exclusive."""
 
     check: str | None = None
     rule: str | None = None
@@ -103,6 +103,7 @@ class EventQuery:
     until: datetime | None = None
     before: int | None = None
     after: int | None = None
+    oldest_first: bool = False
     limit: int = 100
 
 
@@ -207,7 +208,7 @@ class Store(Outbox, Protocol):
         ...
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
-        """Return events, newest first."""
+        """Return events, newest first unless the query says otherwise."""
         ...
 
     async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:

@@ -136,8 +136,9 @@ class MemoryStore(MemoryOutbox):
             del self._recoveries[record.id]
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
-        """Return events, newest first."""
-        return _page((event for event in reversed(self._events) if _event_fits(event, query)), query.limit)
+        """Return events, newest first unless the query says otherwise."""
+        found = self._events if query.oldest_first else reversed(self._events)
+        return _page((event for event in found if _event_fits(event, query)), query.limit)
 
     async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
         """Return recoveries, newest first."""

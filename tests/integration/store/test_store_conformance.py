@@ -225,6 +225,8 @@ async def test_events_come_newest_first_and_in_pages(store: Store) -> None:
     third = await store.events(EventQuery(limit=3, before=second[-1].id))
     assert [[found.id for found in page] for page in (first, second, third)] == [[7, 6, 5], [4, 3, 2], [1]]
     assert [found.id for found in await store.events(EventQuery(after=5))] == [7, 6]
+    oldest = await store.events(EventQuery(after=2, kinds=[EventKind.STATUS_CHANGED], oldest_first=True, limit=3))
+    assert [found.id for found in oldest] == [3, 4, 5]
     assert list(await store.events(EventQuery(limit=0))) == []
     assert list(await store.events(EventQuery(limit=-1))) == []
 

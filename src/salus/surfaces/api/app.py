@@ -13,12 +13,14 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
+from salus.ports.history import Incidents
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
@@ -60,6 +62,7 @@ class Parts:
         control: who does what is asked.
         desk: the alerts.
         past: the ledger.
+        incidents: trouble that belongs together.
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
@@ -70,6 +73,7 @@ class Parts:
     control: Control
     desk: AlertDesk
     past: Past
+    incidents: Incidents
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
@@ -99,6 +103,7 @@ class ApiApp:
             {
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
+                IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),

@@ -289,6 +289,32 @@ _EVENT: Told = {
     "reason": "200",
     "data": {"by": "deploy", "request": "POST /api/v1/services/web/restart", "code": 200, "role": "operator"},
 }
+_TURNED: Told = {
+    "id": 1772366394000000,
+    "at": _BAD,
+    "kind": "status_changed",
+    "message": _WRONG,
+    "check": "web",
+    "service": "web",
+    "old": "healthy",
+    "new": "unhealthy",
+    "data": {"detected": 1.52},
+}
+_INCIDENT: Told = {
+    "id": "64bf5339d0a80",
+    "title": "2 checks are failing, db first",
+    "started_at": _BAD,
+    "ended_at": None,
+    "open": True,
+    "status": "unhealthy",
+    "checks": ["web", "db"],
+    "failing": ["web", "db"],
+    "root": "db",
+    "services": ["web", "db"],
+    "recoveries": ["5f0c1a2b3d4e5f60"],
+    "outcome": "recovered",
+    "detected": 1.52,
+}
 _SYSTEM: Told = {
     "cpu": {"seconds": 12.5, "cores": 2, "load": [0.1, 0.2, 0.3]},
     "memory": {"resident": 44040192, "host_total": 8589934592, "host_available": 4294967296},
@@ -345,6 +371,8 @@ _EXAMPLES: dict[str, Told] = {
     "Channel": _CHANNEL,
     "Delivery": _DELIVERY,
     "Event": _EVENT,
+    "Incident": _INCIDENT,
+    "IncidentStory": {**_INCIDENT, "timeline": [_TURNED], "attempts": [_RECOVERY]},
     "System": _SYSTEM,
     "Config": _CONFIG,
     "Token": _TOKEN,

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from salus.model import Role
 from salus.surfaces.api.badge import SVG
+from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.present import PresentRequests
-from salus.surfaces.api.queries import ChecksQuery, HistoryQuery, OutputQuery, PageQuery, RecoveriesQuery, StatsQuery
+from salus.surfaces.api.queries import (
+    ChecksQuery,
+    HistoryQuery,
+    IncidentsQuery,
+    OutputQuery,
+    PageQuery,
+    RecoveriesQuery,
+    StatsQuery,
+)
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
 from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody
@@ -158,6 +167,29 @@ HEALING = (
                 PastRequests.stats,
                 "Statistics",
                 query=StatsQuery,
+                more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "incidents",
+        "Trouble that belongs together.",
+        IncidentRequests,
+        (
+            get(
+                "/incidents",
+                "List the incidents, newest first.",
+                IncidentRequests.incidents,
+                "Incident[]",
+                query=IncidentsQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/incidents/{incident}",
+                "Tell all about one incident: what happened in it, and what was done.",
+                IncidentRequests.incident,
+                "IncidentStory",
                 more=(503,),
             ),
         ),

@@ -89,6 +89,20 @@ class RecoveriesQuery(PageQuery, frozen=True, kw_only=True):
     running: YesNo = "false"
 
 
+class IncidentsQuery(PageQuery, frozen=True, kw_only=True):
+    """A page of the incidents, newest first.
+
+    Attributes:
+        check: only those of this check.
+        open: ``true``: only those that go on; ``false``: only those that are over.
+        since: only those that went on then, or later.
+    """
+
+    check: Word = ""
+    open: YesNo | None = None
+    since: Instant | None = None
+
+
 class EventsQuery(PageQuery, frozen=True, kw_only=True):
     """A page of the events, newest first.
 

@@ -19,15 +19,17 @@ from salus.surfaces.api.table import Endpoint
 from salus.surfaces.bodies import parse
 from tests.asgi import ask
 from tests.fake_api import FakeApi
+from tests.fake_incidents import OPEN_INCIDENT
 
 ENDPOINTS = [endpoint for group in GROUPS for endpoint in group.endpoints]
 IDS = [f"{one.method} {one.path}" for one in ENDPOINTS]
 OPEN = {"GET /session", "POST /session", "DELETE /session"}
 SHOWN = {"GET /status", "GET /checks", "GET /checks/{check}", "GET /checks/{check}/history", "GET /badges/{check}.svg"}
+SHOWN |= {"GET /incidents"}
 
 # A name that the fakes know, where it is not ``web``.
 NAMES = {"alert": "aa11bb22cc33dd44", "silence": "s1", "channel": "log", "notification": "dd11000000000000"}
-NAMES |= {"recovery": "r1", "token": "viewer"}
+NAMES |= {"recovery": "r1", "token": "viewer", "incident": OPEN_INCIDENT.id}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 every_write = pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.writes])
 

@@ -5,11 +5,13 @@ A test reads real answers with these structs, which know no other field: so they
 
 from __future__ import annotations
 
-from salus.surfaces.api.answers import base, healing, telling
+from salus.surfaces.api.answers import base, healing, incidents, telling
 from salus.surfaces.api.answers.base import Answer
 
 
 def shape(name: str) -> type[Answer]:
     """Return the shape of that name."""
-    found: type[Answer] = next(getattr(room, name) for room in (base, healing, telling) if hasattr(room, name))
+    found: type[Answer] = next(
+        getattr(room, name) for room in (base, healing, telling, incidents) if hasattr(room, name)
+    )
     return found

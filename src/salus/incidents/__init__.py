@@ -1,0 +1,1 @@
+"""Trouble that belongs together, told from the events of a ledger: pure."""
