@@ -14,6 +14,7 @@ from salus.model import (
     AgentInfo,
     Answer,
     Approval,
+    CheckPause,
     CheckReport,
     CheckSpec,
     CheckState,
@@ -21,11 +22,14 @@ from salus.model import (
     Finding,
     Maintenance,
     Metric,
+    Mode,
+    ModeOverride,
     Observation,
     Outcome,
     Overall,
     Pause,
     PolicyReport,
+    RecoveryPhase,
     RecoveryRecord,
     RecoveryRule,
     Refusal,
@@ -39,6 +43,7 @@ from salus.model import (
     Status,
     StepRecord,
     StepResult,
+    UnderWay,
 )
 from salus.ports import Heartbeat, ReceivedAlert, Subscriber
 from salus.state import looked, ring_of
@@ -202,6 +207,18 @@ RECOVERY = RecoveryRecord(
     evidence={"last_output": ["Traceback (most recent call last):", "MemoryError"]},
 )
 
+DOING = UnderWay(
+    phase=RecoveryPhase.ACTING,
+    action="restart_service",
+    position=2,
+    since=NOW - timedelta(seconds=3),
+    until=NOW + timedelta(seconds=27),
+)
+RUNNING = replace(
+    RECOVERY, outcome=None, finished_at=None, message="", duration=None, steps=RECOVERY.steps[:1], current=DOING
+)
+PAUSE_OF_DISK = CheckPause(check="disk", since=NOW - timedelta(minutes=5), until=NOW + timedelta(hours=1), by="olaf")
+
 WEB_RULE = RuleReport(
     rule=RecoveryRule(
         name="web",
@@ -271,6 +288,15 @@ class FakeControl:
         self._take("heal", rule)
         return RECOVERY
 
+    async def begin(self, rule: str) -> RecoveryRecord:
+        self._take("begin", rule)
+        return RUNNING
+
+    async def cancel(self, recovery: str, *, by: str = "") -> RecoveryRecord:
+        self._take("cancel", recovery)
+        self.said = {"by": by}
+        return replace(RECOVERY, outcome=Outcome.CANCELLED, message=f"called off by {by}")
+
     async def reset(self, rule: str) -> None:
         self._take("reset", rule)
 
@@ -285,6 +311,18 @@ class FakeControl:
         if not self.paused:
             message = "nothing is paused"
             raise ConflictError(message, remedy="`salus status` shows what holds healing")
+
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+        self._take("pause_check", name)
+        self.said = {"seconds": seconds, "reason": reason, "by": by}
+        until = NOW + timedelta(seconds=seconds) if seconds else None
+        return CheckPause(check=name, since=NOW, until=until, reason=reason, by=by)
+
+    async def resume_check(self, name: str, *, by: str = "") -> None:
+        self._take("resume_check", name)
+        self.said = {"by": by}
+        if not self.paused:
+            raise ConflictError(f"check {name!r} is not paused", remedy="`salus status` shows which are")
 
     async def start_maintenance(
         self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
@@ -301,6 +339,11 @@ class FakeControl:
     async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
         self._take("enable_rule" if enabled else "disable_rule", rule)
         self.said = {"by": by}
+
+    async def set_mode(self, rule: str, mode: Mode | None, *, by: str = "") -> RuleReport:
+        self._take("set_mode", rule)
+        self.said = {"mode": mode, "by": by}
+        return replace(WEB_RULE, override=ModeOverride(mode=mode, since=NOW, by=by) if mode else None)
 
     async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
         self._take("approve" if approve else "reject", approval)

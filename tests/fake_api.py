@@ -40,7 +40,9 @@ from tests.fake_agent import (
     DISK,
     NEW,
     NOW,
+    PAUSE_OF_DISK,
     RECOVERY,
+    RUNNING,
     WAITING,
     WEB,
     WEB_RULE,
@@ -54,6 +56,7 @@ from tests.fake_agent import (
     refusal,
 )
 from tests.fake_desk import WEB_DOWN, FakeDesk
+from tests.fake_history import FakeHistory
 from tests.fake_incidents import FakeIncidents
 
 CONFIG = """\
@@ -97,6 +100,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
+    history: FakeHistory = field(default_factory=FakeHistory)
     incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
@@ -106,8 +110,13 @@ class FakeApi:
                 WEB_RULE,
                 replace(WEB_RULE, rule=replace(WEB_RULE.rule, name="z"), state=RuleState(rule="z", approval=WAITING)),
             ],
-            running=[replace(RECOVERY, id="running", outcome=None, finished_at=None, duration=None)],
-            report=PolicyReport(pause=Pause(since=NOW), maintenance=(WINDOW,), refusals={"web": {"paused": 2}}),
+            running=[replace(RUNNING, id="running")],
+            report=PolicyReport(
+                pause=Pause(since=NOW),
+                checks_paused=(PAUSE_OF_DISK,),
+                maintenance=(WINDOW,),
+                refusals={"web": {"paused": 2}},
+            ),
             explained=[explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42), running=True)],
         )
     )
@@ -120,6 +129,7 @@ class FakeApi:
             control=self.control,
             desk=self.desk,
             past=self.past,
+            history=self.history,
             incidents=self.incidents,
             access=self.door.book,
             service=self._service,

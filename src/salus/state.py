@@ -231,13 +231,13 @@ def stale(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
     return now - state.last.at > timedelta(seconds=STALE_INTERVALS * spec.interval + spec.timeout)
 
 
-def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Overall:
+def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime, *, paused: int = 0) -> Overall:
     """Give all checks in one word and one sentence.
 
     A critical unhealthy check makes the whole ``unhealthy``. Any degraded check, or an unhealthy one that is not
     critical, makes it ``degraded``; so does a critical check that could not tell once its start period is over.
     Ready: started, and not unhealthy, and no critical check unknown. Started: every check has been looked at once.
-    Live: no check marked ``liveness`` is unhealthy.
+    Live: no check marked ``liveness`` is unhealthy. ``paused`` further ones were set aside, and only counted.
     """
     critical: list[str] = []
     lesser: list[str] = []
@@ -260,6 +260,8 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Ov
             if not in_start_period(state, spec, now):
                 lesser.append(spec.name)
     status, message = _sentence(count, critical, lesser, waiting)
+    if paused:
+        message = f"{message} ({paused} paused)"
     ready = not waiting and not critical and not unsure
     return Overall(
         status=status,
@@ -268,6 +270,7 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime) -> Ov
         live=live,
         started=not waiting,
         culprits=tuple(critical + lesser),
+        paused=paused,
     )
 
 

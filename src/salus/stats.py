@@ -193,7 +193,8 @@ def spread(seconds: Iterable[float]) -> Spread | None:
 
 def called_off(record: RecoveryRecord) -> bool:
     """Tell whether it ended before anything was done, so that it counts neither for nor against its rule."""
-    return record.needless or record.outcome is Outcome.CANCELLED
+    acted = any(step.result is StepResult.CANCELLED or step.verified is not None for step in record.steps)
+    return record.needless or (record.outcome is Outcome.CANCELLED and not acted)
 
 
 def counts(record: RecoveryRecord) -> bool:

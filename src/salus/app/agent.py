@@ -28,6 +28,7 @@ from salus.clock import SystemClock
 from salus.config import Settings, load
 from salus.engine.access import TokenBook
 from salus.engine.bus import Bus
+from salus.engine.chronicle import Chronicle
 from salus.engine.clockmark import set_since
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
@@ -37,6 +38,7 @@ from salus.engine.past import EnginePast
 from salus.engine.received import ReceivedBox
 from salus.engine.recorder import Recorder
 from salus.engine.selfcheck import NAME, SelfCheck, self_check_spec
+from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
@@ -134,7 +136,8 @@ class Agent:
         self._build_engine(ledger)
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
-        doors = Doors(self, self.engine, EnginePast(self._recorder, ledger.store), self._clock)
+        past = EnginePast(self._recorder, ledger.store)
+        doors = Doors(self, self.engine, past, self._chronicle, self._clock)
         await self.server.start(doors.network, agent.host, agent.port, doors.local, agent.state_dir / "salus.sock")
         self._on_stop("doors", lambda: self.server.stop(1.0))
         self._on_stop("services", self._stop_services)
@@ -169,7 +172,9 @@ class Agent:
         )
         self._recorder = recorder
         self._store = ledger.store
-        self.engine = Engine(site, bus, recorder, Threads(THREADS))
+        self.engine = engine = Engine(site, bus, recorder, Threads(THREADS))
+        engine.tally = tally = Tally(lambda: engine.units, self._clock.now())
+        self._chronicle = Chronicle(ledger.store, tally, lambda: engine.units, self._clock)
         self.engine.clock_was_set = set_since(ledger.snapshot.memos, self._clock, boot)
         self.engine.limits = self.settings.limits
         self.engine.pressure.gauge.sensor = HostSensor()
@@ -291,6 +296,8 @@ class Agent:
 
     def _start_loops(self, ledger: Ledger) -> None:
         self._tasks.start("recorder", self._recorder.run())
+        remembered = ledger.snapshot
+        self._tasks.start("chronicle", self._chronicle.run(remembered.check_states, remembered.memos))
         self._tasks.start("clocks", watch_clocks(self.engine))
         self._tasks.start("prune", prune(self._clock, ledger.store, self.settings.agent))
         self._tasks.start("watchdog", feed_watchdog(self._clock, self._notifier))
@@ -401,6 +408,7 @@ class Agent:
         for name, unit in self.engine.units.items():
             self._recorder.check_state(name, unit.state)
         await asyncio.gather(*(unit.check.aclose() for unit in self.engine.units.values()), return_exceptions=True)
+        await self._chronicle.flush()
         await self._recorder.stop()
         await self._tasks.stop(0.0)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from salus.app.alerting import Alerting
 from salus.config import Settings
 from salus.engine.access import TokenBook
+from salus.engine.chronicle import Chronicle
 from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.past import EnginePast
@@ -42,7 +43,7 @@ class Parent(Protocol):
 class Doors:
     """From the outside to the inside: the API, the doors for alerts of others, the health endpoints."""
 
-    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, clock: Clock) -> None:
+    def __init__(self, agent: Parent, engine: Engine, past: EnginePast, chronicle: Chronicle, clock: Clock) -> None:
         """Stand before an agent."""
 
         def shown() -> Shown:
@@ -56,6 +57,7 @@ class Doors:
 
         @once
         def api() -> ApiApp:
+            from salus.engine.history import EngineHistory
             from salus.engine.incidents import LedgerIncidents
             from salus.surfaces.api.app import ApiApp, Parts
 
@@ -64,6 +66,7 @@ class Doors:
                 control=agent.control,
                 desk=agent.alerting.desk,
                 past=past,
+                history=EngineHistory(past, chronicle, lambda: engine.units, clock),
                 incidents=LedgerIncidents(past, engine),
                 access=agent.access,
                 service=engine.site.services.get,

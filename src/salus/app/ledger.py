@@ -11,10 +11,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from salus.config import AgentSettings
 from salus.errors import StoreError, StoreUnreadableError, StoreUnwritableError
-from salus.ports import Snapshot, Store
+from salus.ports import Snapshot
+
+if TYPE_CHECKING:  # shapes of a past that only who is asked for it loads
+    from salus.ports.history import HistoryLedger
 
 _log = logging.getLogger("salus.ledger")
 
@@ -30,7 +34,7 @@ class Ledger:
         trouble: why Salus is degraded, or an empty string.
     """
 
-    store: Store
+    store: HistoryLedger
     snapshot: Snapshot
     healing_off: str = ""
     trouble: str = ""
@@ -58,7 +62,7 @@ async def open_ledger(settings: AgentSettings, now: datetime) -> Ledger:
         return await _read_only(store, now)
 
 
-def _make(settings: AgentSettings) -> Store:
+def _make(settings: AgentSettings) -> HistoryLedger:
     if settings.store == "memory":
         return _in_memory()
     from salus.store.sqlite import SqliteStore
@@ -66,7 +70,7 @@ def _make(settings: AgentSettings) -> Store:
     return SqliteStore(ledger_path(settings))
 
 
-async def _read_only(store: Store, now: datetime) -> Ledger:
+async def _read_only(store: HistoryLedger, now: datetime) -> Ledger:
     """Take the budgets from a ledger that can be read and not written; every later write tries again."""
     try:
         return Ledger(store, await store.load(now))
@@ -75,13 +79,13 @@ async def _read_only(store: Store, now: datetime) -> Ledger:
         return Ledger(await _memory(), Snapshot(), trouble="the ledger can be neither created nor written")
 
 
-async def _memory() -> Store:
+async def _memory() -> HistoryLedger:
     store = _in_memory()
     await store.open()
     return store
 
 
-def _in_memory() -> Store:
+def _in_memory() -> HistoryLedger:
     from salus.store.memory import MemoryStore
 
     return MemoryStore()

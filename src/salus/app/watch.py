@@ -35,6 +35,8 @@ async def watch_clocks(engine: Engine) -> None:
         steady, boot = new_steady, new_boot
         if slept > SLEPT:
             engine.respread(SPREAD_AFTER_SLEEP)
+            if engine.tally is not None:
+                engine.tally.slept(slept, engine.now())
             message = f"the machine slept for {format_duration(slept)}; everything is looked at again"
             engine.bus.tell(EventKind.HOST_RESUMED, message=message)
 
@@ -61,6 +63,7 @@ async def prune(clock: Clock, store: Store, settings: AgentSettings) -> None:
                 now,
                 events_before=now - timedelta(seconds=settings.keep_events),
                 observations_before=now - timedelta(seconds=settings.keep_observations),
+                days_before=now - timedelta(seconds=settings.keep_days),
             )
         except StoreError as error:
             _log.warning("old rows could not be removed: %s", error)

@@ -1,4 +1,4 @@
-"""``salus heal``, ``salus reset``, ``salus reload``: what a person asks of a running Salus."""
+"""``salus heal``, ``salus cancel``, ``salus reset``, ``salus reload``: what a person asks of a running Salus."""
 
 from __future__ import annotations
 
@@ -31,6 +31,30 @@ def heal(rule: str, config: Path | None, state_dir: Path | None, as_json: bool) 
     else:
         show_recovery(record)
     return 0 if record["outcome"] == "recovered" else 1
+
+
+@click.command(short_help="Call a recovery off that runs.")
+@click.argument("recovery", metavar="RECOVERY|RULE")
+@config_option
+@state_dir_option
+@json_option
+def cancel(recovery: str, config: Path | None, state_dir: Path | None, as_json: bool) -> None:
+    """Call a recovery off that runs, by its id or the name of its rule, and wait until what it did has ended.
+
+    The action that runs is ended, with all that it started, and no further one begins. It counts as an attempt, and the
+    cooldown begins: nothing is healed again at once. To keep it so for longer, pause or switch the rule off.
+
+    Example: salus cancel web
+    """
+    from salus.cli.client import Client
+
+    record = Client(find_state_dir(config, state_dir)).act("recoveries", recovery, "cancel", {})
+    if as_json:
+        from salus.surfaces import wire
+
+        click.echo(wire.pretty(record))
+    else:
+        show_recovery(record)
 
 
 def show_recovery(record: dict[str, Any]) -> None:

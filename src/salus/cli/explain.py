@@ -148,7 +148,7 @@ def _facts(one: Told, now: datetime) -> list[tuple[str, str]]:
     rule, facts = one["rule"], list[tuple[str, str]]()
     if "max_recovery_attempts" in rule:
         facts = [
-            ("mode", rule["mode"]),
+            ("mode", _mode(rule, now)),
             ("acts when", rules.trigger(rule)),
             ("attempts", f"{rule['attempts']} of {rule['max_recovery_attempts']} in this incident{_ladder(rule)}"),
             ("cooldown", _cooldown(rule, now)),
@@ -165,6 +165,19 @@ def _facts(one: Told, now: datetime) -> list[tuple[str, str]]:
     facts.append(("last hour", one["remark"] or f"{recent} recover{'y' if recent == 1 else 'ies'} started"))
     facts.append(("last recovery", _last(one["last_recovery"], now)))
     return facts
+
+
+def _mode(rule: Told, now: datetime) -> str:
+    from salus.cli.output import ago, parse_instant
+
+    if override := rule["mode_override"]:
+        by = f" by {override['by']}" if override["by"] else ""
+        when = ago(parse_instant(override["since"]), now)
+        config = f"; the config says {rule['mode_configured']}"
+        held = f", held at {rule['mode']} by limits.mode" if rule["mode"] != override["mode"] else ""
+        return f"{override['mode']}, set{by} {when}{config}{held}"
+    held = f", held at {rule['mode']} by limits.mode" if rule["mode"] != rule["mode_configured"] else ""
+    return f"{rule['mode_configured']}{held}"
 
 
 def _ladder(rule: Told) -> str:

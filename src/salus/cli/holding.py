@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from salus.cli.maintenance import end_command, members
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 Status = dict[str, Any]
 Row = tuple[str, str | None, str | None, str, str]  # what, since, ends (instants), about what, the command for it
 
+_MAY = {"observe": "only observe", "approve": "act once a person allows it", "auto": "act"}
 MODES = {
     "observe": "rules say what they would do, and do nothing",
     "approve": "every rule waits for a person before it acts",
@@ -41,6 +43,9 @@ def _rows(told: Status, now: datetime) -> Iterator[Row]:
     policy = told["policy"]
     if pause := policy["pause"]:
         yield "pause", pause["since"], pause["until"], _said(pause, "all recovery"), "salus resume"
+    for one in policy["checks_paused"]:
+        about = _said(one, f"check {one['check']}")
+        yield "check paused", one["since"], one["until"], about, f"salus resume --check {quote(one['check'])}"
     for window in policy["maintenance"]:
         since = parse_instant(window["since"])
         if since and since <= now:
@@ -78,6 +83,9 @@ def _automatic(policy: Status) -> Iterator[Row]:
 
 def _rule(one: Status) -> Iterator[Row]:
     name, asked, recurrence = one["name"], one["approval"], one["recurrence"]
+    if override := one.get("mode_override"):
+        about = _said({**override, "reason": ""}, f"rule {name} may {_MAY[override['mode']]}")
+        yield "mode set", override["since"], None, about, f"salus rule mode {name} config"
     if asked and asked["answer"] == "waiting":
         command = f"salus approve {asked['id']}, or salus reject {asked['id']}"
         yield "approval", asked["asked_at"], asked["expires_at"], f"rule {name} asks to heal {one['check']}", command

@@ -19,6 +19,7 @@ _LEVELS = {
     EventKind.SERVICE_FAILED: logging.ERROR,
     EventKind.HEALING_OFF: logging.CRITICAL,
     EventKind.STORE_FAILED: logging.ERROR,
+    EventKind.RECOVERY_CONFIRMED: logging.DEBUG,
     EventKind.ACTION_STARTED: logging.DEBUG,
     EventKind.VERIFIED: logging.DEBUG,
     # What fires and ends is written by the channel log, to those who hear it there.

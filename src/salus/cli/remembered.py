@@ -46,11 +46,12 @@ def status(state_dir: Path, settings: Settings | None, now: datetime) -> Told:
 
 def _policy(snapshot: Snapshot, settings: Settings | None) -> PolicyReport:
     from salus.engine.memos import recall
-    from salus.model import Maintenance, Mode, Pause, PolicyReport
+    from salus.model import CheckPause, Maintenance, Mode, Pause, PolicyReport
 
     return PolicyReport(
         mode=settings.limits.mode if settings else Mode.AUTO,
         pause=recall(snapshot.memos, "pause", Pause).get("all"),
+        checks_paused=tuple(recall(snapshot.memos, "check_pause", CheckPause).values()),
         maintenance=tuple(recall(snapshot.memos, "maintenance", Maintenance).values()),
         disabled=tuple(sorted(key.partition(":")[2] for key in snapshot.memos if key.startswith("off:"))),
     )

@@ -32,6 +32,7 @@ COMMANDS = {
     "check": "salus.cli.check:check",
     "health": "salus.cli.health_stub:health",
     "heal": "salus.cli.act:heal",
+    "cancel": "salus.cli.act:cancel",
     "reset": "salus.cli.act:reset",
     "approve": "salus.cli.approvals:approve",
     "reject": "salus.cli.approvals:reject",

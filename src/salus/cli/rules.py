@@ -1,4 +1,4 @@
-"""``salus rule``: list the rules, switch one on or off."""
+"""``salus rule``: list the rules, switch one on or off, say how far it may go."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 Status = dict[str, Any]
 _LONGEST_LADDER = 60
+CAREFUL = ("observe", "approve", "auto")  # the most careful first
 
 
 @click.group()
 def rule() -> None:
-    """List the rules of a running Salus, and switch one on or off."""
+    """List the rules of a running Salus, switch one on or off, or say how far it may go."""
 
 
 @rule.command("list", short_help="List the rules, and what each may do.")
@@ -65,6 +66,25 @@ def disable(name: str, config: Path | None, state_dir: Path | None) -> None:
     _switch(name, "disable", config, state_dir)
 
 
+@rule.command("mode", short_help="Say how far a rule may go.")
+@click.argument("name")
+@click.argument("mode", type=click.Choice([*CAREFUL, "config"]))
+@config_option
+@state_dir_option
+def set_mode(name: str, mode: str, config: Path | None, state_dir: Path | None) -> None:
+    """Say how far a rule may go, in the place of what the config says, until a person says config.
+
+    observe: it says what it would do. approve: it asks a person. auto: it acts. config: as the config says. It holds
+    over a restart of Salus; where limits.mode is more careful, that holds.
+
+    Example: salus rule mode web observe
+    """
+    from salus.cli.client import Client
+
+    body = {"mode": None if mode == "config" else mode}
+    click.echo(Client(find_state_dir(config, state_dir)).act("rules", name, "mode", body)["message"])
+
+
 def _switch(name: str, verb: str, config: Path | None, state_dir: Path | None) -> None:
     from salus.cli.client import Client
 
@@ -83,15 +103,14 @@ def _table(told: Status, now: datetime) -> Table:
     for one in told["rules"]:
         attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
         table.rows.append(
-            [one["name"], one["check"], mode(one, told), trigger(one), ladders(one), attempts, state(one, running, now)]
+            [one["name"], one["check"], mode(one), trigger(one), ladders(one), attempts, state(one, running, now)]
         )
     return table
 
 
-def mode(one: Status, told: Status) -> str:
-    """Return how far a rule may go: the more careful of its own mode and that of the whole."""
-    careful = ["observe", "approve", "auto"]
-    return careful[min(careful.index(one["mode"]), careful.index(told["policy"]["mode"]))]
+def mode(one: Status) -> str:
+    """Return how far a rule may go now, and that a person said so."""
+    return f"{one['mode']} (by a person)" if one["mode_override"] else str(one["mode"])
 
 
 def trigger(one: Status) -> str:

@@ -105,11 +105,23 @@ def _show_alerts(told: Status | None, now: datetime) -> None:
 def _recoveries(recoveries: list[Status], now: datetime) -> Table:
     from salus.cli.output import Table, ago, parse_instant
 
-    table = Table(["healing now", "attempt", "started", "because"])
+    table = Table(["healing now", "attempt", "started", "doing", "because"], spare=["because"])
     for one in recoveries:
         started = ago(parse_instant(one["started_at"]), now)
-        table.rows.append([one["rule"], str(one["attempt"]), started, one["trigger"]])
+        table.rows.append([one["rule"], str(one["attempt"]), started, _doing(one["current"], now), one["trigger"]])
     return table
+
+
+def _doing(current: Status | None, now: datetime) -> str:
+    """Say what a recovery does at this moment, and how long that may take: ``restart_service, 3 s of at most 30 s``."""
+    from salus.cli.output import parse_instant, span
+
+    since, until = parse_instant(current["since"] if current else None), parse_instant(current and current["until"])
+    if not current or not since or not until:
+        return ""
+    verb = {"verifying": "verifying ", "acting": "", "waiting": ""}.get(current["phase"], current["phase"])
+    lasts, most = max(0, round((now - since).total_seconds())), round((until - since).total_seconds(), 1)
+    return f"{verb}{current['action'] or ''}, {span(lasts)} of at most {span(most)}"
 
 
 def _checks(checks: list[Status], now: datetime) -> Table:
@@ -118,7 +130,7 @@ def _checks(checks: list[Status], now: datetime) -> Table:
     table = Table(["check", "status", "since", "looked at", "message"], spare=["looked at"])
     for one in sorted(checks, key=lambda check: (_WORST_FIRST[check["status"]], check["name"])):
         notes = [note for note in ("critical", "flapping", "healing") if one.get(note)]
-        if one["status"] == "healthy":
+        if one["status"] == "healthy" or one["paused"]:
             notes = [note for note in notes if note != "critical"]
         message = one["message"] or ("not looked at yet" if one["last_checked"] is None else "")
         table.rows.append(
@@ -163,7 +175,7 @@ def _rules(told: Status, now: datetime) -> Table:
             )
         attempts = f"{one['attempts']} of {one['max_recovery_attempts']}"
         how = rules.state(one, running, now)
-        table.rows.append([one["name"], rules.mode(one, told), attempts, how, last, _refusal(one, now)])
+        table.rows.append([one["name"], rules.mode(one), attempts, how, last, _refusal(one, now)])
     return table
 
 

@@ -154,7 +154,7 @@ class Builder:
         self._proxies(shape)
         kept = (
             *("store", "environment", "show_details", "trusted_proxies"),
-            *("keep_events", "keep_observations", "observe_every"),
+            *("keep_events", "keep_observations", "keep_days", "observe_every"),
         )
         return AgentSettings(
             host=host,

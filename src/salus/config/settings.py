@@ -26,6 +26,7 @@ class AgentSettings:
         log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
         keep_events: seconds that the ledger keeps events.
         keep_observations: seconds that looks are kept.
+        keep_days: seconds that it is kept how long each check was how on each day.
         observe_every: seconds between two looks of one check that are kept.
     """
 
@@ -39,6 +40,7 @@ class AgentSettings:
     log_level: str = "info"
     keep_events: float = 90 * 86400.0
     keep_observations: float = 7 * 86400.0
+    keep_days: float = 400 * 86400.0
     observe_every: float = 60.0
 
 

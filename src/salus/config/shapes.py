@@ -39,6 +39,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         log_level: what is logged.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.
+        keep_days: how long it is kept how each check was on each day.
         observe_every: at most one look per check and this long goes into the history; one that says something else than
             the one before always does.
     """
@@ -52,6 +53,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
     keep_events: Positive = Duration(90 * 86400)
     keep_observations: Positive = Duration(7 * 86400)
+    keep_days: Positive = Duration(400 * 86400)
     observe_every: Duration = Duration(60)
 
 

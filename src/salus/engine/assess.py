@@ -63,11 +63,12 @@ class Assessor:
             state=unit.state,
             memory=rule.memory,
             targets=rule.targets,
-            mode=rule.rule.mode.most_careful(limits.mode),
+            mode=policy.modes.in_force(rule.rule, limits.mode),
             condition=condition,
             switched_off=holds.switched_off(rule.rule.name),
             healing_off=around.healing_off,
             pause=holds.pause_hold(now),
+            check_pause=policy.check_pauses.hold(unit.spec.name) if unit.paused else None,
             maintenance=holds.maintenance_hold(unit, now),
             dead=unit.dead,
             stopped=self._stopped(rule),
@@ -126,5 +127,11 @@ def belongs(unit: CheckUnit, group: GroupSpec) -> bool:
 def _left_down(unit: CheckUnit) -> bool:
     """Tell whether a recovery of Salus' acted on a check and did not bring it back."""
     bad = bool(unit.state.last and unit.state.last.status.bad)
-    failed = (Outcome.NOT_RECOVERED, Outcome.TIMED_OUT, Outcome.FAILED, Outcome.INTERRUPTED)
+    failed = (
+        Outcome.NOT_RECOVERED,
+        Outcome.TIMED_OUT,
+        Outcome.FAILED,
+        Outcome.CANCELLED,  # by a person: what is called off before anything was done leaves no outcome behind
+        Outcome.INTERRUPTED,
+    )
     return bad and any(rule.memory.last_outcome in failed for rule in unit.rules)

@@ -13,10 +13,13 @@ from salus.errors import ConflictError, NotFoundError
 from salus.model import (
     Answer,
     Approval,
+    CheckPause,
     Maintenance,
+    Mode,
     Observation,
     Pause,
     RecoveryRecord,
+    RuleReport,
     Selector,
     ServiceStatus,
 )
@@ -48,6 +51,17 @@ class EngineControl:
         unit, found = self._rule(rule)
         return await self._engine.healer.heal_now(unit, found, self._engine.now())
 
+    async def begin(self, rule: str) -> RecoveryRecord:
+        """Run a rule now, and return the recovery as it begins."""
+        unit, found = self._rule(rule)
+        return self._engine.healer.begin_now(unit, found, self._engine.now()).shown
+
+    async def cancel(self, recovery: str, *, by: str = "") -> RecoveryRecord:
+        """Call a recovery off that runs."""
+        record = await self._engine.healer.cancel(recovery, f"called off by {by or 'a person'}")
+        await self._engine.commit()
+        return record
+
     async def reset(self, rule: str) -> None:
         """Forget a rule's attempts, its giving up and the failures of its actions, and look at its check."""
         unit, found = self._rule(rule)
@@ -72,6 +86,18 @@ class EngineControl:
         await self._changed()
         self._engine.reconsider()
 
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+        """Set one check aside, for that long or until ``resume_check``."""
+        pause = self._engine.asides.pause(self._engine.unit(name), seconds, reason=reason, by=by)
+        await self._changed()
+        return pause
+
+    async def resume_check(self, name: str, *, by: str = "") -> None:
+        """Take a check back and look at it."""
+        self._engine.unit(name)
+        self._engine.asides.resume(name, f"resumed{f' by {by}' if by else ''}")
+        await self._changed()
+
     async def start_maintenance(
         self, members: Selector, seconds: float, *, name: str = "", reason: str = "", by: str = ""
     ) -> Maintenance:
@@ -95,6 +121,17 @@ class EngineControl:
         self._engine.policy.holds.switch(rule, self._now(), enabled=enabled, by=by)
         await self._changed()
         self._engine.nudge(unit)
+
+    async def set_mode(self, rule: str, mode: Mode | None, *, by: str = "") -> RuleReport:
+        """Say how far a rule may go, in the place of what the config says."""
+        unit, found = self._rule(rule)
+        modes, whole = self._engine.policy.modes, self._engine.limits.mode
+        modes.set(found.rule, mode, self._now(), by=by)
+        self._engine.healer.mode_changed(unit, found, modes.in_force(found.rule, whole))
+        await self._changed()
+        self._engine.nudge(unit)
+        override = modes.of(rule)
+        return RuleReport(rule=found.rule, state=found.memory, refusal=found.refusal, override=override, whole=whole)
 
     async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:
         """Answer a rule that asks for approval."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from salus.conditions import Condition
+from salus.engine.asides import Asides, still_away
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
@@ -25,6 +26,7 @@ from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
 from salus.engine.recorder import Recorder
 from salus.engine.storms import kind_scope
+from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit, Judge, RuleUnit
 from salus.errors import NotFoundError
 from salus.model import (
@@ -42,7 +44,7 @@ from salus.model import (
 )
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import change_share, fold, looked, undecided
+from salus.state import Transition, change_share, fold, looked, undecided
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -67,6 +69,7 @@ class Engine:
         self._remember: Callable[[CheckUnit, Observation], None] = _ignore
         self.clock_was_set: timedelta | None = None  # since the rows of the ledger were written; None: nothing tells
         self.looked: Callable[[CheckUnit, Observation], None] | None = None
+        self.tally: Tally | None = None
         self.shifted: list[Callable[[timedelta], None]] = []
         self.healing_off = ""
         self.observe_every = OBSERVE_EVERY
@@ -87,6 +90,7 @@ class Engine:
         self.prober = Prober(site, self._seen, ended=self._ended, pressure=self.pressure)
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
+        self.asides = Asides(self)
 
     @property
     def limits(self) -> Limits:
@@ -107,6 +111,7 @@ class Engine:
             if unit.entry:
                 self._schedule.remove(unit.entry)
         self.units = dict(units)
+        self.asides.take(self.units)
         self.graph = Dependencies(self.units, self.service_roots)
         self.policy.resize(self.units)
         self._kin.resize(self.units, self.graph)
@@ -121,6 +126,8 @@ class Engine:
             unit.dependents = tuple(children.get(name, ()))
             for service in unit.watches:
                 self._watchers.setdefault(service, []).append(unit)
+        if self.tally is not None:
+            self.tally.replaced(gone, self.now())
         if self._running:
             self._enter_all()
         self.version += 1
@@ -151,6 +158,7 @@ class Engine:
             by = -back
         if by:
             self._clock_jumped(by)
+        self.asides.settle_all()
         self._running = True
         self._enter_all()
         self._tend()
@@ -207,7 +215,7 @@ class Engine:
         if (
             self._running
             and unit.entry
-            and not unit.healing
+            and not (unit.healing or unit.paused)
             and self._schedule.nudge(unit.entry, self._clock.monotonic())
         ):
             self._tick()
@@ -223,6 +231,8 @@ class Engine:
 
     def _clock_jumped(self, by: timedelta) -> None:
         self._shift_wall_clock(by)
+        if self.tally is not None:  # and not where it was set while no Salus ran: the tally began after that
+            self.tally.shifted(by)
         seconds = by.total_seconds()
         way = "forward" if seconds > 0 else "back"
         said = f"the wall clock went {way} by {format_duration(abs(seconds))}; waits were put right"
@@ -252,12 +262,15 @@ class Engine:
         return await self.prober.fresh(unit, within=within)
 
     def dependencies(self, unit: CheckUnit) -> Sequence[CheckUnit]:
-        """Return the checks it depends on, directly or not, each once, without those of its own service."""
-        return self.graph.roots(unit)
+        """Return the checks it depends on, directly or not, each once, without those of its own service.
+
+        Nor those that a person has set aside: what nobody looks at holds nobody back.
+        """
+        return [root for root in self.graph.roots(unit) if not root.paused]
 
     def named(self, names: Iterable[str]) -> list[CheckUnit]:
-        """Return the checks of these names, as far as they are there."""
-        return [self.units[name] for name in names if name in self.units]
+        """Return the checks of these names, as far as they are there and looked at."""
+        return [found for name in names if (found := self.units.get(name)) is not None and not found.paused]
 
     def current(self, rule: str) -> tuple[CheckUnit, RuleUnit] | None:
         """Return a rule as it is now, with its check."""
@@ -291,6 +304,10 @@ class Engine:
         self.version += 1
         self._recorder.recovery(record)
 
+    def moved(self) -> None:
+        """Hear that a recovery is at something else now."""
+        self.version += 1
+
     def keep_rule(self, state: RuleState) -> None:
         """Take what a rule has spent into the next batch of rows."""
         self.version += 1
@@ -314,6 +331,8 @@ class Engine:
 
     def settled(self, unit: CheckUnit) -> None:
         """Look again at a check whose recovery has ended, at its service's other checks, and at what hangs on it."""
+        if unit.paused:
+            self.asides.settle(unit)
         if not self._running:
             return
         self.nudge(unit)
@@ -354,20 +373,22 @@ class Engine:
                 self.pressure.late(late)
             if unit.probe is not None:
                 continue  # a fresh look is under way; its end puts the entry back
-            if unit.healing or unit.resting:
-                self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at yet
+            if unit.healing or unit.resting or unit.paused:
+                self._schedule.finished(entry, now)  # the recovery looks, or there is nothing to look at
                 continue
             self.prober.start(unit)
         self.lateness_max = max(self.lateness_max, worst)
         self._arm()
 
     def _seen(self, unit: CheckUnit, seen: Observation) -> None:
-        if self.units.get(unit.spec.name) is not unit:
+        aside = unit.paused and not unit.healing  # a person's look, or the last of before: it moves no verdict
+        if aside or self.units.get(unit.spec.name) is not unit:
             return
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
         unit.looks = looked(unit.looks, seen.status)
+        unit.uncounted += 1
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
@@ -380,8 +401,9 @@ class Engine:
             self.reconsider()
         if before.flapping != unit.state.flapping:
             self._flaps(unit)
-        if transition:
-            self._changed(unit, transition.old, transition.new)
+        if transition or before.started is None:
+            self._judged(unit, before, transition, now)
+        unit.returning = unit.returning and still_away(unit, seen)
         # What says something else than the look before is kept too: a bad look that moves no verdict is history.
         turned = before.last is None or before.last.status is not seen.status
         self._record(unit, seen, changed=turned or transition is not None)
@@ -402,7 +424,8 @@ class Engine:
             return
         if self.graph.failing(unit, self.site.services):
             return
-        stale = [root for root in self.graph.roots(unit) if root.state.last is None or root.state.last.at < since]
+        roots = self.dependencies(unit)
+        stale = [root for root in roots if root.state.last is None or root.state.last.at < since]
         if stale:  # perhaps one of them explains it: look, and count this one at its next bad look
             unit.waits = True
             for root in stale:
@@ -427,8 +450,11 @@ class Engine:
 
     def _tend(self) -> None:
         """Let pauses and windows begin and end, and brakes release; again when the next of them is due."""
-        all_seen = all(unit.state.started for unit in self.units.values()) if self.policy.storms.brakes else True
+        looked_at = (unit.state.started or unit.paused for unit in self.units.values())
+        all_seen = all(looked_at) if self.policy.storms.brakes else True
         over, wait = self.policy.tick(self.now(), all_seen=all_seen)
+        if (end := self.asides.tick(self.now())) is not None:
+            wait = min(wait, end)
         if over:
             self.reconsider()
         if self._policy_timer:
@@ -456,6 +482,13 @@ class Engine:
         self._schedule.finished(entry, now, again_at=again_at)
         self._arm()
 
+    def _judged(self, unit: CheckUnit, before: CheckState, transition: Transition | None, now: datetime) -> None:
+        """Take a first verdict of this Salus, or a new one."""
+        if self.tally is not None:
+            self.tally.judged(unit, before, now)
+        if transition:
+            self._changed(unit, transition.old, transition.new)
+
     def _changed(self, unit: CheckUnit, old: Status, new: Status) -> None:
         spec, seen = unit.spec, unit.state.last
         self._recorder.check_state(spec.name, unit.state)
@@ -473,6 +506,21 @@ class Engine:
                 for leaf in self.graph.leaves(unit):
                     leaf.eased_at = self.now()
             self._nudge_dependents(unit)
+
+    def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
+        """Hear that a check has no verdict any more, since a person has set it aside."""
+        self.version += 1
+        self._remember(unit, seen)
+        self._record(unit, seen, changed=True)
+        if before.status is not unit.state.status:
+            self._judged(unit, before, Transition(before.status, unit.state.status), self.now())
+        else:
+            self._recorder.check_state(unit.spec.name, unit.state)
+        if before.flapping:
+            self._flaps(unit)
+        if self.policy.set_aside(unit, self.now()):
+            self.reconsider()
+        self._nudge_dependents(unit)
 
     def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
         """Say how long it took from the first bad look to the verdict."""

@@ -24,6 +24,7 @@ from salus.model import (
     CheckSpec,
     EventKind,
     Finding,
+    Mode,
     Outcome,
     Plan,
     RecoveryRecord,
@@ -89,6 +90,7 @@ class Healer:
         self._tasks = Nursery(self._crashed)
         self._busy: dict[str, str] = {}
         self._stopping = False
+        self._work: dict[str, asyncio.Task[None]] = {}
         self.running: dict[str, Recovery] = {}
 
     @contextmanager
@@ -166,6 +168,34 @@ class Healer:
         return ((unit, rule) for unit in self._around.units.values() for rule in unit.rules)
 
     async def heal_now(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> RecoveryRecord:
+        """Run a rule because a person asks, and wait for its end; else as ``begin_now``."""
+        recovery = self.begin_now(unit, rule, now)
+        await asyncio.wait({self._work[recovery.plan.id]})
+        return recovery.record
+
+    async def cancel(self, recovery: str, why: str) -> RecoveryRecord:
+        """Call a recovery off, and wait until what it does has ended.
+
+        It is meant by its id, the beginning of that, or the name of its rule.
+
+        Raises:
+            NotFoundError: none that is called so runs.
+            ConflictError: several are.
+        """
+        found = [one for one in self.running.values() if recovery in (one.plan.id, one.plan.rule.name)]
+        found = found or [one for one in self.running.values() if recovery and one.plan.id.startswith(recovery)]
+        if not found:
+            message = f"no recovery {recovery[:200]!r} is running"
+            raise NotFoundError(message, remedy="`salus status` shows those that are")
+        if len(found) > 1:
+            message = f"several recoveries begin with {recovery[:200]!r}"
+            raise ConflictError(message, remedy="give more of the id")
+        (one,) = found
+        one.call_off(why)
+        await asyncio.wait({self._work[one.plan.id]})
+        return one.record
+
+    def begin_now(self, unit: CheckUnit, rule: RuleUnit, now: datetime) -> Recovery:
         """Run a rule because a person asks: no thresholds, no budgets; single flight and verification hold.
 
         Raises:
@@ -185,9 +215,15 @@ class Healer:
             trigger=unit.state.last,
             manual=True,
         )
-        recovery, task = self._begin(unit, rule, plan)
-        await asyncio.wait({task})
-        return recovery.record
+        return self._begin(unit, rule, plan)
+
+    def mode_changed(self, unit: CheckUnit, rule: RuleUnit, mode: Mode) -> None:
+        """Hear how far a rule may go now: in another mode than ``approve`` nothing is asked any more."""
+        if mode is Mode.APPROVE or rule.memory.approval is None:
+            return
+        rule.memory = replace(rule.memory, approval=None)
+        self._around.keep_rule(rule.memory)
+        self._tell(unit, rule, EventKind.APPROVAL_EXPIRED, f"the mode is {mode} now; nothing is asked any more")
 
     def reset(self, rule: RuleUnit, why: str) -> None:
         """Forget what a rule has spent, and its giving up."""
@@ -205,7 +241,7 @@ class Healer:
 
     # ── one attempt ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _begin(self, unit: CheckUnit, rule: RuleUnit, plan: Plan) -> tuple[Recovery, asyncio.Task[None]]:
+    def _begin(self, unit: CheckUnit, rule: RuleUnit, plan: Plan) -> Recovery:
         before = rule.memory
         if not plan.manual and plan.ladder >= 0:  # the last words are no attempt
             rule.memory = ledger.reserve(before, plan.decided_at, half_open=plan.half_open)
@@ -218,7 +254,8 @@ class Healer:
         self.running[plan.id] = recovery
         unit.healing = True
         recovery.reserve()
-        return recovery, self._tasks.start(f"recovery {plan.id}", self._run(recovery, unit, rule, before))
+        self._work[plan.id] = self._tasks.start(f"recovery {plan.id}", self._run(recovery, unit, rule, before))
+        return recovery
 
     async def _run(self, recovery: Recovery, unit: CheckUnit, rule: RuleUnit, before: RuleState) -> None:
         plan = recovery.plan
@@ -226,6 +263,7 @@ class Healer:
             await recovery.run()
         finally:
             self.running.pop(plan.id, None)
+            self._work.pop(plan.id, None)
             for target in plan.targets:
                 self._busy.pop(target, None)
             unit.healing, rule.record = False, None
@@ -246,7 +284,8 @@ class Healer:
         record, around = recovery.record, self._around
         if recovery.acted:
             unit.state = forgiven(unit.state)
-        helped = None if recovery.needless or not recovery.acted else record.outcome is Outcome.RECOVERED
+        tried = recovery.acted and not recovery.needless and not recovery.called_off
+        helped = record.outcome is Outcome.RECOVERED if tried else None
         if around.policy.storms.ends(record.id, around.limits, self._now(), helped=helped):
             around.reconsider()
 
@@ -269,7 +308,9 @@ class Healer:
             rule.memory = ledger.finish(rule.memory, plan.rule, outcome, now, acted_on=recovery.replaced)
             if rule.memory.escalations > was_recurring:
                 self._tell_recurring(rule)
-            if outcome is not Outcome.RECOVERED and rule.memory.attempts >= rule.rule.max_recovery_attempts:
+            spent = rule.memory.attempts >= rule.rule.max_recovery_attempts
+            if outcome is not Outcome.RECOVERED and spent and not recovery.called_off:
+                # Whoever calls the last attempt off wants no last words now; giving up follows from what is spent.
                 gave_up = self._give_up(rule, now)
         self._around.keep_rule(rule.memory)
         return gave_up

@@ -77,7 +77,7 @@ class Kin:
         found: dict[str, CheckUnit] = {}
         for step in range(min(len(alike), 8 * MOST)):
             other = alike[(first + step) % len(alike)]
-            usable = other.target != unit.target and not (other.healing or other.resting or other.dead)
+            usable = other.target != unit.target and not (other.healing or other.resting or other.paused or other.dead)
             if usable and tied.isdisjoint(self._tied(other)) and other.state.settled and other.target not in found:
                 found[other.target] = other
             if len(found) == MOST:

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from salus.engine.checkpauses import CheckPauses
 from salus.engine.circuits import Circuits
 from salus.engine.holds import Holds, Keep
 from salus.engine.memos import memo, recall
+from salus.engine.rulemodes import RuleModes
 from salus.engine.starts import Starts
 from salus.engine.storms import Storms
 from salus.engine.units import CheckUnit
@@ -30,6 +32,8 @@ class Policy:
         self.causes = causes.Tally()
         self.limits = Limits()
         self.holds = Holds(tell, keep)
+        self.check_pauses = CheckPauses(tell, keep)
+        self.modes = RuleModes(tell, keep)
         self.storms = Storms(tell, keep)
         self.circuits = Circuits(tell, keep)
         self.starts = Starts(keep)
@@ -65,6 +69,8 @@ class Policy:
             StoreUnreadableError: a row cannot be understood.
         """
         self.holds.load(memos)
+        self.check_pauses.load(memos)
+        self.modes.load(memos)
         self.storms.load(memos)
         self.circuits.load(memos)
         self.starts.load(memos)
@@ -73,6 +79,8 @@ class Policy:
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock, so that every wait lasts as long as it should."""
         self.holds.shift(by)
+        self.check_pauses.shift(by)
+        self.modes.shift(by)
         self.storms.shift(by)
         self.circuits.shift(by)
         self.starts.shift(by)
@@ -85,6 +93,13 @@ class Policy:
         released = all_seen and self.storms.ease(self.limits)
         wait = MOST_WAIT if change is None else min(MOST_WAIT, max(0.0, (change - now).total_seconds()))
         return ended or released, wait
+
+    def set_aside(self, unit: CheckUnit, now: datetime) -> bool:
+        """Hear that a check counts for nothing any more; true when something that held others back is over."""
+        released = self.storms.well(unit.spec.name, self.limits)
+        change = self.causes.well(unit.spec.name, now)
+        self._tell_causes(change)
+        return released or bool(change.gone)
 
     def refused(self, check: str, reason: RefusalReason) -> None:
         """Count that a rule of a check began to be refused for a reason."""

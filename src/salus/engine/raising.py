@@ -15,7 +15,7 @@ from salus.engine.engine import Engine
 from salus.engine.sending import Keeping
 from salus.engine.sights import Sights
 from salus.engine.stories import Stories, held_back
-from salus.engine.truths import Truth
+from salus.engine.truths import Truth, truths_of
 from salus.engine.units import CheckUnit
 from salus.model import (
     Alert,
@@ -28,6 +28,7 @@ from salus.model import (
     Happening,
     Observation,
     RecoveryRecord,
+    Status,
 )
 
 _LAPSE_LEAST = 1.0
@@ -136,8 +137,8 @@ class Raising:
             self._stories.add(event.check, story.deeds)
         for change in self._book.done(event.check or "", story.deeds, now):
             self.take(change)
-        if event.kind is EventKind.STATUS_CHANGED and (unit := self._engine.units.get(event.check or "")):
-            self.judge_status(unit, now)
+        if unit := self._engine.units.get(event.check or ""):
+            self._hear_of_check(unit, event, now)
         if event.kind in CHANGES_WHO_HEARS:
             self._desk.reconsider(now)
         for happening, rules in self.sights.on.items():
@@ -146,14 +147,36 @@ class Raising:
             elif rules and happenings.begins(happening, event):
                 self._begin_happening(happening, rules, event, story, now)
 
+    def _hear_of_check(self, unit: CheckUnit, event: Event, now: datetime) -> None:
+        if event.kind is EventKind.STATUS_CHANGED:
+            self.judge_status(unit, now)
+            if event.old == Status.UNKNOWN and unit.state.status.bad:  # what was so before nobody could tell still is
+                self.raise_truths(truths_of(unit))
+        if event.kind is EventKind.CHECK_PAUSED:  # whoever heard of it hears that nobody looks now, and who said so
+            for alert in self._desk.about(unit.spec.name):
+                if not alert.moment:
+                    self.take(self._book.end(alert, now, event.message))
+
+    def raise_truths(self, truths: Iterable[Truth]) -> None:
+        """Raise what is the case."""
+        now = self._engine.now()
+        for truth in truths:
+            for rule in self.sights.on[truth.happening]:
+                if (sight := self.sights.of_truth(rule, truth, now)) is not None:
+                    self.take(self._book.see(sight, now))
+
     def judge_status(self, unit: CheckUnit, now: datetime) -> None:
-        """Judge a check by the rules that ask for its verdict."""
+        """Judge a check by the rules that ask for its verdict; one that is set aside by none."""
+        if unit.paused:
+            return
         for rule in self.sights.about_status:
             if self.sights.watches(rule, unit):
                 self.take(self._book.see(self.sights.of_status(rule, unit, now), now))
 
     def looked(self, unit: CheckUnit, seen: Observation) -> None:
         """Judge a look by the rules that ask for its numbers."""
+        if unit.paused:
+            return
         now = self._engine.now()
         for rule in unit.alert_rules:
             self.take(self._book.see(self.sights.of_look(rule, unit, seen, now), now))
@@ -250,4 +273,8 @@ CHANGES_WHO_HEARS = frozenset(
         EventKind.CONFIG_RELOADED,
     }
 )
-HEARD = happenings.WORTH_A_LOOK | CHANGES_WHO_HEARS | {EventKind.RECOVERY_FINISHED, EventKind.RECOVERY_REFUSED}
+HEARD = (
+    happenings.WORTH_A_LOOK
+    | CHANGES_WHO_HEARS
+    | {EventKind.RECOVERY_FINISHED, EventKind.RECOVERY_REFUSED, EventKind.CHECK_PAUSED}
+)

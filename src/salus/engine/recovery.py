@@ -8,6 +8,8 @@
 3. Every rung runs under ``min(own timeout, what is left of recovery_timeout)``.
 4. After every rung that can change the world the check is looked at afresh until it passes or ``verify_timeout`` ends.
    Only a passing look is success. A rung that only records can never be.
+5. A person may call it off at any moment: the action that runs is cancelled, as at the end of its time, and no further
+   one begins.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from salus.engine.assess import condition_now
@@ -32,10 +34,12 @@ from salus.model import (
     Observation,
     Outcome,
     Plan,
+    RecoveryPhase,
     RecoveryRecord,
     Status,
     StepRecord,
     StepResult,
+    UnderWay,
 )
 from salus.ports import Action, ActionResult, Scene, Site
 from salus.tasks import begin
@@ -80,6 +84,10 @@ class Ground(Protocol):
         """Take the record as it stands into the next batch of rows."""
         ...
 
+    def moved(self) -> None:
+        """Hear that a recovery is at something else now."""
+        ...
+
     async def reserve(self) -> bool:
         """Make durable what must be known of an act before it."""
         ...
@@ -106,6 +114,10 @@ class Recovery:
         self._began = self._clock.monotonic()
         self._acted = False
         self._reserving: asyncio.Task[bool]
+        self._running: asyncio.Task[object] | None = None
+        self._current: UnderWay | None = None
+        self._fresh: Observation | None = None
+        self.called_off = ""
         self.replaced: str | None = None
         self.needless = False
         self.record = RecoveryRecord(
@@ -135,6 +147,26 @@ class Recovery:
         return self._acted
 
     @property
+    def shown(self) -> RecoveryRecord:
+        """Return the record with what it does at this moment."""
+        return replace(self.record, current=self._current)
+
+    def call_off(self, why: str) -> None:
+        """End it as soon as may be: what runs is cancelled, and nothing further begins."""
+        if self.called_off or self.record.outcome is not None:
+            return
+        self.called_off = why
+        if self._running is not None:
+            self._running.cancel()
+
+    def _called_off_now(self) -> bool:
+        """Tell whether it was a person who cancelled what runs, and take that as done."""
+        if not self.called_off or self._running is None:
+            return False
+        self._running.uncancel()
+        return True
+
+    @property
     def _left(self) -> float:
         return self._plan.rule.recovery_timeout - (self._clock.monotonic() - self._began)
 
@@ -145,19 +177,26 @@ class Recovery:
 
     async def run(self) -> RecoveryRecord:
         """Carry the plan out, once ``reserve`` was called."""
+        self._running = asyncio.current_task()
         try:
             try:
+                self._at(RecoveryPhase.CONFIRMING, self._unit.spec.timeout)
                 said = f"attempt {self._plan.attempt}: {self.record.trigger}"
                 self._tell(EventKind.RECOVERY_STARTED, said, data={"targets": list(self.record.targets)})
                 refusal = await self._confirm()
             finally:
                 await self._reserving
+            if self.called_off:
+                return self._finish(Outcome.CANCELLED, self.called_off)
             if refusal := refusal or self._changed_by_now():
                 self.needless = True
                 self.record = replace(self.record, needless=True)
                 return self._finish(Outcome.CANCELLED, refusal)
+            self._confirmed()
             return self._finish(*await self._climb())
         except asyncio.CancelledError:
+            if self._called_off_now():
+                return self._finish(Outcome.CANCELLED, self.called_off)
             self._finish(Outcome.INTERRUPTED, "cancelled before it ended")
             raise
         except Exception as error:  # noqa: BLE001 - a bug here must end as a row, not as a silent task
@@ -166,7 +205,7 @@ class Recovery:
 
     async def _confirm(self) -> str:
         """Return why nothing must be done, or an empty string."""
-        if self._plan.ladder < 0:
+        if self._plan.ladder < 0 or self.called_off:
             return ""
         roots = self._ground.dependencies(self._unit)
         reads = self._ground.named(self._rule.reads)
@@ -178,8 +217,18 @@ class Recovery:
             seen, *others = await looks
         finally:
             looks.cancel()
-        if self._plan.manual:
-            return ""
+        self._fresh = seen
+        return around if self._plan.manual else self._objection(seen, roots, others) or around
+
+    def _confirmed(self) -> None:
+        """Tell that it goes on: the next thing is its first action, and what is to be recorded before that."""
+        self._at(RecoveryPhase.CAPTURING, EVIDENCE_WITHIN)
+        if (seen := self._fresh) is not None:
+            why = "a person asked" if self._plan.manual else "it is still so"
+            self._tell(EventKind.RECOVERY_CONFIRMED, f"{why}: a fresh look says {seen.status}: {seen.message}")
+
+    def _objection(self, seen: Observation, roots: Sequence[CheckUnit], others: Sequence[Observation]) -> str:
+        """Return what the fresh looks say against it, or an empty string."""
         if not self._still_wanted(seen):
             return f"a fresh look says {seen.status}: {seen.message}"
         before = self._plan.trigger.incarnation if self._plan.trigger else None
@@ -187,7 +236,7 @@ class Recovery:
             return "the target was replaced in the meantime"
         if failing := [root.spec.name for root, look in zip(roots, others, strict=False) if look.status.bad]:
             return f"{', '.join(failing)} must be well first"
-        return around
+        return ""
 
     def _changed_by_now(self) -> str:
         """Return what somebody else's look has shown since, while the row was being written."""
@@ -224,6 +273,8 @@ class Recovery:
             if self._left <= 0:
                 return Outcome.TIMED_OUT, f"not done within {format_duration(self._plan.rule.recovery_timeout)}"
             step = await self._step(position, spec, action)
+            if self.called_off:
+                return Outcome.CANCELLED, self.called_off
             if step.result is not StepResult.OK:
                 failures.append(f"{step.action}: {step.message}")
             if step.verified:
@@ -249,9 +300,12 @@ class Recovery:
             initiation = self._clock.monotonic() - self._began
             self.record = replace(self.record, initiation=initiation)
         started_at, started = self._clock.now(), self._clock.monotonic()
+        limit = min(spec.timeout if spec.timeout is not None else self._left, self._left)
+        waits = action.effect is Effect.WAITS
+        self._at(RecoveryPhase.WAITING if waits else RecoveryPhase.ACTING, limit, position)
         self._tell(EventKind.ACTION_STARTED, f"{position}. {spec.kind}", action=spec.kind)
         before = self._incarnation()
-        result, message, evidence = await self._act(position, spec, action)
+        result, message, evidence = await self._act(position, action, limit)
         duration = self._clock.monotonic() - started
         if acting:
             self._acted = True
@@ -267,17 +321,34 @@ class Recovery:
             duration=duration,
             evidence=evidence,
         )
+        before_it = self.record.steps
+        self.record = replace(self.record, steps=(*before_it, step))
+        verifies = self._acted and action.effect is not Effect.RECORDS and not self.called_off
+        if verifies:
+            self._at(RecoveryPhase.VERIFYING, min(self._plan.rule.verify_timeout, self._left), position)
         self._tell(
             EventKind.ACTION_FINISHED,
             f"{spec.kind}: {message or result} ({format_duration(duration)})",
             action=spec.kind,
             reason=result.value,
         )
-        if self._acted and action.effect is not Effect.RECORDS:
+        if verifies:
             step = replace(step, verified=await self._verify(patient=result is StepResult.OK and self._may_be_up()))
-        self.record = replace(self.record, steps=(*self.record.steps, step))
+            self.record = replace(self.record, steps=(*before_it, step))
         self._ground.keep(self.record)
         return step
+
+    def _at(self, phase: RecoveryPhase, most: float, position: int | None = None) -> None:
+        """Note what it does from now on, and how many seconds that takes at most."""
+        now = self._clock.now()
+        self._current = UnderWay(
+            phase=phase,
+            action=self._ladder[position - 1][0].kind if position else None,
+            position=position,
+            since=now,
+            until=now + timedelta(seconds=max(0.0, most)),
+        )
+        self._ground.moved()
 
     def _skip(self, position: int, spec: ActionSpec, until: datetime) -> StepRecord:
         message = f"its circuit is open until {until:%H:%M:%S} UTC"
@@ -293,7 +364,7 @@ class Recovery:
         self._ground.keep(self.record)
         return step
 
-    async def _act(self, position: int, spec: ActionSpec, action: Action) -> tuple[StepResult, str, Mapping[str, Json]]:
+    async def _act(self, position: int, action: Action, limit: float) -> tuple[StepResult, str, Mapping[str, Json]]:
         scene = Scene(
             site=self._ground.site,
             plan=self._plan,
@@ -302,11 +373,14 @@ class Recovery:
             service=self._unit.service,
             steps=position - 1,
         )
-        limit = min(spec.timeout if spec.timeout is not None else self._left, self._left)
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
                 result: ActionResult = await action.run(scene)
+        except asyncio.CancelledError:
+            if not self._called_off_now():
+                raise
+            return StepResult.CANCELLED, self.called_off, {}
         except TimeoutError as error:
             if deadline.expired():
                 return StepResult.TIMED_OUT, f"not done within {format_duration(limit)}", {}
@@ -370,7 +444,7 @@ class Recovery:
         return self._unit.state.last.incarnation if self._unit.state.last else None
 
     def _finish(self, outcome: Outcome, message: str) -> RecoveryRecord:
-        now = self._clock.now()
+        now, self._current = self._clock.now(), None
         evidence = dict(self.record.evidence)
         if self._unit.service and self._acted:
             lines: list[Json] = list(self._unit.service.last_output())

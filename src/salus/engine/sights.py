@@ -82,8 +82,13 @@ class Sights:
         )
 
     def of_truth(self, rule: AlertRule, truth: Truth, now: datetime) -> Sight | None:
-        """Return what a rule says of something that is the case; None where it is about other checks."""
+        """Return what a rule says of something that is the case; None where it is about other checks.
+
+        Nothing is said of a check that a person has set aside.
+        """
         unit = self._engine.units.get(truth.check or "")
+        if unit is not None and unit.paused:
+            return None
         spec, status = (unit.spec, unit.state.status) if unit else (None, None)
         if rule.members and (spec is None or not watches(rule, spec)):
             return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from salus.alerts import happenings
 from salus.alerts.book import Book
 from salus.alerts.desk import Desk
 from salus.alerts.labels import bounded, fingerprint
+from salus.engine.checkpauses import check_pause_in_words
 from salus.engine.engine import Engine
 from salus.engine.raising import Raising
 from salus.engine.sending import Keeping, Sending
-from salus.engine.truths import Truth, truths_around, truths_of
+from salus.engine.truths import truths_around, truths_of
 from salus.model import Alert, AlertState, Happening
 
 _HAPPENINGS = frozenset(one.value for one in Happening)
@@ -41,7 +42,7 @@ class Survey:
         for name in sorted(self.unseen):
             unit = self._engine.units.get(name)
             last = unit.state.last if unit else None
-            if unit is None or (last is not None and last.at >= self.began):
+            if unit is None or unit.paused or (last is not None and last.at >= self.began):
                 self.unseen.discard(name)
                 if unit is not None:
                     self._raising.judge_status(unit, self._engine.now())
@@ -50,23 +51,17 @@ class Survey:
     def _happenings(self, keeping: Keeping, sending: Sending) -> Iterator[None]:
         """Raise what is the case, and end what is not; each is looked up when it is its turn, never before."""
         for unit in list(self._engine.units.values()):
-            self._raise(truths_of(unit))
+            self._raising.raise_truths(truths_of(unit))
             yield
-        self._raise(truths_around(self._engine, keeping.failure, sending.failing()))
+        self._raising.raise_truths(truths_around(self._engine, keeping.failure, sending.failing()))
         yield
         for name in list(self._desk.alerts):
             alert = self._desk.alerts.get(name)
             happening = alert.labels.get("happening") if alert is not None else None
-            if alert is not None and happening in _HAPPENINGS and not alert.moment:
+            paused = alert is not None and self._engine.policy.check_pauses.of(alert.check or "")
+            if alert is not None and happening in _HAPPENINGS and not (alert.moment or paused):
                 self._end_if_over(alert, Happening(happening), keeping, sending)
             yield
-
-    def _raise(self, truths: Iterable[Truth]) -> None:
-        now = self._engine.now()
-        for truth in truths:
-            for rule in self._raising.sights.on[truth.happening]:
-                if (sight := self._raising.sights.of_truth(rule, truth, now)) is not None:
-                    self._raising.take(self._book.see(sight, now))
 
     def _end_if_over(self, alert: Alert, happening: Happening, keeping: Keeping, sending: Sending) -> None:
         unit = self._engine.units.get(alert.check or "")
@@ -95,6 +90,8 @@ class Survey:
             return "its alert rule is no longer in the config"
         if alert.check is not None and unit is None:
             return "its check is no longer in the config"
+        if unit is not None and (pause := self._engine.policy.check_pauses.of(unit.spec.name)):
+            return check_pause_in_words(pause)
         if unit is not None and not rule.on and not sights.watches(rule, unit):
             return "its alert rule no longer watches this check"
         labels = sights.labels_now(rule, alert)

@@ -51,6 +51,8 @@ class CheckUnit:
         direct: it looks at the state of a service itself, so it can look the moment that changes.
         resting: its service is being started for the first time; nothing is looked at before that is done.
         healing: a recovery drives the looks.
+        paused: a person has set it aside: nobody looks, and it counts for nothing.
+        returning: it was resumed, and has no verdict yet.
         share: what a failure of it would share with others of its kind, such as a program or a port.
         waits: it turned bad, and whether that counts towards a storm shows when its roots have been looked at.
         eased_at: when something it depends on became well again, or None.
@@ -58,6 +60,8 @@ class CheckUnit:
         ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
+        uncounted: looks since they were last counted for the day.
+        counted: up to when, in microseconds since 1970, it was counted how long it was how; 0 where nobody counts.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
         looks: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
     """
@@ -74,6 +78,8 @@ class CheckUnit:
     direct: bool = False
     resting: bool = False
     healing: bool = False
+    paused: bool = False
+    returning: bool = False
     share: str = ""
     waits: bool = False
     eased_at: datetime | None = None
@@ -81,12 +87,19 @@ class CheckUnit:
     ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
+    uncounted: int = 0
+    counted: int = 0
     alert_rules: tuple[AlertRule, ...] = ()
     looks: int = 0
 
     def __post_init__(self) -> None:
         """Begin with the looks that the state remembers."""
         self.looks = self.looks or ring_of(self.state)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is a part of the whole."""
+        return not (self.paused or self.returning)
 
     @property
     def check_is_instant(self) -> bool:

@@ -61,8 +61,9 @@ class EngineView:
 
     def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
         """Return all checks in one word, leaving out the named ones."""
-        pairs = [(unit.spec, unit.state) for name, unit in self._engine.units.items() if name not in exclude]
-        return overall(pairs, self._engine.site.clock.now())
+        units = [unit for name, unit in self._engine.units.items() if name not in exclude]
+        pairs = [(unit.spec, unit.state) for unit in units if unit.counts]
+        return overall(pairs, self._engine.site.clock.now(), paused=sum(unit.paused for unit in units))
 
     def checks(self) -> Sequence[CheckReport]:
         """Return all checks, by name."""
@@ -85,8 +86,15 @@ class EngineView:
 
     def rules(self) -> Sequence[RuleReport]:
         """Return all rules, by name."""
+        modes, whole = self._engine.policy.modes, self._engine.limits.mode
         reports = [
-            RuleReport(rule=rule.rule, state=rule.memory, refusal=rule.refusal)
+            RuleReport(
+                rule=rule.rule,
+                state=rule.memory,
+                refusal=rule.refusal,
+                override=modes.of(rule.rule.name),
+                whole=whole,
+            )
             for unit in self._engine.units.values()
             for rule in unit.rules
         ]
@@ -94,7 +102,7 @@ class EngineView:
 
     def recoveries(self) -> Sequence[RecoveryRecord]:
         """Return the recoveries that run now."""
-        return [recovery.record for recovery in self._engine.healer.running.values()]
+        return [recovery.shown for recovery in self._engine.healer.running.values()]
 
     def policy(self) -> PolicyReport:
         """Return what holds healing now, beyond single rules."""
@@ -103,6 +111,7 @@ class EngineView:
         return PolicyReport(
             mode=engine.limits.mode,
             pause=policy.holds.pause,
+            checks_paused=tuple(pause for pause in policy.check_pauses.all() if pause.check in engine.units),
             maintenance=policy.holds.report(now),
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
@@ -126,6 +135,8 @@ class EngineView:
                 state=rule.memory,
                 findings=engine.healer.explain(unit, rule, now),
                 running=self._running(rule),
+                override=engine.policy.modes.of(rule.rule.name),
+                whole=engine.limits.mode,
             )
             for rule in unit.rules
         ]
@@ -134,8 +145,9 @@ class EngineView:
         if rule.record is None:
             return None
         found = self._engine.healer.running.get(rule.record.id)
-        return found.record if found else rule.record
+        return found.shown if found else rule.record
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
-        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, looks=unit.looks)
+        pause = self._engine.policy.check_pauses.of(name) if unit.paused else None
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, looks=unit.looks, paused=pause)

@@ -34,16 +34,18 @@ from salus.model.policy import (
     Answer,
     Approval,
     Brake,
+    CheckPause,
     Circuit,
     GroupSpec,
     Maintenance,
     MaintenanceSpec,
     Memo,
     Mode,
+    ModeOverride,
     Pause,
     Selector,
 )
-from salus.model.recovery import Effect, Plan, RecoveryRecord, StepRecord, StepResult
+from salus.model.recovery import Effect, Plan, RecoveryPhase, RecoveryRecord, StepRecord, StepResult, UnderWay
 from salus.model.reports import AgentInfo, CheckReport, Overall, PolicyReport, RuleExplanation, RuleReport
 from salus.model.routes import (
     AlertSettings,
@@ -94,6 +96,7 @@ __all__ = [
     "Cause",
     "ChannelReport",
     "ChannelSpec",
+    "CheckPause",
     "CheckReport",
     "CheckSpec",
     "CheckState",
@@ -123,6 +126,7 @@ __all__ = [
     "Memo",
     "Metric",
     "Mode",
+    "ModeOverride",
     "Notification",
     "Observation",
     "Occasion",
@@ -132,6 +136,7 @@ __all__ = [
     "Plan",
     "PolicyReport",
     "Receive",
+    "RecoveryPhase",
     "RecoveryRecord",
     "RecoveryRule",
     "Refusal",
@@ -157,5 +162,6 @@ __all__ = [
     "TimeRange",
     "Token",
     "Told",
+    "UnderWay",
     "cause_of",
 ]

@@ -12,22 +12,18 @@ from salus.model.checks import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """How one check was on one day (UTC).
+class Times:
+    """How long a check was how, over some time.
 
     Attributes:
-        date: which day.
         healthy, degraded, unhealthy, unknown: seconds in each status; unknown is also the time in which no Salus
-            looked, once the check was known, and the time in which a person had paused it.
-        looks: how many looks there were.
+            looked, once the check was known.
     """
 
-    date: date
     healthy: float = 0.0
     degraded: float = 0.0
     unhealthy: float = 0.0
     unknown: float = 0.0
-    looks: int = 0
 
     @property
     def judged(self) -> float:
@@ -38,6 +34,19 @@ class Day:
     def availability(self) -> float | None:
         """Return the share (0 to 1) of the judged time in which it was not unhealthy; None where nothing was judged."""
         return (self.healthy + self.degraded) / self.judged if self.judged else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day(Times):
+    """How one check was on one day (UTC).
+
+    Attributes:
+        date: which day.
+        looks: how many looks there were.
+    """
+
+    date: date
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,34 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPause:
+    """A person has set one check aside, until ``until`` or until they resume it: nobody looks, nothing is said of it.
+
+    Attributes:
+        check: name of the check.
+        since: when it began.
+        until: when it ends by itself; None: not by itself.
+        reason: one line for people.
+        by: who said so.
+    """
+
+    check: str
+    since: datetime
+    until: datetime | None = None
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeOverride:
+    """A person has set how far one rule may go, in the place of what the config says."""
+
+    mode: Mode
+    since: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceSpec:
     """A window that comes again and again.
 

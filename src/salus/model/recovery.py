@@ -88,6 +88,35 @@ class StepRecord:
     evidence: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
 
 
+class RecoveryPhase(StrEnum):
+    """What a recovery is at, while it runs."""
+
+    CONFIRMING = "confirming"  # looks afresh whether the trouble is still there
+    CAPTURING = "capturing"  # records what is about to be destroyed
+    ACTING = "acting"  # an action runs
+    WAITING = "waiting"  # an action runs that only lets time pass
+    VERIFYING = "verifying"  # looks afresh whether the action helped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """What a recovery does at this moment.
+
+    Attributes:
+        phase: what it is at.
+        action: the kind of the action that runs, or is verified; None before the first.
+        position: its place in the ladder, 1 for the first; None before the first.
+        since: when that began.
+        until: when it ends at the latest.
+    """
+
+    phase: RecoveryPhase
+    action: str | None = None
+    position: int | None = None
+    since: datetime
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryRecord:
     """One recovery as the ledger keeps it: the row exists before the first action.
@@ -114,6 +143,7 @@ class RecoveryRecord:
         needless: it was called off, for the trouble was gone before anything was done.
         steps: what was tried, in order.
         evidence: what was captured before anything was destroyed (bounded).
+        current: what it does at this moment, while it runs; no ledger keeps that.
     """
 
     id: str
@@ -137,3 +167,4 @@ class RecoveryRecord:
     needless: bool = False
     steps: tuple[StepRecord, ...] = ()
     evidence: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    current: UnderWay | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from salus.model.checks import CheckSpec, CheckState, Status
-from salus.model.policy import Brake, Circuit, Maintenance, Mode, Pause
+from salus.model.policy import Brake, CheckPause, Circuit, Maintenance, Mode, ModeOverride, Pause
 from salus.model.recovery import RecoveryRecord
 from salus.model.rules import Finding, RecoveryRule, Refusal, RuleState
 
@@ -21,26 +21,44 @@ class CheckReport:
         state: the folded truth.
         healing: a recovery of it runs.
         looks: the last looks, as ``salus.state.looks`` reads them.
+        paused: a person has set it aside: nobody looks, and it counts for nothing.
     """
 
     spec: CheckSpec
     state: CheckState
     healing: bool = False
     looks: int = 1
+    paused: CheckPause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleReport:
-    """A rule as surfaces show it: its budget, and why it last did not act."""
+    """A rule as surfaces show it: its budget, and why it last did not act.
+
+    Attributes:
+        rule: the rule, as the config has it.
+        state: what it has spent.
+        refusal: why it last did not act, while its check is bad.
+        override: the mode that a person set in the place of the config's, or None.
+        whole: how far any rule may go.
+    """
 
     rule: RecoveryRule
     state: RuleState
     refusal: Refusal | None = None
+    override: ModeOverride | None = None
+    whole: Mode = Mode.AUTO
+
+    @property
+    def mode(self) -> Mode:
+        """Return how far it may go now: the most careful of its own mode and of the whole's."""
+        own = self.override.mode if self.override else self.rule.mode
+        return own.most_careful(self.whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
-    """All checks in one word and one sentence, with the names behind it."""
+    """All checks in one word and one sentence, with the names behind it; ``paused``: so many do not count."""
 
     status: Status
     message: str
@@ -48,6 +66,7 @@ class Overall:
     live: bool
     started: bool
     culprits: tuple[str, ...] = ()
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +98,16 @@ class RuleExplanation:
         state: what it has spent.
         findings: what each stage says, in their order; the first that refuses decides.
         running: the recovery under way, or None.
+        override: the mode that a person set in the place of the config's, or None.
+        whole: how far any rule may go.
     """
 
     rule: RecoveryRule
     state: RuleState
     findings: tuple[Finding, ...]
     running: RecoveryRecord | None = None
+    override: ModeOverride | None = None
+    whole: Mode = Mode.AUTO
 
     @property
     def decisive(self) -> Finding | None:
@@ -99,6 +122,7 @@ class PolicyReport:
     Attributes:
         mode: how far any rule may go.
         pause: a person's pause, or None.
+        checks_paused: checks that a person has set aside, by name.
         maintenance: windows that are open, and ad hoc ones that are to come.
         brakes: storm brakes that are on.
         circuits: circuits that are open.
@@ -112,6 +136,7 @@ class PolicyReport:
 
     mode: Mode = Mode.AUTO
     pause: Pause | None = None
+    checks_paused: tuple[CheckPause, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     brakes: tuple[Brake, ...] = ()
     circuits: tuple[Circuit, ...] = ()

@@ -135,6 +135,7 @@ class RefusalReason(StrEnum):
     DISABLED = "disabled"
     HEALING_OFF = "healing_off"
     PAUSED = "paused"
+    CHECK_PAUSED = "check_paused"
     MAINTENANCE = "maintenance"
     OVERLOADED = "overloaded"
     UNKNOWN = "unknown"

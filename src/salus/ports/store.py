@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from salus.model import (
     Alert,
@@ -23,6 +23,31 @@ from salus.model import (
 )
 
 
+class Spent(NamedTuple):
+    """What a check spent in each status on a day (UTC), in microseconds; written, it is added to what stands there.
+
+    A tuple and not a noun: an agent makes one for each check every few minutes.
+
+    Attributes:
+        day: days since 1970.
+        check: name.
+        healthy, degraded, unhealthy, unknown: microseconds in each status.
+        looks: how many looks there were.
+        until: up to when this tells it, in microseconds since 1970.
+        status: the verdict then.
+    """
+
+    day: int
+    check: str
+    healthy: int
+    degraded: int
+    unhealthy: int
+    unknown: int
+    looks: int
+    until: int
+    status: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows to write in one transaction. States, records and recoveries replace the row of the same key.
@@ -38,6 +63,7 @@ class Batch:
         alerts: keyed by their id.
         deliveries: keyed by their id; one that is there already stays as it is, but one that is done ends one that
             waits.
+        days: time that checks spent; added to the row of the same check and day.
         forget_checks, forget_rules, forget_services: names whose state rows go.
     """
 
@@ -50,6 +76,7 @@ class Batch:
     memos: Sequence[Memo] = ()
     alerts: Sequence[Alert] = ()
     deliveries: Sequence[Delivery] = ()
+    days: Sequence[Spent] = ()
     forget_checks: Sequence[str] = ()
     forget_rules: Sequence[str] = ()
     forget_services: Sequence[str] = ()
@@ -57,7 +84,7 @@ class Batch:
     def __len__(self) -> int:
         """Count the rows."""
         kinds = (self.events, self.observations, self.check_states, self.rule_states, self.services)
-        more = (self.recoveries, self.memos, self.alerts, self.deliveries)
+        more = (self.recoveries, self.memos, self.alerts, self.deliveries, self.days)
         forgotten = (self.forget_checks, self.forget_rules, self.forget_services)
         return sum(len(rows) for rows in (*kinds, *more, *forgotten))
 
@@ -223,8 +250,17 @@ class Store(Outbox, Protocol):
         """Return alerts, newest first."""
         ...
 
-    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+    async def prune(
+        self,
+        now: datetime,
+        *,
+        events_before: datetime,
+        observations_before: datetime,
+        days_before: datetime | None = None,
+    ) -> int:
         """Forget old rows, in bounded steps. Returns how many rows went.
+
+        Days go when they ended before ``days_before``; hours go with them, and a month after they ended at the latest.
 
         Unfinished recoveries stay, and so do those that started within the last day: budgets are counted from them.
         Alerts that have not ended and deliveries that wait stay too; what ended goes with the events, after a day at

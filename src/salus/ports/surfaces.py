@@ -11,12 +11,14 @@ from salus.model import (
     Alert,
     Approval,
     ChannelReport,
+    CheckPause,
     CheckReport,
     Delivery,
     Event,
     Hush,
     Maintenance,
     Matchers,
+    Mode,
     Observation,
     Overall,
     Pause,
@@ -69,7 +71,7 @@ class View(Protocol):
         ...
 
     def recoveries(self) -> Sequence[RecoveryRecord]:
-        """Return the recoveries that run now."""
+        """Return the recoveries that run now, each with what it does at this moment."""
         ...
 
     def policy(self) -> PolicyReport:
@@ -85,13 +87,28 @@ class Control(Protocol):
     """What a person may ask for. Every call is audited by the event it writes."""
 
     async def check_now(self, name: str) -> Observation:
-        """Look afresh. Raises NotFoundError."""
+        """Look afresh; at a paused check this moves no verdict, and is kept nowhere. Raises NotFoundError."""
         ...
 
     async def heal(self, rule: str) -> RecoveryRecord:
         """Run a rule now, whatever its thresholds and budgets; single flight and verification still hold.
 
         Raises NotFoundError, ConflictError.
+        """
+        ...
+
+    async def begin(self, rule: str) -> RecoveryRecord:
+        """Run a rule now, as ``heal`` does, and return the recovery as it begins.
+
+        Raises NotFoundError, ConflictError.
+        """
+        ...
+
+    async def cancel(self, recovery: str, *, by: str = "") -> RecoveryRecord:
+        """Call a recovery off that runs, by its id, the beginning of it, or the name of its rule; returns how it ended.
+
+        The action that runs is cancelled as at the end of its time. It counts as an attempt, and its cooldown begins.
+        Raises NotFoundError (none that is called so runs), ConflictError (several are).
         """
         ...
 
@@ -105,6 +122,18 @@ class Control(Protocol):
 
     async def resume(self, *, by: str = "") -> None:
         """End the pause, and look at what is bad. Raises ConflictError when nothing is paused."""
+        ...
+
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+        """Set one check aside, for that long or until ``resume_check``; survives a restart of Salus.
+
+        Nobody looks at it, its verdict is unknown, its alerts end, it is not healed, holds no other check back and does
+        not count in the whole. A recovery under way goes on to its end. Raises NotFoundError.
+        """
+        ...
+
+    async def resume_check(self, name: str, *, by: str = "") -> None:
+        """Take a check back and look at it. Raises NotFoundError, ConflictError when it is not paused."""
         ...
 
     async def start_maintenance(
@@ -122,6 +151,13 @@ class Control(Protocol):
 
     async def enable_rule(self, rule: str, *, enabled: bool, by: str = "") -> None:
         """Switch a rule on or off; survives a restart of Salus. Raises NotFoundError."""
+        ...
+
+    async def set_mode(self, rule: str, mode: Mode | None, *, by: str = "") -> RuleReport:
+        """Say how far a rule may go, in the place of what the config says; None gives it back to the config.
+
+        Survives a restart of Salus. The most careful of this and of the mode of the whole holds. Raises NotFoundError.
+        """
         ...
 
     async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:

@@ -10,7 +10,8 @@ from salus.rules.stage import Stage
 STAGES: tuple[Stage, ...] = (
     Stage(RefusalReason.DISABLED, "Is the rule switched on?", gates.disabled),
     Stage(RefusalReason.HEALING_OFF, "Is automatic recovery on as a whole?", gates.healing_off),
-    Stage(RefusalReason.PAUSED, "Has nobody paused it?", gates.paused),
+    Stage(RefusalReason.PAUSED, "Has nobody paused all recovery?", gates.paused),
+    Stage(RefusalReason.CHECK_PAUSED, "Has nobody paused the check?", gates.check_paused),
     Stage(RefusalReason.MAINTENANCE, "Is nobody working on it?", gates.in_maintenance),
     Stage(RefusalReason.OVERLOADED, "Do time-outs prove anything on this host now?", gates.overloaded),
     Stage(RefusalReason.UNKNOWN, "Could the check tell?", gates.unknown),

@@ -25,6 +25,11 @@ def paused(situation: Situation) -> Answer:
     return situation.pause
 
 
+def check_paused(situation: Situation) -> Answer:
+    """Hold while a person has set the check aside."""
+    return situation.check_pause
+
+
 def in_maintenance(situation: Situation) -> Answer:
     """Hold while somebody works on the target."""
     return situation.maintenance

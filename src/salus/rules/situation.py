@@ -71,7 +71,8 @@ class Situation:
         condition: what became of ``when``; None for a rule without.
         switched_off: a person switched the rule off: their words.
         healing_off: why automatic recovery is off, or an empty string.
-        pause: a person's pause.
+        pause: a person's pause of everything.
+        check_pause: a person's pause of the check.
         maintenance: somebody works on this check or its service.
         dead: the service of the check is known to have ended: no look is needed to believe it.
         stopped: services among the targets that a person has stopped.
@@ -99,6 +100,7 @@ class Situation:
     switched_off: str = ""
     healing_off: str = ""
     pause: Hold | None = None
+    check_pause: Hold | None = None
     maintenance: Hold | None = None
     dead: bool = False
     stopped: tuple[str, ...] = ()

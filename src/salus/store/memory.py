@@ -11,13 +11,14 @@ from typing import TypeVar
 from salus.model import Alert, CheckState, Delivery, Event, Json, Observation, RecoveryRecord, RuleState, ServiceRecord
 from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
 from salus.store.alert_rows import unheard
+from salus.store.memory_history import MemoryHistory
 from salus.store.memory_outbox import MemoryOutbox, Shelf
 from salus.store.queries import ALERT_WINDOW, BUDGET_WINDOW, KEEP_STARTS, RATE_WINDOW
 
 T = TypeVar("T")
 
 
-class MemoryStore(MemoryOutbox):
+class MemoryStore(MemoryOutbox, MemoryHistory):
     """``salus.ports.Store`` in rings: the oldest rows go when they are full.
 
     Unfinished recoveries, alerts that have not ended and deliveries that wait never go.
@@ -41,7 +42,8 @@ class MemoryStore(MemoryOutbox):
             alerts: ended alerts in all.
             deliveries: deliveries in all that were sent or given up.
         """
-        super().__init__(deliveries)
+        MemoryOutbox.__init__(self, deliveries)
+        MemoryHistory.__init__(self)
         self._events: deque[Event] = deque(maxlen=events)
         self._observations: dict[str, deque[Observation]] = {}
         self._observations_max = observations
@@ -108,6 +110,8 @@ class MemoryStore(MemoryOutbox):
             self._keep_event(event)
         for check, look in batch.observations:
             self._keep_look(check, look)
+        self._unrolled.extend(batch.observations)
+        self._keep_days(batch.days)
 
     def _keep_event(self, event: Event) -> None:
         """Put an event in its place; one that is there already stays as it is."""
@@ -156,7 +160,14 @@ class MemoryStore(MemoryOutbox):
         found = takewhile(lambda look: look.at >= since, reversed(self._observations.get(check, ())))
         return _page(found, limit)
 
-    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+    async def prune(
+        self,
+        now: datetime,
+        *,
+        events_before: datetime,
+        observations_before: datetime,
+        days_before: datetime | None = None,
+    ) -> int:
         """Forget old rows; what is unfinished and what is of the last day stays. Returns how many rows went."""
         self._must_be_open()
         before, kept_before = self._size(), min(events_before, now - KEEP_STARTS)
@@ -173,11 +184,19 @@ class MemoryStore(MemoryOutbox):
             self._observations[check] = kept
             if not kept:
                 del self._observations[check]
+        self._prune_history(now, days_before)
         return before - self._size()
 
     def _size(self) -> int:
         looks = sum(len(ring) for ring in self._observations.values())
-        return len(self._events) + len(self._recoveries) + len(self._alerts) + len(self._deliveries) + looks
+        return (
+            len(self._events)
+            + len(self._recoveries)
+            + len(self._alerts)
+            + len(self._deliveries)
+            + looks
+            + self._history_size()
+        )
 
 
 def _put_back(ring: deque[T], row: T, late: Sequence[T]) -> None:

@@ -40,6 +40,7 @@ PEOPLE = (
     EventKind.MAINTENANCE_ENDED,
     EventKind.RULE_ENABLED,
     EventKind.RULE_DISABLED,
+    EventKind.RULE_MODE_CHANGED,
 )
 SERVICES = (
     EventKind.SERVICE_STARTED,

@@ -20,7 +20,7 @@ class Schema:
         snapshot: SQL that makes an empty ledger of the last revision; a test proves it equal to the migrations.
     """
 
-    revisions: tuple[str, ...] = ("0001", "0002", "0003")
+    revisions: tuple[str, ...] = ("0001", "0002", "0003", "0004")
     migrations: Path = field(default=_HERE / "migrations")
     snapshot: Path = field(default=_HERE / "schema.sql")
 

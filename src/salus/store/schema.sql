@@ -1,7 +1,7 @@
 -- Made by `python -m salus.store.migrate --schema` from the migrations; a test keeps the two equal.
 BEGIN;
 PRAGMA application_id = 1396788309;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
 CREATE TABLE events ( id INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, check_name TEXT, rule_name TEXT, service_name TEXT, recovery_id TEXT, action TEXT, old TEXT, new TEXT, reason TEXT, data TEXT, PRIMARY KEY (id) );
 CREATE INDEX events_by_time ON events (at);
@@ -36,5 +36,7 @@ CREATE INDEX deliveries_by_time ON deliveries (created_at);
 CREATE INDEX deliveries_by_state ON deliveries (state, number);
 CREATE INDEX deliveries_by_end ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX deliveries_waiting ON deliveries (channel, number) WHERE state = 'waiting';
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+CREATE TABLE days ( day INTEGER NOT NULL, check_name TEXT NOT NULL, healthy INTEGER NOT NULL, degraded INTEGER NOT NULL, unhealthy INTEGER NOT NULL, unknown INTEGER NOT NULL, looks INTEGER NOT NULL, until INTEGER NOT NULL, status TEXT NOT NULL, PRIMARY KEY (day, check_name) ) WITHOUT ROWID;
+CREATE TABLE hours ( hour INTEGER NOT NULL, check_name TEXT NOT NULL, metric TEXT NOT NULL, unit TEXT NOT NULL, looks INTEGER NOT NULL, low REAL NOT NULL, sum REAL NOT NULL, high REAL NOT NULL, worst INTEGER NOT NULL, PRIMARY KEY (hour, check_name, metric) ) WITHOUT ROWID;
+INSERT INTO alembic_version (version_num) VALUES ('0004');
 COMMIT;

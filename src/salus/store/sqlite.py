@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from salus.errors import StoreUnreadableError
 from salus.model import Alert, Delivery, DeliveryState, Event, Observation, RecoveryRecord
 from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Snapshot
-from salus.store import queries
+from salus.store import history_rows, queries
 from salus.store.codec import to_micros
 from salus.store.faults import reading, refused, unreadable, unwritable
 from salus.store.ledger import CHECK_SECONDS, connect_reader, create, inspect, set_aside
 from salus.store.outbox import Change, SqliteOutbox
 from salus.store.reader import Reader
 from salus.store.schema import SCHEMA, Schema
+from salus.store.sqlite_history import SqliteHistory
 from salus.store.work import Work, work
 from salus.store.writer import Writer
 
@@ -62,7 +63,7 @@ _PRUNE = (
 )
 
 
-class SqliteStore(SqliteOutbox):
+class SqliteStore(SqliteOutbox, SqliteHistory):
     """``salus.ports.Store`` in one file.
 
     A committed row survives ``kill -9`` at any instant. When the file cannot be written (full disk, read-only folder)
@@ -145,7 +146,14 @@ class SqliteStore(SqliteOutbox):
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise refused(self._path, f"cannot take the rows ({error})") from error
 
-    async def prune(self, now: datetime, *, events_before: datetime, observations_before: datetime) -> int:
+    async def prune(
+        self,
+        now: datetime,
+        *,
+        events_before: datetime,
+        observations_before: datetime,
+        days_before: datetime | None = None,
+    ) -> int:
         """Forget old rows, a few per transaction, others' writes in between.
 
         Unfinished recoveries stay, and so do those of the last day, whose starts the budgets are counted from. So it is
@@ -156,8 +164,11 @@ class SqliteStore(SqliteOutbox):
         """
         self._must_be_open()
         gone, kept = 0, min(events_before, now - queries.KEEP_STARTS)
-        for sql, before in zip(_PRUNE, (events_before, kept, kept, kept, observations_before), strict=True):
-            values = {"before": to_micros(before), "rows": _PRUNE_ROWS}
+        steps = [
+            (sql, {"before": to_micros(before), "rows": _PRUNE_ROWS})
+            for sql, before in zip(_PRUNE, (events_before, kept, kept, kept, observations_before), strict=True)
+        ]
+        for sql, values in [*steps, *history_rows.pruning(now, days_before, _PRUNE_ROWS)]:
             while count := await self._writer.change(sql, values):
                 gone += count
         if gone:

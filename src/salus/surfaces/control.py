@@ -5,9 +5,13 @@
     GET  /v1/policy                            what holds healing now, beyond single rules
     GET  /v1/checks/<name>/explain             why its rules act, or do not, stage by stage
     POST /v1/checks/<name>/run                 look afresh, answers with the look
+    POST /v1/checks/<name>/pause               {"seconds": 3600, "reason": "..."}: set one check aside
+    POST /v1/checks/<name>/resume              take it back
     POST /v1/rules/<name>/heal                 run a rule now, answers with the recovery when it has ended
     POST /v1/rules/<name>/reset                forget attempts and giving up
     POST /v1/rules/<name>/enable|disable       switch a rule on or off
+    POST /v1/rules/<name>/mode                 {"mode": "observe"}: how far it may go; null: as the config says
+    POST /v1/recoveries/<id or rule>/cancel    call a recovery off that runs
     POST /v1/services/<name>/start|stop|restart
     POST /v1/pause                             {"seconds": 3600, "reason": "..."}: stop all automatic recovery
     POST /v1/resume                            end the pause
@@ -122,6 +126,10 @@ class ControlApp:
         self._named: dict[tuple[str, str], _Methods] = {
             ("checks", "run"): {"POST": deeds.run_check},
             ("checks", "explain"): {"GET": policy.explain},
+            ("checks", "pause"): {"POST": policy.pause_check},
+            ("checks", "resume"): {"POST": policy.resume_check},
+            ("recoveries", "cancel"): {"POST": deeds.cancel},
+            ("rules", "mode"): {"POST": policy.set_mode},
             ("rules", "heal"): {"POST": deeds.heal},
             ("rules", "reset"): {"POST": deeds.reset},
             ("rules", "enable"): {"POST": policy.enable},

@@ -6,6 +6,7 @@ from salus.model import Json
 from salus.ports import Control
 from salus.surfaces import wire
 from salus.surfaces.asked import Asked
+from salus.surfaces.bodies import Body, parse
 
 
 class DeedRequests:
@@ -22,6 +23,11 @@ class DeedRequests:
     async def heal(self, asked: Asked) -> Json:
         """Run a rule now; answers when the recovery has ended."""
         return wire.recovery(await self._control.heal(asked.name))
+
+    async def cancel(self, asked: Asked) -> Json:
+        """Call a recovery off that runs; answers when what it did has ended."""
+        by = asked.by(parse(asked.body, Body))
+        return wire.recovery(await self._control.cancel(asked.name, by=by))
 
     async def reset(self, asked: Asked) -> Json:
         """Forget the attempts of a rule."""

@@ -104,7 +104,11 @@ def render_check(report: CheckReport, media: str, details: Details, *, verbose: 
     if media == HEALTH_JSON:
         document = {"status": _draft_whole(status), "checks": _draft_checks(report)}
         return Response(code_of(status), media, wire.encode(document) + b"\n")
-    return Response(code_of(status), media, wire.encode({**wire.check(report), **_entry(report)}) + b"\n")
+    return Response(
+        code_of(status),
+        media,
+        wire.encode({**wire.check(report), **_entry(report)}) + b"\n",
+    )
 
 
 # ── application/json ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,6 +151,7 @@ def _entry(report: CheckReport) -> dict[str, Json]:
         "duration": last.duration if last else None,
         "metadata": dict(last.metadata) if last else {},
         "critical": spec.critical,
+        "paused": wire.pause(report.paused) if report.paused else None,
     }
 
 
@@ -161,6 +166,7 @@ def _summary(checks: Sequence[CheckReport]) -> dict[str, Json]:
         "degraded": counts[Status.DEGRADED],
         "unknown": counts[Status.UNKNOWN],
         "critical": sum(report.spec.critical for report in checks),
+        "paused": sum(report.paused is not None for report in checks),
     }
 
 
@@ -228,6 +234,9 @@ def _lines(facts: Facts) -> list[str]:
 
 def _line(report: CheckReport, details: Details) -> str:
     status, last = report.state.status, report.state.last
+    if report.paused is not None:
+        why = last.message if last and details is Details.ALL else ""
+        return f"[ ]{report.spec.name} {' '.join(why.split()) or 'paused'}"
     head = f"{_MARKS[status]}{report.spec.name} {_WORDS[status]}"
     if status is not Status.HEALTHY:
         reason = last.message if last else "has not been looked at yet"

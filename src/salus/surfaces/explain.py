@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from salus.model import CheckReport, Finding, Json, RecoveryRecord, Refusal, RefusalReason, RuleExplanation, RuleReport
+from salus.model import (
+    CheckReport,
+    Finding,
+    Json,
+    RecoveryRecord,
+    Refusal,
+    RefusalReason,
+    RuleExplanation,
+    RuleReport,
+    UnderWay,
+)
 from salus.surfaces import wire
 from salus.units import format_duration
 
@@ -24,6 +34,7 @@ WORDS: Mapping[RefusalReason, str] = {
     RefusalReason.DISABLED: "it is switched off",
     RefusalReason.HEALING_OFF: "automatic recovery is off",
     RefusalReason.PAUSED: "a person has paused all recovery",
+    RefusalReason.CHECK_PAUSED: "a person has paused the check",
     RefusalReason.MAINTENANCE: "somebody is working on it",
     RefusalReason.OVERLOADED: "time-outs prove nothing on this host now",
     RefusalReason.UNKNOWN: "the check cannot tell",
@@ -60,6 +71,7 @@ _REMEDIES: Mapping[RefusalReason, str] = {
     RefusalReason.DISABLED: "salus rule enable {rule}",
     RefusalReason.HEALING_OFF: "salus ledger check",
     RefusalReason.PAUSED: "salus resume",
+    RefusalReason.CHECK_PAUSED: "salus resume --check {check}",
     RefusalReason.MAINTENANCE: "salus maintenance list",
     RefusalReason.UNKNOWN: "salus check {check}",
     RefusalReason.COOLING_DOWN: "salus heal {rule}",
@@ -85,7 +97,9 @@ def _rule(one: RuleExplanation, report: CheckReport, now: datetime) -> dict[str,
         "reason": refusal.reason if refusal else None,
         "until": wire.instant(refusal.until) if refusal else None,
         "remedy": remedy(one, report),
-        "rule": wire.rule(RuleReport(rule=one.rule, state=one.state, refusal=refusal), off=off),
+        "rule": wire.rule(
+            RuleReport(rule=one.rule, state=one.state, refusal=refusal, override=one.override, whole=one.whole), off=off
+        ),
         "stages": [_stage(finding) for finding in one.findings],
         "running": wire.recovery(one.running) if one.running else None,
     }
@@ -117,7 +131,7 @@ def verdict(one: RuleExplanation, report: CheckReport, now: datetime) -> str:
     name, held = one.rule.name, [finding.refusal for finding in one.findings if finding.refusal]
     match stand(one, report):
         case Stand.HEALING if one.running:
-            return f"{name} is healing now{_began(one.running, now)}: {_progress(one, one.running)}"
+            return f"{name} is healing now{_began(one.running, now)}: {_progress(one, one.running, now)}"
         case Stand.READY:
             return f"{name} would act at the next bad look: nothing holds it"
         case Stand.IDLE:
@@ -154,11 +168,19 @@ def _began(running: RecoveryRecord, now: datetime) -> str:
     return f", begun {ago} ago{' because a person asked' if running.manual else ''}"
 
 
-def _progress(one: RuleExplanation, running: RecoveryRecord) -> str:
-    last = len(one.rule.ladders) - 1
+def _progress(one: RuleExplanation, running: RecoveryRecord, now: datetime) -> str:
+    last, current = len(one.rule.ladders) - 1, running.current
     rungs = one.rule.on_exhausted if running.ladder < 0 else one.rule.ladders[min(running.ladder, last)]
-    step = min(len(running.steps) + 1, len(rungs))
+    step = (current.position if current else None) or min(len(running.steps) + 1, len(rungs))
     doing = f", {rungs[step - 1].kind}" if step else ""
+    doing += f", {doing_now(current, now)}" if current else ""
     if running.ladder < 0:
         return f"it gave up, and carries out what is left to do, step {step} of {len(rungs)}{doing}"
     return f"attempt {running.attempt}, step {step} of {len(rungs)}{doing}"
+
+
+def doing_now(current: UnderWay, now: datetime) -> str:
+    """Say what a recovery does at this moment: ``acting for 3 s of at most 30 s``."""
+    lasts = format_duration(max(0.0, round((now - current.since).total_seconds())))
+    most = format_duration(round((current.until - current.since).total_seconds(), 1))
+    return f"{current.phase} for {lasts} of at most {most}"

@@ -7,7 +7,7 @@ from salus.model import Json, Selector
 from salus.ports import Clock, Control, View
 from salus.surfaces import explain, wire
 from salus.surfaces.asked import Asked
-from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody, line, parse
+from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, ModeBody, PauseBody, line, parse
 from salus.surfaces.http import Refused
 
 
@@ -42,6 +42,17 @@ class PolicyRequests:
         await self._control.resume(by=asked.by(parse(asked.body, Body)))
         return {"message": "automatic recovery goes on"}
 
+    async def pause_check(self, asked: Asked) -> Json:
+        """Set one check aside."""
+        body = parse(asked.body, PauseBody)
+        reason, by = line(body.reason), asked.by(body)
+        return wire.pause(await self._control.pause_check(asked.name, body.seconds, reason=reason, by=by))
+
+    async def resume_check(self, asked: Asked) -> Json:
+        """Take a check back."""
+        await self._control.resume_check(asked.name, by=asked.by(parse(asked.body, Body)))
+        return {"message": f"check {asked.name!r} is looked at again"}
+
     async def list_maintenance(self, asked: Asked) -> Json:
         """Tell which windows are open, and which are to come."""
         return [wire.maintenance(window) for window in self._view.policy().maintenance]
@@ -66,6 +77,15 @@ class PolicyRequests:
     async def disable(self, asked: Asked) -> Json:
         """Switch a rule off."""
         return await self._switch(asked, enabled=False)
+
+    async def set_mode(self, asked: Asked) -> Json:
+        """Say how far a rule may go."""
+        body = parse(asked.body, ModeBody)
+        report = await self._control.set_mode(asked.name, body.mode, by=asked.by(body))
+        own = report.override.mode if report.override else report.rule.mode
+        whose = "" if report.override else ", as in the config"
+        held = f"; limits.mode holds it at {report.mode}" if report.mode is not own else ""
+        return {"message": f"rule {asked.name!r} is in the mode {own}{whose}{held}"}
 
     async def approve(self, asked: Asked) -> Json:
         """Allow what a rule asks for."""

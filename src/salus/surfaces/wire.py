@@ -28,12 +28,14 @@ from salus.model import (
     AgentInfo,
     Approval,
     Brake,
+    CheckPause,
     CheckReport,
     Circuit,
     Event,
     Json,
     Maintenance,
     Metric,
+    ModeOverride,
     Observation,
     Overall,
     Pause,
@@ -46,6 +48,7 @@ from salus.model import (
     Selector,
     ServiceStatus,
     StepRecord,
+    UnderWay,
 )
 from salus.ports import View
 from salus.rules.memory import cooldown, half_open_due
@@ -112,6 +115,7 @@ def overall(whole: Overall) -> dict[str, Json]:
         "live": whole.live,
         "started": whole.started,
         "culprits": list(whole.culprits),
+        "paused": whole.paused,
     }
 
 
@@ -146,6 +150,7 @@ def check(report: CheckReport) -> dict[str, Json]:
         "critical": spec.critical,
         "liveness": spec.liveness,
         "healing": report.healing,
+        "paused": pause(report.paused) if report.paused else None,
         "flapping": state.flapping,
         "failing_since": instant(state.failing_since),
         "consecutive_failures": state.consecutive_failures,
@@ -182,7 +187,9 @@ def rule(report: RuleReport, *, off: bool = False) -> dict[str, Json]:
         "name": rule_.name,
         "check": rule_.check,
         "enabled": rule_.enabled and not off,
-        "mode": rule_.mode,
+        "mode": report.mode,
+        "mode_configured": rule_.mode,
+        "mode_override": override(report.override) if report.override else None,
         **_trigger(rule_),
         "ladders": [[action.kind for action in ladder] for ladder in rule_.ladders],
         "next_ladder": min(state.attempts + state.escalations, len(rule_.ladders) - 1) + 1,
@@ -203,6 +210,11 @@ def rule(report: RuleReport, *, off: bool = False) -> dict[str, Json]:
         "approval": approval(state.approval) if state.approval else None,
         "last_refusal": refusal(report.refusal) if report.refusal else None,
     }
+
+
+def override(one: ModeOverride) -> dict[str, Json]:
+    """Write the mode that a person has set for a rule."""
+    return {"mode": one.mode, "since": instant(one.since), "by": one.by}
 
 
 def _trigger(rule_: RecoveryRule) -> dict[str, Json]:
@@ -243,6 +255,7 @@ def policy(report: PolicyReport) -> dict[str, Json]:
     return {
         "mode": report.mode,
         "pause": pause(report.pause) if report.pause else None,
+        "checks_paused": [{"check": one.check, **pause(one)} for one in report.checks_paused],
         "maintenance": [maintenance(one) for one in report.maintenance],
         "brakes": [brake(one) for one in report.brakes],
         "circuits": [circuit(one) for one in report.circuits],
@@ -254,8 +267,8 @@ def policy(report: PolicyReport) -> dict[str, Json]:
     }
 
 
-def pause(one: Pause) -> dict[str, Json]:
-    """Write a pause of all recovery."""
+def pause(one: Pause | CheckPause) -> dict[str, Json]:
+    """Write a pause, of all recovery or of one check."""
     return {"since": instant(one.since), "until": instant(one.until), "reason": one.reason, "by": one.by}
 
 
@@ -358,6 +371,18 @@ def recovery(record: RecoveryRecord) -> dict[str, Json]:
         "needless": record.needless,
         "steps": [step(one) for one in record.steps],
         "evidence": dict(record.evidence),
+        "current": current(record.current) if record.current else None,
+    }
+
+
+def current(doing: UnderWay) -> dict[str, Json]:
+    """Write what a recovery does at this moment."""
+    return {
+        "phase": doing.phase,
+        "action": doing.action,
+        "position": doing.position,
+        "since": instant(doing.since),
+        "until": instant(doing.until),
     }
 
 

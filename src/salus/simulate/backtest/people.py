@@ -1,4 +1,4 @@
-"""What people held while it was so: pauses, ad hoc maintenance, rules that were switched off. They hold any rules."""
+"""What people held while it was so: pauses, ad hoc maintenance, rules that were switched off or given a mode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from salus.engine.engine import Engine
 from salus.engine.memos import recall
 from salus.errors import ConflictError, NotFoundError
-from salus.model import Event, EventKind, Maintenance
+from salus.model import Event, EventKind, Maintenance, Mode
 from salus.simulate.backtest.tracks import History
 from salus.store.past import PEOPLE
 
@@ -54,8 +54,16 @@ class People:
             holds.end_pause("as it was")
         elif event.kind in _WINDOWS:
             self._maintain(event)
+        elif event.kind is EventKind.RULE_MODE_CHANGED:
+            self._set_mode(event)
         elif event.rule and self._engine.current(event.rule):
             holds.switch(event.rule, now, enabled=event.kind is EventKind.RULE_ENABLED, by="")
+
+    def _set_mode(self, event: Event) -> None:
+        found, mode = self._engine.current(event.rule or ""), event.data.get("mode")
+        if found is not None and (mode is None or isinstance(mode, str)):
+            chosen = Mode(mode) if mode else None
+            self._engine.policy.modes.set(found[1].rule, chosen, self._engine.now(), by="")
 
     def _maintain(self, event: Event) -> None:
         holds, now = self._engine.policy.holds, self._engine.now()

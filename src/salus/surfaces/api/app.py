@@ -13,11 +13,12 @@ from salus.config import Settings
 from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
-from salus.ports.history import Incidents
+from salus.ports.history import History, Incidents
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
 from salus.surfaces.api.incidents import IncidentRequests
@@ -29,6 +30,7 @@ from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
 from salus.surfaces.api.telling import HoldingRequests, TellingRequests
+from salus.surfaces.api.work import RecoveryRequests
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import LARGEST, Body, line
 from salus.surfaces.deeds import DeedRequests
@@ -62,6 +64,7 @@ class Parts:
         control: who does what is asked.
         desk: the alerts.
         past: the ledger.
+        history: the long past.
         incidents: trouble that belongs together.
         access: the tokens.
         service: finds a service by name.
@@ -73,6 +76,7 @@ class Parts:
     control: Control
     desk: AlertDesk
     past: Past
+    history: History
     incidents: Incidents
     access: Access
     service: Callable[[str], Service | None]
@@ -102,10 +106,12 @@ class ApiApp:
             GROUPS,
             {
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
+                CurveRequests: CurveRequests(parts.view, parts.history, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
                 IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
                 DeedRequests: DeedRequests(parts.control),
+                RecoveryRequests: RecoveryRequests(parts.control, parts.past),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
                 TokenRequests: TokenRequests(parts.access),
@@ -161,7 +167,7 @@ class ApiApp:
             told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         who = response.caller if isinstance(response, SignedIn) else caller
         self._audit.write(who, method, whole, response.code)
         return response
@@ -211,7 +217,7 @@ class ApiApp:
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
         told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
-        response = told if isinstance(told, Response) else json_response(told)
+        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
         self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 

@@ -40,6 +40,7 @@ _CHECK: Told = {
     "critical": True,
     "liveness": False,
     "healing": True,
+    "paused": None,
     "flapping": False,
     "failing_since": _BAD,
     "consecutive_failures": 3,
@@ -67,6 +68,8 @@ _RULE: Told = {
     "check": "web",
     "enabled": True,
     "mode": "auto",
+    "mode_configured": "approve",
+    "mode_override": {"mode": "auto", "since": _BAD, "by": "olaf"},
     "trigger_on": "unhealthy",
     "when": None,
     "min_failure_count": 3,
@@ -123,6 +126,23 @@ _RECOVERY: Told = {
         }
     ],
     "evidence": {"last_output": ["MemoryError"]},
+    "current": None,
+}
+_RUNNING: Told = {
+    **_RECOVERY,
+    "finished_at": None,
+    "outcome": None,
+    "message": "",
+    "duration": None,
+    "steps": [],
+    "evidence": {},
+    "current": {
+        "phase": "acting",
+        "action": "restart_service",
+        "position": 1,
+        "since": _BAD,
+        "until": _NOW,
+    },
 }
 _EXPLAINED: Told = {
     "check": _CHECK,
@@ -175,6 +195,7 @@ _WHOLE: Told = {
         "live": True,
         "started": True,
         "culprits": ["web"],
+        "paused": 0,
     },
     "checks": {"healthy": 2, "degraded": 0, "unhealthy": 1, "unknown": 0},
     "services": {"running": 1},
@@ -184,6 +205,7 @@ _WHOLE: Told = {
 _POLICY: Told = {
     "mode": "auto",
     "pause": _PAUSE,
+    "checks_paused": [{"check": "disk", **_PAUSE}],
     "maintenance": [_MAINTENANCE],
     "brakes": [],
     "circuits": [],
@@ -201,6 +223,24 @@ _STATISTICS: Told = {
     "actions": [],
     "complete": True,
 }
+_TIMES: Told = {
+    "availability": 0.9999,
+    "healthy": 86391.4,
+    "degraded": 0.0,
+    "unhealthy": 8.6,
+    "unknown": 0.0,
+}
+_POINT: Told = {"at": _BAD, "looks": 12, "low": 0.009, "mean": 0.012, "high": 0.031, "status": "healthy"}
+_SERIES: Told = {
+    "check": "web",
+    "metric": "duration",
+    "unit": "seconds",
+    "since": _BAD,
+    "until": _NOW,
+    "metrics": ["duration", "response_time"],
+    "points": [_POINT],
+}
+_WINDOWS: Told = {"day": _TIMES, "week": _TIMES, "month": _TIMES, "quarter": _TIMES}
 _ALERT_ALONE: Told = {
     "id": "aa11bb22cc33dd44",
     "fingerprint": "0123456789abcdef",
@@ -354,9 +394,18 @@ _EXAMPLES: dict[str, Told] = {
     "Policy": _POLICY,
     "Check": _CHECK,
     "Look": _LOOK,
+    "Series": _SERIES,
+    "Days": {"check": "web", "days": [{**_TIMES, "date": "2026-03-01", "looks": 2880}]},
+    "AvailabilityPage": {
+        "items": [{"name": "web", "status": "healthy", **_WINDOWS}],
+        "next": None,
+        "total": 1,
+        "whole": _WINDOWS,
+    },
     "Explained": _EXPLAINED,
     "Rule": _RULE,
     "Recovery": _RECOVERY,
+    "RecoveryBegun": _RUNNING,
     "Statistics": _STATISTICS,
     "Approval": _APPROVAL,
     "Service": _SERVICE,

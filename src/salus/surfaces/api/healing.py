@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from salus.model import Role
 from salus.surfaces.api.badge import SVG
+from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.past import PastRequests
 from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import (
+    AvailabilityQuery,
     ChecksQuery,
+    DaysQuery,
     HistoryQuery,
     IncidentsQuery,
     OutputQuery,
     PageQuery,
     RecoveriesQuery,
+    SeriesQuery,
     StatsQuery,
 )
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
-from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody
+from salus.surfaces.api.work import RecoveryRequests
+from salus.surfaces.bodies import AnswerBody, Body, HealBody, MaintenanceBody, ModeBody, PauseBody
 from salus.surfaces.deeds import DeedRequests
 
 HEALING = (
@@ -67,6 +72,40 @@ HEALING = (
     Group(
         "checks",
         "",
+        CurveRequests,
+        (
+            get(
+                "/checks/{check}/series",
+                "Tell a number of a check over time, as the points of a curve.",
+                CurveRequests.series,
+                "Series",
+                query=SeriesQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/checks/{check}/days",
+                "Tell how a check was on each day, the oldest first.",
+                CurveRequests.days,
+                "Days",
+                query=DaysQuery,
+                shown=True,
+                more=(503,),
+            ),
+            get(
+                "/availability",
+                "Tell how available the checks were over a day, a week, 30 and 90 days, by name.",
+                CurveRequests.availability,
+                "AvailabilityPage",
+                query=AvailabilityQuery,
+                shown=True,
+                more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "checks",
+        "",
         HoldingRequests,
         (
             get(
@@ -74,6 +113,28 @@ HEALING = (
                 "Tell why the rules of a check act, or do not.",
                 HoldingRequests.explain,
                 "Explained",
+            ),
+        ),
+    ),
+    Group(
+        "checks",
+        "",
+        HoldingRequests,
+        (
+            post(
+                "/checks/{check}/pause",
+                "Set a check aside: nobody looks, nothing is said of it, nothing is healed.",
+                HoldingRequests.pause_check,
+                "Pause",
+                body=PauseBody,
+            ),
+            post(
+                "/checks/{check}/resume",
+                "Take a check back, and look at it at once.",
+                HoldingRequests.resume_check,
+                "Said",
+                body=Body,
+                more=(409,),
             ),
         ),
     ),
@@ -124,6 +185,13 @@ HEALING = (
                 body=Body,
             ),
             post(
+                "/rules/{rule}/mode",
+                "Say how far a rule may go, in the place of what the config says; that holds over a restart.",
+                HoldingRequests.set_mode,
+                "Said",
+                body=ModeBody,
+            ),
+            post(
                 "/approvals/{approval}/approve",
                 "Allow what a rule asks for, by the id of its question or the rule's name.",
                 HoldingRequests.approve,
@@ -168,6 +236,30 @@ HEALING = (
                 "Statistics",
                 query=StatsQuery,
                 more=(503,),
+            ),
+        ),
+    ),
+    Group(
+        "recoveries",
+        "",
+        RecoveryRequests,
+        (
+            post(
+                "/recoveries",
+                "Run a rule now; answers with the recovery as it begins.",
+                RecoveryRequests.begin,
+                "Recovery",
+                body=HealBody,
+                success=202,
+                more=(404, 409),
+            ),
+            post(
+                "/recoveries/{recovery}/cancel",
+                "Call a recovery off that runs; answers when what it did has ended.",
+                RecoveryRequests.cancel,
+                "Recovery",
+                body=Body,
+                more=(409, 503),
             ),
         ),
     ),

@@ -89,6 +89,7 @@ def document(settings: Settings) -> dict[str, Json]:
             "trusted_proxies": list(agent.trusted_proxies),
             "keep_events": agent.keep_events,
             "keep_observations": agent.keep_observations,
+            "keep_days": agent.keep_days,
             "observe_every": agent.observe_every,
         },
         "services": [

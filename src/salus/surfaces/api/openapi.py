@@ -82,7 +82,7 @@ def _operation(endpoint: Endpoint, tag: str) -> Schema:
         "summary": endpoint.summary,
         "description": _who(endpoint),
         "security": _security(endpoint),
-        "responses": {"200": _success(endpoint), **_problems(endpoint.statuses)},
+        "responses": {str(endpoint.success): _success(endpoint), **_problems(endpoint)},
     }
     if parameters := [*_name(endpoint), *_query(endpoint.query)]:
         told["parameters"] = parameters
@@ -173,7 +173,7 @@ def _success(endpoint: Endpoint) -> Schema:
         return {"description": endpoint.summary, "content": {endpoint.media: {"schema": schema}}}
     name, paged = endpoint.answer.removesuffix("[]"), endpoint.answer.endswith("[]")
     schema = {"$ref": _REF.format(name=name)}
-    shown = example(name)
+    shown = example(name if endpoint.success == 200 else f"{name}Begun")
     if paged:
         schema = _page(schema)
         shown = {"items": [shown], "next": None, "total": 1}
@@ -194,9 +194,10 @@ def _page(item: Schema) -> Schema:
     }
 
 
-def _problems(statuses: Iterable[int]) -> Schema:
+def _problems(endpoint: Endpoint) -> Schema:
     content = {PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}}}
-    return {str(code): {"description": MEANINGS[code], "content": content} for code in statuses if code != 200}
+    codes = [code for code in endpoint.statuses if code != endpoint.success]
+    return {str(code): {"description": MEANINGS[code], "content": content} for code in codes}
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Schema:

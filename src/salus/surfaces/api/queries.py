@@ -73,6 +73,44 @@ class HistoryQuery(Query, frozen=True, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = _USUAL
 
 
+class SeriesQuery(Query, frozen=True, kw_only=True):
+    """A number of a check over time.
+
+    Attributes:
+        metric: which number; how long the looks took where it is not said.
+        since: not before; a day ago where it is not said.
+        until: not after; now where it is not said.
+        points: how many at most.
+    """
+
+    metric: Word = "duration"
+    since: Instant | None = None
+    until: Instant | None = None
+    points: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 120
+
+
+class DaysQuery(Query, frozen=True, kw_only=True):
+    """How a check was, day by day.
+
+    Attributes:
+        since: not before the day (UTC) of this instant; 89 days ago where it is not said.
+    """
+
+    since: Instant | None = None
+
+
+class AvailabilityQuery(PageQuery, frozen=True, kw_only=True):
+    """A page of the checks, by name, with how available they were.
+
+    Attributes:
+        tag: only those with this tag.
+        service: only those of this service.
+    """
+
+    tag: Word = ""
+    service: Word = ""
+
+
 class RecoveriesQuery(PageQuery, frozen=True, kw_only=True):
     """A page of the recoveries, newest first.
 

@@ -33,6 +33,7 @@ class Endpoint:
         shown: everybody may where ``show_details`` is ``always``.
         query: struct of what may stand behind the question mark.
         body: struct of the body.
+        success: status code when it is so, or was done.
         more: status codes beyond those that follow from the above.
         media: of the answer.
     """
@@ -46,6 +47,7 @@ class Endpoint:
     shown: bool = False
     query: type[Query] | None = None
     body: type[Body] | None = None
+    success: int = 200
     more: tuple[int, ...] = ()
     media: str = JSON
 
@@ -57,7 +59,7 @@ class Endpoint:
     @property
     def statuses(self) -> tuple[int, ...]:
         """Return every status code that it may answer with."""
-        found = {200, 401, 422, 429, *self.more}
+        found = {self.success, 401, 422, 429, *self.more}
         if self.role is not None or self.writes:
             found.add(403)
         if "{" in self.path:

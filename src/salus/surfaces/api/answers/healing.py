@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salus.model import Mode, Outcome, RefusalReason, ServiceState, Status, StepResult
+from salus.model import Mode, Outcome, RecoveryPhase, RefusalReason, ServiceState, Status, StepResult
 from salus.surfaces.api.answers.base import Answer, Facts, Instant, Seconds
 from salus.surfaces.explain import Stand
 
@@ -31,6 +31,7 @@ class Overall(Answer, frozen=True, kw_only=True):
     live: bool
     started: bool
     culprits: list[str]
+    paused: int
 
 
 class Whole(Answer, frozen=True, kw_only=True):
@@ -45,6 +46,15 @@ class Whole(Answer, frozen=True, kw_only=True):
 
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Pause(Answer, frozen=True, kw_only=True):
+    """A pause, of all recovery or of one check."""
+
+    since: Instant
+    until: Instant | None
+    reason: str
+    by: str
 
 
 class Metric(Answer, frozen=True, kw_only=True):
@@ -78,6 +88,7 @@ class Check(Answer, frozen=True, kw_only=True):
     critical: bool
     liveness: bool
     healing: bool
+    paused: Pause | None
     flapping: bool
     failing_since: Instant | None
     consecutive_failures: int
@@ -90,6 +101,81 @@ class Check(Answer, frozen=True, kw_only=True):
     description: str
     metrics: dict[str, Metric]
     metadata: Facts
+
+
+# ── the long past ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Point(Answer, frozen=True, kw_only=True):
+    """A few looks together: when the first began, how many, their number, and the worst of their verdicts."""
+
+    at: Instant
+    looks: int
+    low: float
+    mean: float
+    high: float
+    status: Status
+
+
+class Series(Answer, frozen=True, kw_only=True):
+    """A number of a check over time, the oldest point first; `metrics` names the numbers there are."""
+
+    check: str
+    metric: str
+    unit: str
+    since: Instant
+    until: Instant
+    metrics: list[str]
+    points: list[Point]
+
+
+class Times(Answer, frozen=True, kw_only=True):
+    """Seconds in each status. `availability` (0 to 1) is the share of the judged time in which it was not unhealthy."""
+
+    availability: float | None
+    healthy: Seconds
+    degraded: Seconds
+    unhealthy: Seconds
+    unknown: Seconds
+
+
+class Day(Times, frozen=True, kw_only=True):
+    """How a check was on a day (UTC), and how many looks there were."""
+
+    date: str
+    looks: int
+
+
+class Days(Answer, frozen=True, kw_only=True):
+    """How a check was on each day, the oldest first, today's so far included."""
+
+    check: str
+    days: list[Day]
+
+
+class Windows(Answer, frozen=True, kw_only=True):
+    """How available: over the last 24 hours, and over 7, 30 and 90 days, of which today is the last."""
+
+    day: Times
+    week: Times
+    month: Times
+    quarter: Times
+
+
+class Availability(Windows, frozen=True, kw_only=True):
+    """How available a check was."""
+
+    name: str
+    status: Status
+
+
+class AvailabilityPage(Answer, frozen=True, kw_only=True):
+    """How available the checks of a page were, and all checks together."""
+
+    items: list[Availability]
+    next: str | None
+    total: int
+    whole: Windows
 
 
 # ── rules and recoveries ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,6 +211,14 @@ class Recurrence(Answer, frozen=True, kw_only=True):
     escalations: int
 
 
+class Override(Answer, frozen=True, kw_only=True):
+    """The mode that a person has set for a rule."""
+
+    mode: Mode
+    since: Instant
+    by: str
+
+
 class Rule(Answer, frozen=True, kw_only=True):
     """A rule: its bounds, what is spent of them, and why it last did not act."""
 
@@ -132,6 +226,8 @@ class Rule(Answer, frozen=True, kw_only=True):
     check: str
     enabled: bool
     mode: Mode
+    mode_configured: Mode
+    mode_override: Override | None
     trigger_on: Status | None
     when: str | None
     min_failure_count: int
@@ -169,6 +265,16 @@ class Step(Answer, frozen=True, kw_only=True):
     evidence: Facts
 
 
+class Current(Answer, frozen=True, kw_only=True):
+    """What a recovery does at this moment."""
+
+    phase: RecoveryPhase
+    action: str | None
+    position: int | None
+    since: Instant
+    until: Instant
+
+
 class Recovery(Answer, frozen=True, kw_only=True):
     """One recovery with its steps."""
 
@@ -193,6 +299,7 @@ class Recovery(Answer, frozen=True, kw_only=True):
     needless: bool
     steps: list[Step]
     evidence: Facts
+    current: Current | None
 
 
 class Stage(Answer, frozen=True, kw_only=True):
@@ -259,13 +366,10 @@ class Output(Answer, frozen=True, kw_only=True):
     lines: list[str]
 
 
-class Pause(Answer, frozen=True, kw_only=True):
-    """A pause of all recovery."""
+class CheckPause(Pause, frozen=True, kw_only=True):
+    """A check that a person has set aside."""
 
-    since: Instant
-    until: Instant | None
-    reason: str
-    by: str
+    check: str
 
 
 class Members(Answer, frozen=True, kw_only=True):
@@ -293,6 +397,7 @@ class Policy(Answer, frozen=True, kw_only=True):
 
     mode: Mode
     pause: Pause | None
+    checks_paused: list[CheckPause]
     maintenance: list[Maintenance]
     brakes: list[Facts]
     circuits: list[Facts]
