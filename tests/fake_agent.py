@@ -293,7 +293,7 @@ class FakeControl:
         return RUNNING
 
     async def cancel(self, recovery: str, *, by: str = "") -> RecoveryRecord:
-        self._take("cancel", recovery)
+        self._take("cancel", recovery, known="r1" if recovery == "r1" else "web")
         self.said = {"by": by}
         return replace(RECOVERY, outcome=Outcome.CANCELLED, message=f"called off by {by}")
 

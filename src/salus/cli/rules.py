@@ -19,7 +19,7 @@ _LONGEST_LADDER = 60
 CAREFUL = ("observe", "approve", "auto")  # the most careful first
 
 
-@click.group()
+@click.group(short_help="List rules, switch one on or off, set its mode.")
 def rule() -> None:
     """List the rules of a running Salus, switch one on or off, or say how far it may go."""
 

@@ -61,9 +61,9 @@ class Asides:
         return pause
 
     def settle_all(self) -> None:
-        """Forget the verdicts that an earlier Salus left in the middle of a recovery of a paused check."""
+        """Settle every paused check that is not: new in the config, or left in the middle of a recovery by a kill."""
         for unit in self._around.units.values():
-            if unit.paused and unit.state.status is not Status.UNKNOWN:
+            if unit.paused and (unit.state.last is None or unit.state.status is not Status.UNKNOWN):
                 self.settle(unit)
 
     def settle(self, unit: CheckUnit) -> None:

@@ -129,6 +129,7 @@ class Engine:
         if self.tally is not None:
             self.tally.replaced(gone, self.now())
         if self._running:
+            self.asides.settle_all()
             self._enter_all()
         self.version += 1
         return gone

@@ -300,10 +300,12 @@ class Healer:
         elif recovery.needless:
             rule.memory = rule.memory if record.manual else ledger.refund(rule.memory, before, plan.decided_at)
             self._around.policy.starts.give_back(record.decided_at)
-        elif record.manual:
+        elif record.manual and not recovery.called_off:
             acted_on = recovery.replaced or rule.memory.acted_on
             rule.memory = replace(rule.memory, last_finished=now, last_outcome=outcome, acted_on=acted_on)
         else:
+            if record.manual:  # called off: Salus must not do by itself, at once, what a person has just ended
+                rule.memory = ledger.reserve(rule.memory, plan.decided_at)
             was_recurring = rule.memory.escalations
             rule.memory = ledger.finish(rule.memory, plan.rule, outcome, now, acted_on=recovery.replaced)
             if rule.memory.escalations > was_recurring:

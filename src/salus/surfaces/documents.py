@@ -151,7 +151,7 @@ def _entry(report: CheckReport) -> dict[str, Json]:
         "duration": last.duration if last else None,
         "metadata": dict(last.metadata) if last else {},
         "critical": spec.critical,
-        "paused": wire.pause(report.paused) if report.paused else None,
+        **({"paused": wire.pause(report.paused)} if report.paused else {}),
     }
 
 
@@ -166,7 +166,6 @@ def _summary(checks: Sequence[CheckReport]) -> dict[str, Json]:
         "degraded": counts[Status.DEGRADED],
         "unknown": counts[Status.UNKNOWN],
         "critical": sum(report.spec.critical for report in checks),
-        "paused": sum(report.paused is not None for report in checks),
     }
 
 

@@ -16,7 +16,7 @@ import pytest
 from salus.cli.root import run
 from salus.engine.memos import memo
 from salus.errors import ConfigError, ConflictError, Problem
-from salus.model import Event, EventKind, Maintenance, Memo, Pause, PolicyReport, Selector
+from salus.model import Event, EventKind, Maintenance, Memo, Mode, Pause, PolicyReport, Selector
 from salus.ports import Batch
 from salus.store.sqlite import SqliteStore
 from tests.fake_agent import API, DISK, NOW, RECOVERY, WEB, explanation
@@ -122,7 +122,9 @@ def test_a_pause_must_be_spelled_out_and_says_who_what_and_until_when(
     agent: Agent, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["pause", "--for", "1h"]) == 64
-    assert "say --all if that is meant" in capsys.readouterr().err
+    assert "say --all to stop all automatic recovery, or --check NAME" in capsys.readouterr().err
+    assert run(["pause", "--all", "--check", "web"]) == 64
+    assert "either --all or --check" in capsys.readouterr().err
     assert agent.control.asked == []
     assert run(["pause", "--all", "--for", "1h", "moving", "house"]) == 0
     assert capsys.readouterr().out == ("all automatic recovery is paused until 2026-03-01T13:00:00Z: moving house\n")
@@ -134,6 +136,43 @@ def test_a_pause_must_be_spelled_out_and_says_who_what_and_until_when(
     agent.control.paused = False
     assert run(["resume"]) == 1
     assert capsys.readouterr().err == "salus: nothing is paused (`salus status` shows what holds healing)\n"
+
+
+def test_one_check_is_paused_and_taken_back(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pause", "--check", "web", "--for", "1h", "--reason", "the page is rebuilt"]) == 0
+    assert capsys.readouterr().out == "check web is paused until 2026-03-01T13:00:00Z: the page is rebuilt\n"
+    assert agent.control.said == {"seconds": 3600.0, "reason": "the page is rebuilt", "by": ME}
+    assert run(["pause", "--check", "web", "moving", "house"]) == 0
+    said = "check web is paused until somebody says salus resume --check web: moving house\n"
+    assert capsys.readouterr().out == said
+    assert run(["pause", "--check", "nope"]) == 1
+    assert run(["resume", "--check", "web"]) == 0
+    assert capsys.readouterr().out == "check 'web' is looked at again\n"
+    agent.control.paused = False
+    assert run(["resume", "--check", "web"]) == 1
+    assert capsys.readouterr().err == "salus: check 'web' is not paused (`salus status` shows which are)\n"
+    asked = [what for what, _ in agent.control.asked]
+    assert asked == ["pause_check"] * 3 + ["resume_check"] * 2
+
+
+def test_a_recovery_is_called_off(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cancel", "web"]) == 0
+    assert capsys.readouterr().out.startswith(f"web cancelled after 1.94 s: called off by {ME}\n")
+    assert agent.control.asked == [("cancel", "web")]
+    assert (run(["cancel", "web", "--json"]), json.loads(capsys.readouterr().out)["outcome"]) == (0, "cancelled")
+    assert run(["cancel", "nope"]) == 1
+    assert run(["cancel"]) == 64
+
+
+def test_how_far_a_rule_may_go_is_set_and_given_back(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rule", "mode", "web", "observe"]) == 0
+    assert capsys.readouterr().out == "rule 'web' is in the mode observe\n"
+    assert agent.control.said == {"mode": Mode.OBSERVE, "by": ME}
+    assert run(["rule", "mode", "web", "config"]) == 0
+    assert capsys.readouterr().out == "rule 'web' is in the mode auto, as in the config\n"
+    assert agent.control.said["mode"] is None
+    assert run(["rule", "mode", "web", "whatever"]) == 64
+    assert run(["rule", "mode", "nope", "auto"]) == 1
 
 
 def test_maintenance_is_started_listed_and_ended(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:

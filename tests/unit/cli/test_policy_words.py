@@ -109,7 +109,8 @@ def test_a_rule_is_off_when_the_config_or_a_person_says_so() -> None:
     [("auto", "auto", "auto"), ("approve", "auto", "approve"), ("approve", "observe", "observe")],
 )
 def test_the_more_careful_mode_is_shown(own: str, whole: str, shown: str) -> None:
-    assert rules.mode({"mode": own}, {"policy": {"mode": whole}}) == shown
+    report = replace(WEB_RULE, rule=replace(WEB_RULE.rule, mode=Mode(own)), whole=Mode(whole))
+    assert rules.mode(json.loads(wire.encode(wire.rule(report)))) == shown
 
 
 @pytest.mark.parametrize(

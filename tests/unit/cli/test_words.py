@@ -19,7 +19,7 @@ from salus.cli.status import show
 from salus.errors import ConfigError, NotFoundError, Problem
 from salus.model import CheckSpec, Event, EventKind, Metric, Outcome, Status
 from salus.surfaces import wire
-from tests.fake_agent import API, DISK, NEW, NOW, RECOVERY, WAITING, WEB, WEB_RULE, WEB_SERVICE, FakeView, look
+from tests.fake_agent import API, DISK, NEW, NOW, RECOVERY, RUNNING, WAITING, WEB, WEB_RULE, WEB_SERVICE, FakeView, look
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_status_shows_what_needs_attention_first(capsys: pytest.CaptureFixture[str]) -> None:
-    view = FakeView([API, DISK, NEW, WEB], service_list=[WEB_SERVICE], rule_list=[WEB_RULE], running=[RECOVERY])
+    view = FakeView([API, DISK, NEW, WEB], service_list=[WEB_SERVICE], rule_list=[WEB_RULE], running=[RUNNING])
     show(json.loads(wire.encode(wire.status(view, NOW))), NOW)
     assert (
         capsys.readouterr().out
@@ -36,8 +36,8 @@ def test_status_shows_what_needs_attention_first(capsys: pytest.CaptureFixture[s
 Salus 0.1.0 on host (test), pid 4242, up 3h12m
 unhealthy: 3 of 4 checks need attention: api, new, web
 
-HEALING NOW  ATTEMPT  STARTED  BECAUSE
-web          2        5 s ago  expected status 200, got 500
+HEALING NOW  ATTEMPT  STARTED  DOING                                 BECAUSE
+web          2        5 s ago  restart_service, 3 s of at most 30 s  expected status 200, got 500
 
 CHECK  STATUS     SINCE     LOOKED AT  MESSAGE
 web    unhealthy  2m5s ago  4 s ago    expected status 200, got 500 (critical)

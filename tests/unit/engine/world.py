@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from salus.engine.bus import Bus
+from salus.engine.control import EngineControl
 from salus.engine.engine import Engine
 from salus.engine.healer import targets_of
+from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.recorder import Recorder
 from salus.engine.units import CheckUnit, RuleUnit
+from salus.engine.view import EngineView
 from salus.model import (
     ActionSpec,
     CheckSpec,
@@ -46,6 +49,16 @@ class World:
         self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge, received=received)
         self.engine = Engine(self.site, self.bus, self.recorder, Threads(2))
         self.units: dict[str, CheckUnit] = {}
+
+    @property
+    def control(self) -> EngineControl:
+        """Return what a person asks."""
+        return EngineControl(self.engine, HeartbeatBox(), _no_reload)
+
+    @property
+    def view(self) -> EngineView:
+        """Return what a person sees."""
+        return EngineView(self.engine, environment="test", show_details="always")
 
     def _nudge(self, name: str) -> None:
         self.engine.nudge_service(name)
@@ -111,6 +124,10 @@ class World:
     async def wait_for(self, kind: EventKind, count: int = 1, within: float = 3600.0) -> list[Event]:
         await self.until(lambda: len(self.log.of(kind)) >= count, within)
         return self.log.of(kind)
+
+
+async def _no_reload() -> str:
+    return ""
 
 
 def _named(actions: Sequence[Action], word: str) -> tuple[tuple[ActionSpec, Action], ...]:

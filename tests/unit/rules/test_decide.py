@@ -71,6 +71,7 @@ CASES: dict[RefusalReason, dict[str, Any]] = {
     RefusalReason.DISABLED: {"rule": replace(RULE, enabled=False)},
     RefusalReason.HEALING_OFF: {"healing_off": "the ledger cannot be read"},
     RefusalReason.PAUSED: {"pause": Hold(detail="paused by ann")},
+    RefusalReason.CHECK_PAUSED: {"check_pause": Hold(detail="paused by ann")},
     RefusalReason.MAINTENANCE: {"maintenance": Hold(detail="maintenance nightly")},
     RefusalReason.OVERLOADED: {
         "state": replace(

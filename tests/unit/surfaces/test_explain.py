@@ -102,6 +102,8 @@ CASES: list[tuple[RefusalReason, dict[str, Any], str, str]] = [
      "automatic recovery is off (the ledger cannot be read)", "salus ledger check"),
     (R.PAUSED, {"pause": Hold(detail="moving house", until=ago(-3300))},
      "a person has paused all recovery for 55m more (moving house)", "salus resume"),
+    (R.CHECK_PAUSED, {"check_pause": Hold(detail="paused by ann", until=ago(-3300))},
+     "a person has paused the check for 55m more (paused by ann)", "salus resume --check web-http"),
     (R.MAINTENANCE, {"maintenance": Hold(detail="deploy 42", until=ago(-60))},
      "somebody is working on it for 1m more (deploy 42)", "salus maintenance list"),
     (R.OVERLOADED, {"state": bad(status=Status.UNKNOWN, cause="overloaded", message="timed out, which proves nothing")},

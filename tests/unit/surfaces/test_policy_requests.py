@@ -14,14 +14,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.errors import NotFoundError
-from salus.model import Brake, Circuit, Maintenance, Mode, Pause, PolicyReport, RefusalReason, Selector
+from salus.model import (
+    Brake,
+    Circuit,
+    Maintenance,
+    Mode,
+    ModeOverride,
+    Pause,
+    PolicyReport,
+    RefusalReason,
+    RuleReport,
+    Selector,
+)
 from salus.surfaces.bodies import LARGEST, AnswerBody, MaintenanceBody, PauseBody, line, parse
 from salus.surfaces.control import ControlApp
+from salus.surfaces.health import HealthApp
 from salus.surfaces.http import Message, Refused
 from salus.surfaces.peer import PEER
 from tests.asgi import Answer, ask
 from tests.fake_agent import (
+    DISK,
     NOW,
+    PAUSE_OF_DISK,
+    RUNNING,
     WAITING,
     WEB,
     WEB_RULE,
@@ -268,3 +283,63 @@ async def test_explain_of_a_check_that_is_not_there_is_404() -> None:
 async def test_what_is_not_there_is_told_as_the_engine_tells_it() -> None:
     control = FakeControl(error=NotFoundError("there is no rule 'x'", remedy="`salus status` lists them"))
     assert (await post(control, "/v1/rules/x/disable")).code == 404
+
+
+async def test_one_check_is_paused_and_taken_back() -> None:
+    control = FakeControl()
+    told = await post(control, "/v1/checks/web/pause", {"seconds": 60, "reason": "a\nb"})
+    assert told.json == {"since": "2026-03-01T12:00:00Z", "until": "2026-03-01T12:01:00Z", "reason": "a b", "by": ""}
+    assert (await post(control, "/v1/checks/web/resume")).json == {"message": "check 'web' is looked at again"}
+    assert (await post(control, "/v1/checks/nope/pause")).code == 404
+    assert (await post(control, "/v1/checks/web/pause", {"seconds": 0})).code == 422
+    control.paused = False
+    assert (await post(control, "/v1/checks/web/resume")).code == 409
+
+
+async def test_a_paused_check_tells_who_paused_it_and_until_when() -> None:
+    view = FakeView([replace(DISK, paused=PAUSE_OF_DISK)], report=PolicyReport(checks_paused=(PAUSE_OF_DISK,)))
+    told = (await ask(app(view=view), "/v1/status")).json
+    pause = {"since": "2026-03-01T11:55:00Z", "until": "2026-03-01T13:00:00Z", "reason": "", "by": "olaf"}
+    assert told["checks"][0]["paused"] == pause
+    assert told["policy"]["checks_paused"] == [{"check": "disk", **pause}]
+    health = HealthApp(view, None, details=True, clock=FixedClock())
+    assert (await ask(health, "/health")).json["checks"]["disk"]["paused"] == pause
+    assert (await ask(health, "/health/checks/disk")).json["paused"] == pause
+    assert (await ask(health, "/health?verbose")).text.startswith("[ ]disk 62% free\n")
+    few = HealthApp(view, None, details=False, clock=FixedClock())
+    assert (await ask(few, "/health?verbose")).text.startswith("[ ]disk paused\n")
+
+
+@pytest.mark.parametrize("body", [{}, {"mode": "whatever"}, {"mode": 1}, {"mode": ["auto"]}])
+async def test_a_mode_must_be_one_that_there_is(body: object) -> None:
+    control = FakeControl()
+    assert (await post(control, "/v1/rules/web/mode", body)).code == 422
+    assert control.asked == []
+
+
+async def test_a_mode_that_the_whole_holds_back_is_told_so() -> None:
+    class Held(FakeControl):
+        async def set_mode(self, rule: str, mode: Mode | None, *, by: str = "") -> RuleReport:
+            return replace(await super().set_mode(rule, mode, by=by), whole=Mode.OBSERVE)
+
+    told = await post(Held(), "/v1/rules/web/mode", {"mode": "approve"})
+    assert told.json == {"message": "rule 'web' is in the mode approve; limits.mode holds it at observe"}
+    report = replace(WEB_RULE, override=ModeOverride(mode=Mode.APPROVE, since=NOW, by="olaf"), whole=Mode.OBSERVE)
+    (rule,) = (await ask(app(view=FakeView(rule_list=[report])), "/v1/status")).json["rules"]
+    assert (rule["mode"], rule["mode_configured"]) == ("observe", "auto")
+    assert rule["mode_override"] == {"mode": "approve", "since": "2026-03-01T12:00:00Z", "by": "olaf"}
+
+
+async def test_a_recovery_tells_what_it_does_at_this_moment_and_is_called_off() -> None:
+    control = FakeControl()
+    (running,) = (await ask(app(view=FakeView(running=[RUNNING])), "/v1/status")).json["recoveries"]
+    assert running["current"] == {
+        "phase": "acting",
+        "action": "restart_service",
+        "position": 2,
+        "since": "2026-03-01T11:59:57Z",
+        "until": "2026-03-01T12:00:27Z",
+    }
+    told = (await post(control, "/v1/recoveries/web/cancel", {"by": "ann"})).json
+    assert (told["outcome"], told["message"], told["current"]) == ("cancelled", "called off by ann", None)
+    assert (await post(control, "/v1/recoveries/nope/cancel")).code == 404
