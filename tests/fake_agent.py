@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -147,6 +147,9 @@ class FakeView:
 
     def names(self) -> Sequence[str]:
         return [report.spec.name for report in self.reports]
+
+    def pairs(self) -> Iterator[tuple[CheckSpec, CheckState]]:
+        return ((report.spec, report.state) for report in self.reports)
 
     def check(self, name: str) -> CheckReport | None:
         return next((report for report in self.reports if report.spec.name == name), None)

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from salus.config import Settings, loads
+from salus.engine.chronicle import Chronicle
+from salus.engine.days import DayBook, micros
+from salus.engine.history import EngineHistory
+from salus.engine.tally import Tally
+from salus.engine.units import CheckUnit
 from salus.matchers import parse_matchers
 from salus.model import (
     AlertState,
@@ -27,6 +32,7 @@ from salus.model import (
     Status,
 )
 from salus.ports import Batch, Service
+from salus.ports.history import History
 from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.api.app import ApiApp, Parts
@@ -56,7 +62,6 @@ from tests.fake_agent import (
     refusal,
 )
 from tests.fake_desk import WEB_DOWN, FakeDesk
-from tests.fake_history import FakeHistory
 from tests.fake_incidents import FakeIncidents
 
 CONFIG = """\
@@ -100,7 +105,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
-    history: FakeHistory = field(default_factory=FakeHistory)
+    history: History | None = None
     incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
@@ -129,7 +134,7 @@ class FakeApi:
             control=self.control,
             desk=self.desk,
             past=self.past,
-            history=self.history,
+            history=self.history or self._history(),
             incidents=self.incidents,
             access=self.door.book,
             service=self._service,
@@ -142,6 +147,16 @@ class FakeApi:
         self.lazy = ApiDoor(lambda: self.answers)
         pages = Lazy("/health-dashboard", lambda: Dashboard(self.answers, self.door.gate, self.door.clock))
         self.app = FrontDoor([self.lazy, pages], health, home="health-dashboard/")
+
+    def _history(self) -> EngineHistory:
+        """Return the real one over the ledger in memory; what is counted and not written is unknown."""
+
+        def units() -> dict[str, CheckUnit]:
+            check: Any = None  # nothing looks
+            return {one.spec.name: CheckUnit(spec=one.spec, check=check, state=one.state) for one in self.view.reports}
+
+        tally = Tally(units, self.door.clock.now)
+        return EngineHistory(self.past, Chronicle(self.past, tally, units, self.door.clock), units, self.door.clock)
 
     def _service(self, name: str) -> Service | None:
         found: Any = Runs() if name == "web" else None
@@ -157,6 +172,11 @@ class FakeApi:
         ended = replace(WEB_DOWN, id="ee0", state=AlertState.RESOLVED, resolved_at=NOW, resolution="it is well")
         looks = [("web", look(Status.UNHEALTHY, "500", ago=number)) for number in range(4, 0, -1)]
         await self.past.write(Batch(events=events, recoveries=recoveries, observations=looks, alerts=[ended]))
+        book = DayBook()
+        book.charge("web", Status.HEALTHY, micros(NOW - timedelta(days=3)), micros(NOW - timedelta(hours=1)))
+        book.charge("web", Status.UNHEALTHY, micros(NOW - timedelta(hours=1)), micros(NOW))
+        book.looked("web", micros(NOW), 100, Status.UNHEALTHY)
+        await self.past.write(Batch(days=book.take()))
 
 
 def names(page: Json, key: str = "name") -> list[Any]:

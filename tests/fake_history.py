@@ -31,7 +31,7 @@ class FakeHistory:
 
     async def days(self, checks: Collection[str] | None = None, *, since: date) -> Mapping[str, Sequence[Day]]:
         found = [one for one in self.day_list if one.date >= since]
-        return {name: found for name in checks or ("web",)} if found else {}
+        return dict.fromkeys(checks or ("web",), found) if found else {}
 
     async def series(self, check: str, metric: str, *, since: datetime, until: datetime, points: int = 120) -> Series:
         self.asked.append((check, metric))
@@ -46,4 +46,4 @@ class FakeHistory:
 
     async def lately(self, checks: Collection[str] | None = None, *, since: datetime) -> Mapping[str, Times]:
         times = Times(healthy=86_000.0, unhealthy=400.0)
-        return {name: times for name in checks or ("web",)} if self.day_list else {}
+        return dict.fromkeys(checks or ("web",), times) if self.day_list else {}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
-from statistics import median
+from statistics import fmean, median
 
 from salus.model import Event, Outcome, RecoveryRecord, RefusalReason, StepRecord, StepResult
 
@@ -29,11 +29,13 @@ class Spread:
 
     Attributes:
         count: how many there are.
+        mean: their sum over their number: of a time to detect the MTTD, of a time to recover the MTTR.
         median: the middle one; of an even number the mean of the two in the middle.
         p95: nearest rank: the smallest one that at least 95% do not exceed, ``sorted[ceil(0.95 * count) - 1]``.
     """
 
     count: int
+    mean: float
     median: float
     p95: float
 
@@ -188,7 +190,7 @@ def spread(seconds: Iterable[float]) -> Spread | None:
     found = sorted(seconds)
     if not found:
         return None
-    return Spread(count=len(found), median=median(found), p95=found[ceil(0.95 * len(found)) - 1])
+    return Spread(count=len(found), mean=fmean(found), median=median(found), p95=found[ceil(0.95 * len(found)) - 1])
 
 
 def called_off(record: RecoveryRecord) -> bool:

@@ -173,7 +173,7 @@ class Agent:
         self._recorder = recorder
         self._store = ledger.store
         self.engine = engine = Engine(site, bus, recorder, Threads(THREADS))
-        engine.tally = tally = Tally(lambda: engine.units, self._clock.now())
+        engine.tally = tally = Tally(lambda: engine.units, engine.now)
         self._chronicle = Chronicle(ledger.store, tally, lambda: engine.units, self._clock)
         self.engine.clock_was_set = set_since(ledger.snapshot.memos, self._clock, boot)
         self.engine.limits = self.settings.limits

@@ -36,7 +36,7 @@ async def watch_clocks(engine: Engine) -> None:
         if slept > SLEPT:
             engine.respread(SPREAD_AFTER_SLEEP)
             if engine.tally is not None:
-                engine.tally.slept(slept, engine.now())
+                engine.tally.slept(slept)
             message = f"the machine slept for {format_duration(slept)}; everything is looked at again"
             engine.bus.tell(EventKind.HOST_RESUMED, message=message)
 

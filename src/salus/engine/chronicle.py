@@ -70,14 +70,14 @@ class Chronicle:
             await self._try(self._flush())
 
     async def _flush(self) -> None:
-        until = micros(self._clock.now())
+        until = micros(self.tally.now())
         units = iter(list(self._units().values()))
         while some := list(islice(units, TOGETHER)):
             rows = self.tally.take(some, until)
             try:
                 await self.store.write(Batch(days=rows))
             except StoreError:
-                lost = self.tally.put_back(rows, self._clock.now())
+                lost = self.tally.put_back(rows)
                 if lost:
                     _log.error("the ledger fails for so long that %d days of checks are not known", lost)
                 raise

@@ -10,11 +10,10 @@ from datetime import date, datetime, timedelta
 
 from salus.engine.chronicle import Chronicle
 from salus.engine.days import DAY, DayBook, micros
-from salus.engine.past import EnginePast
 from salus.engine.units import CheckUnit
 from salus.model import Status
 from salus.model.history import Day, Series, Times
-from salus.ports import Clock
+from salus.ports import Clock, Past
 from salus.ports.store import Spent
 
 LOOKS_UP_TO = timedelta(hours=26)
@@ -35,7 +34,7 @@ class EngineHistory:
 
     def __init__(
         self,
-        past: EnginePast,
+        past: Past,
         chronicle: Chronicle,
         units: Callable[[], Mapping[str, CheckUnit]],
         clock: Clock,
@@ -83,7 +82,7 @@ class EngineHistory:
         found: list[Spent] = []
         for count, name in enumerate(names):
             if unit := units.get(name):
-                found += tally.pending(unit, self._clock.now())
+                found += tally.pending(unit)
             if count % _AT_ONCE == _AT_ONCE - 1:
                 await self._clock.sleep(0)
         return found
@@ -91,7 +90,7 @@ class EngineHistory:
     async def lately(self, checks: Collection[str] | None = None, *, since: datetime) -> Mapping[str, Times]:
         """Return how checks were from an instant of the last days until now, to the second."""
         await self._past.settle()
-        units, now = self._units(), micros(self._clock.now())
+        units, now = self._units(), micros(self._chronicle.tally.now())
         wanted = {name: units[name] for name in (units if checks is None else checks) if name in units}
         begin = micros(since)
         course = _Course(begin)

@@ -20,9 +20,15 @@ _MOST_GAPS = 1000
 class Tally:
     """How long the checks of one engine were how, since it was last written."""
 
-    def __init__(self, units: Callable[[], Mapping[str, CheckUnit]], now: datetime) -> None:
-        """Count from ``now`` on; what lies before is for whoever made up what is missing."""
-        self.began = micros(now)
+    def __init__(self, units: Callable[[], Mapping[str, CheckUnit]], now: Callable[[], datetime]) -> None:
+        """Count from now on; what lies before is for whoever makes up what is missing.
+
+        Args:
+            units: the checks that there are.
+            now: the wall clock as the engine reads it: who asks it is told of a jump first.
+        """
+        self.now = now
+        self.began = micros(now())
         self._units = units
         self._book = DayBook()
         self._gaps: list[tuple[int, int]] = []
@@ -44,9 +50,9 @@ class Tally:
             self._book.charge(unit.spec.name, _verdict(before), unit.counted, at, self._gaps)
         unit.counted = max(unit.counted, at)
 
-    def slept(self, seconds: float, now: datetime) -> None:
+    def slept(self, seconds: float) -> None:
         """Take that the machine slept until now: nobody looked."""
-        ended = micros(now)
+        ended = micros(self.now())
         if len(self._gaps) < _MOST_GAPS:
             self._gaps.append((ended - int(seconds * 1_000_000), ended))
 
@@ -72,20 +78,21 @@ class Tally:
         """Let go of the silences before an instant up to which every check was charged."""
         self._gaps = [gap for gap in self._gaps if gap[1] > until]
 
-    def put_back(self, rows: Iterable[Spent], now: datetime) -> int:
+    def put_back(self, rows: Iterable[Spent]) -> int:
         """Take back what could not be written; returns how many rows are too old to be kept in memory for long."""
         for row in rows:
             self._book.add(row)
-        return self._book.forget_before(micros(now) // DAY - 1)
+        return self._book.forget_before(micros(self.now()) // DAY - 1)
 
-    def pending(self, unit: CheckUnit, now: datetime) -> list[Spent]:
+    def pending(self, unit: CheckUnit) -> list[Spent]:
         """Return what is not written yet of a check, and change nothing."""
-        until, name, book = micros(now), unit.spec.name, DayBook()
-        days = range(min(unit.counted, until) // DAY - 1, until // DAY + 1)
+        until, name, book = micros(self.now()), unit.spec.name, DayBook()
+        since = unit.counted or until
+        days = range(min(since, until) // DAY - 1, until // DAY + 1)
         for row in self._book.of(name, days):
             book.add(row)
         if unit.state.since is not None:
-            book.charge(name, _verdict(unit.state), unit.counted, until, self._gaps)
+            book.charge(name, _verdict(unit.state), since, until, self._gaps)
             book.looked(name, until, unit.uncounted, _verdict(unit.state))
         return list(book.rows())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import salus
@@ -13,6 +13,8 @@ from salus.engine.units import CheckUnit, RuleUnit
 from salus.model import (
     AgentInfo,
     CheckReport,
+    CheckSpec,
+    CheckState,
     Overall,
     PolicyReport,
     RecoveryRecord,
@@ -75,6 +77,13 @@ class EngineView:
         if units is not self._named:
             self._named, self._names = units, tuple(sorted(units))
         return self._names
+
+    def pairs(self) -> Iterator[tuple[CheckSpec, CheckState]]:
+        """Go through all checks, by name: for who looks for a few among many."""
+        names, units = self.names(), self._engine.units
+        for name in names:
+            unit = units[name]
+            yield unit.spec, unit.state
 
     def check(self, name: str) -> CheckReport | None:
         """Return one check, or None."""

@@ -18,7 +18,9 @@ _NEWEST_LOOKS = 50  # of a check: which numbers it sees is told from them
 
 _OF_ALL = f"SELECT {DAYS} FROM days WHERE day >= ? ORDER BY check_name, day"  # noqa: S608
 # Day after day, each found by its key: the rows of one check lie far apart.
-_SPAN = "WITH RECURSIVE span (n) AS (SELECT :first UNION ALL SELECT n + 1 FROM span WHERE n < :last)"
+_SPAN = (
+    "WITH RECURSIVE span (n) AS (SELECT :first WHERE :first <= :last UNION ALL SELECT n + 1 FROM span WHERE n < :last)"
+)
 _OF_ONE = f"""{_SPAN} SELECT {DAYS} FROM span CROSS JOIN days ON day = n WHERE check_name = :check"""  # noqa: S608
 _ENDS = "SELECT (SELECT min(day) FROM days), (SELECT max(day) FROM days)"
 _HOUR_ENDS = "SELECT (SELECT min(hour) FROM hours), (SELECT max(hour) FROM hours)"

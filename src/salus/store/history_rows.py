@@ -77,15 +77,14 @@ ON CONFLICT (hour, check_name, metric) DO UPDATE SET looks = looks + excluded.lo
 
 _LAST = f"""SELECT {DAYS}, max(day) FROM days WHERE day >= (SELECT max(day) - 1 FROM days)
     GROUP BY check_name"""  # noqa: S608 - with max() SQLite takes the other columns from that row
-_KINDS = f"'{EventKind.STATUS_CHANGED.value}', '{EventKind.AGENT_STARTED.value}'"
-_CHANGES = f"""SELECT id, at, CASE kind WHEN '{EventKind.STATUS_CHANGED.value}' THEN check_name END,
-    coalesce(old, ''), coalesce(new, '') FROM events WHERE kind IN ({_KINDS}) AND id > ? ORDER BY id LIMIT ?"""  # noqa: S608 - words of ours
-_CHANGES_OF_ONE = f"""SELECT id, at, check_name, coalesce(old, ''), coalesce(new, '') FROM events
-    WHERE check_name = ? AND kind = '{EventKind.STATUS_CHANGED.value}' AND id > ? ORDER BY id LIMIT ?"""  # noqa: S608
-_STARTS = f"""SELECT id, at, NULL, '', '' FROM events WHERE kind = '{EventKind.AGENT_STARTED.value}' AND id > ?
-    ORDER BY id LIMIT ?"""  # noqa: S608 - words of ours
-
-_NEXT_LOOKS = "SELECT value FROM memos WHERE key = ?", "SELECT max(id) FROM observations"
+_CHANGED = f"kind = '{EventKind.STATUS_CHANGED.value}' AND old IS NOT NULL AND new IS NOT NULL"
+_STARTED = f"kind = '{EventKind.AGENT_STARTED.value}'"
+_STARTS = f"SELECT id, at, NULL, '', '' FROM events WHERE {_STARTED} AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+_CHANGES = f"SELECT id, at, check_name, old, new FROM events WHERE {_CHANGED} AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+_CHANGES_OF_ONE = f"""SELECT id, at, check_name, old, new FROM events
+    WHERE check_name = ? AND {_CHANGED} AND id > ? ORDER BY id LIMIT ?"""  # noqa: S608 - words of ours
+_DONE = "SELECT value FROM memos WHERE key = ?"
+_LOOKS = "SELECT (SELECT min(id) FROM observations), (SELECT max(id) FROM observations)"
 
 
 Work: TypeAlias = "list[tuple[str, list[Any]]]"
@@ -115,10 +114,11 @@ def changes(
     """Return changes of status and starts of Salus after an event, the oldest first."""
     limit = max(0, min(limit, _MOST_CHANGES))
     with reading_rows(path):
-        if checks is None:
-            return db.execute(_CHANGES, (after, limit)).fetchall()
+        # Each kind is found in its order by an index; both at once would be sorted anew for every page.
         found = db.execute(_STARTS, (after, limit)).fetchall()
-        for name in checks:
+        if checks is None:
+            found += db.execute(_CHANGES, (after, limit))
+        for name in checks or ():
             found += db.execute(_CHANGES_OF_ONE, (name, after, limit))
     return sorted(found)[:limit]
 
@@ -135,12 +135,14 @@ def last_sign(path: Path, db: sqlite3.Connection, before: int) -> int | None:
 
 def next_looks(path: Path, db: sqlite3.Connection) -> tuple[int, int, bool]:
     """Return behind which look, and up to which, looks come into their hours next; and whether more wait then."""
-    of_memo, of_last = _NEXT_LOOKS
     with reading_rows(path):
-        row = db.execute(of_memo, (CURSOR,)).fetchone()
-        last = db.execute(of_last).fetchone()[0] or 0
-    found = load_memo(row[0]).get("look") if row else 0
-    after = found if isinstance(found, int) and found <= last else 0  # an emptied table counts from one again
+        row = db.execute(_DONE, (CURSOR,)).fetchone()
+        first, last = db.execute(_LOOKS).fetchone()
+    if last is None:
+        return 0, 0, False
+    done = load_memo(row[0]).get("look") if row else 0
+    after = done if isinstance(done, int) and done <= last else 0  # an emptied table counts from one again
+    after = max(after, first - 1)
     upto = min(last, after + LOOKS_AT_ONCE)
     return after, upto, upto < last
 

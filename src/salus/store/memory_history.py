@@ -102,7 +102,7 @@ class MemoryHistory:
             if event.kind is EventKind.STATUS_CHANGED
             else (event.id, to_micros(event.at), None, "", "")
             for event in self._events
-            if event.id > after and event.kind in _KINDS
+            if event.id > after and event.kind in _KINDS and (event.new or event.kind is EventKind.AGENT_STARTED)
         ]
         return [row for row in found if checks is None or row[2] is None or row[2] in checks][: max(0, limit)]
 

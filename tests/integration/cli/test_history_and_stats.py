@@ -127,7 +127,7 @@ def test_stats_as_json_are_numbers(read: Read) -> None:
     assert [one["rule"] for one in told["rules"]] == ["db", "dry", "web"]
     web = told["rules"][2]
     assert web["outcomes"] == {"recovered": 2, "failed": 1}
-    assert web["time_to_recover"] == {"count": 2, "median": 5.0, "p95": 5.0}
+    assert web["time_to_recover"] == {"count": 2, "mean": 5.0, "median": 5.0, "p95": 5.0}
     assert web["last_resorts"] == {"count": 1, "recovered": 0}
     assert web["refusals"] == {"cooling_down": 2, "storm_brake": 1}
     assert told["rules"][1]["success_rate"] is None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from salus.store.schema import APPLICATION_ID, SCHEMA, Schema
 from salus.store.sqlite import SqliteStore, read_events, read_snapshot
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 # One ledger per revision, as that revision's Salus wrote it: an upgrade must make each of them readable.
 ROWS = {
@@ -64,6 +65,15 @@ ROWS["0003"] = (
             error, ended_at, body) VALUES ('n1', 7, 'ops', 'k', 1777636860000000, 'waiting', 2, 1777636920000000, '',
             NULL, 'refused', NULL, '{"id":"n1","channel":"ops","key":"k","occasion":"firing","state":"firing",
             "at":"2026-05-01T12:01:00Z","alerts":[]}');
+    """
+)
+ROWS["0004"] = (
+    ROWS["0003"]
+    + """
+        INSERT INTO days (day, check_name, healthy, degraded, unhealthy, unknown, looks, until, status)
+            VALUES (20574, 'web', 1000000, 0, 5000000, 0, 7, 1777636800000000, 'unhealthy');
+        INSERT INTO hours (hour, check_name, metric, unit, looks, low, sum, high, worst)
+            VALUES (493788, 'web', 'duration', 'seconds', 2, 0.5, 1.5, 1.0, 3);
     """
 )
 
@@ -155,6 +165,11 @@ async def test_a_ledger_of_any_revision_can_be_brought_up_to_date_and_read(tmp_p
     snapshot = await store.load(NOW)
     (seen,) = await store.observations("web", since=NOW)
     waiting = await store.waiting("ops")
+    days = await store.days(["web"], since=0)
+    _, hours = await store.points("web", "duration", since=NOW, until=NOW + HOUR, points=1, hours=True)
+    while await store.roll_up():
+        pass
+    _, rolled = await store.points("web", "duration", since=NOW, until=NOW + HOUR, points=1, hours=True)
     await store.close()
     assert snapshot.check_states["web"].consecutive_failures == 3
     assert snapshot.rule_states["web"].attempts == 2
@@ -171,6 +186,10 @@ async def test_a_ledger_of_any_revision_can_be_brought_up_to_date_and_read(tmp_p
     assert [(alert.id, alert.told["ops"].key) for alert in snapshot.alerts] == ([("a1", "k")] if told else [])
     assert snapshot.last_delivery == (7 if told else 0)
     assert [(found.id, found.attempts) for found in waiting] == ([("n1", 2)] if told else [])
+    summed = revision >= "0004"
+    assert [(row.unhealthy, row.looks, row.status) for row in days] == ([(5_000_000, 7, "unhealthy")] if summed else [])
+    assert [point.mean for point in hours] == ([0.75] if summed else [])
+    assert [point.looks for point in rolled] == [3 if summed else 1]  # the looks of an older ledger come into hours
 
 
 @pytest.mark.parametrize("revision", SCHEMA.revisions[:-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -63,12 +64,12 @@ def test_nothing_is_nothing() -> None:
 @pytest.mark.parametrize(
     "seconds, expected",
     [
-        ([7.0], Spread(count=1, median=7, p95=7)),
-        ([2.0, 1.0], Spread(count=2, median=1.5, p95=2)),
-        ([3.0, 1.0, 2.0], Spread(count=3, median=2, p95=3)),
-        ([float(n) for n in range(1, 21)], Spread(count=20, median=10.5, p95=19)),
-        ([float(n) for n in range(1, 22)], Spread(count=21, median=11, p95=20)),
-        ([float(n) for n in range(1, 101)], Spread(count=100, median=50.5, p95=95)),
+        ([7.0], Spread(count=1, mean=7, median=7, p95=7)),
+        ([2.0, 1.0], Spread(count=2, mean=1.5, median=1.5, p95=2)),
+        ([3.0, 1.0, 2.0], Spread(count=3, mean=2, median=2, p95=3)),
+        ([float(n) for n in range(1, 21)], Spread(count=20, mean=10.5, median=10.5, p95=19)),
+        ([float(n) for n in range(1, 22)], Spread(count=21, mean=11, median=11, p95=20)),
+        ([float(n) for n in range(1, 101)], Spread(count=100, mean=50.5, median=50.5, p95=95)),
     ],
 )
 def test_the_middle_and_the_slow_end(seconds: list[float], expected: Spread) -> None:
@@ -106,8 +107,8 @@ def test_detection_is_measured_once_for_each_run_of_bad_looks() -> None:
         replace(recovery(1 * MINUTE), failing_since=first.failing_since, attempt=2),
         recovery(5 * HOUR, bad=4),
     )
-    assert found.time_to_detect == Spread(count=2, median=3, p95=4)
-    assert found.time_to_recover == Spread(count=2, median=(65 + 7) / 2, p95=65)
+    assert found.time_to_detect == Spread(count=2, mean=3, median=3, p95=4)
+    assert found.time_to_recover == Spread(count=2, mean=36, median=(65 + 7) / 2, p95=65)
 
 
 def test_detection_does_not_count_false_alarms_people_and_checks_that_were_well() -> None:
@@ -118,12 +119,12 @@ def test_detection_does_not_count_false_alarms_people_and_checks_that_were_well(
         recovery(6 * HOUR, ladder=LAST_RESORT, bad=1000),
         recovery(8 * HOUR, bad=3),
     )
-    assert found.time_to_detect == Spread(count=1, median=3, p95=3)
+    assert found.time_to_detect == Spread(count=1, mean=3, median=3, p95=3)
 
 
 def test_a_wall_clock_that_went_back_makes_no_span_negative() -> None:
     found = of_web(recovery(0 * HOUR, bad=-500, finished_at=NOW - HOUR))
-    assert found.time_to_detect == found.time_to_recover == Spread(count=1, median=0, p95=0)
+    assert found.time_to_detect == found.time_to_recover == Spread(count=1, mean=0, median=0, p95=0)
 
 
 @pytest.mark.parametrize(
@@ -206,11 +207,11 @@ def test_actions_are_counted_by_what_they_did_and_what_came_of_it() -> None:
     )
     logged, restarted = found.actions
     assert (logged.action, logged.runs, logged.verified, logged.success_rate) == ("log", 3, 0, None)
-    assert logged.duration == Spread(count=3, median=0.1, p95=0.1)
+    assert logged.duration == Spread(count=3, mean=fmean([0.1] * 3), median=0.1, p95=0.1)
     assert (restarted.runs, restarted.skipped) == (3, 1)
     assert restarted.results == {StepResult.OK: 2, StepResult.TIMED_OUT: 1}
     assert (restarted.verified, restarted.healed, restarted.success_rate) == (3, 2, 2 / 3)
-    assert restarted.duration == Spread(count=2, median=3, p95=5)
+    assert restarted.duration == Spread(count=2, mean=3, median=3, p95=5)
 
 
 RECOVERIES = st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -99,7 +100,9 @@ class PastRequests:
         recoveries = await self._all_recoveries(query, since)
         refusals = await self._all_refusals(query, since)
         complete = len(recoveries) < MOST_COUNTED and len(refusals) < MOST_COUNTED
-        counted = statistics(reversed(recoveries), reversed(refusals), since=since, until=now)
+        recoveries.reverse()
+        refusals.reverse()
+        counted = await asyncio.to_thread(statistics, recoveries, refusals, since=since, until=now)
         told: dict[str, Json] = msgspec.to_builtins(counted)
         return {**told, "complete": complete}
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from salus.errors import NotFoundError
-from salus.model import CheckReport, Json, Status
+from salus.model import CheckReport, CheckSpec, CheckState, Json, Status
 from salus.ports import Clock, Service, View
 from salus.surfaces import wire
 from salus.surfaces.api.badge import badge
@@ -16,6 +16,7 @@ from salus.surfaces.asked import Asked
 from salus.surfaces.http import Response
 
 _LONGEST_LINE = 4096
+_AT_ONCE = 500  # checks
 
 
 class PresentRequests:
@@ -26,6 +27,7 @@ class PresentRequests:
         self._view = view
         self._service = service
         self._clock = clock
+        self._words: dict[str, tuple[CheckSpec, str]] = {}  # of each check what never changes, in small letters
 
     async def status(self, asked: Asked) -> Json:
         """Tell how it is as a whole."""
@@ -51,12 +53,31 @@ class PresentRequests:
         query = read(asked.query, ChecksQuery)
         names = self._view.names()
         if _narrows(query):
-            names = [report.spec.name for report in self._view.checks() if _wanted(report, query)]
+            names = await self._sought(query)
         start = bisect_right(names, query.after) if query.after else 0
         shown = names[start : start + query.limit]
         more = start + len(shown) < len(names)
         items: list[Json] = [wire.check(report) for name in shown if (report := self._view.check(name))]
         return {"items": items, "next": shown[-1] if more else None, "total": len(names)}
+
+    async def _sought(self, query: ChecksQuery) -> list[str]:
+        """Return the names of the checks that are asked for; some are gone through in each turn of the loop."""
+        found: list[str] = []
+        text = query.text.lower()
+        if len(self._words) > 2 * len(self._view.names()):
+            self._words.clear()  # checks that left the config
+        for count, (spec, state) in enumerate(self._view.pairs(), 1):
+            if _wanted(spec, state, query) and (not text or self._says(spec, state, text)):
+                found.append(spec.name)
+            if count % _AT_ONCE == 0:
+                await self._clock.sleep(0)
+        return found
+
+    def _says(self, spec: CheckSpec, state: CheckState, text: str) -> bool:
+        known = self._words.get(spec.name)
+        if known is None or known[0] is not spec:
+            known = self._words[spec.name] = spec, f"{spec.name}\n{spec.description}".lower()
+        return text in known[1] or (state.last is not None and text in state.last.message.lower())
 
     async def check(self, asked: Asked) -> Json:
         """Tell all about one check."""
@@ -112,14 +133,9 @@ def _narrows(query: ChecksQuery) -> bool:
     return bool(query.status or query.failing == "true" or query.tag or query.service or query.text)
 
 
-def _wanted(report: CheckReport, query: ChecksQuery) -> bool:
-    spec, state = report.spec, report.state
+def _wanted(spec: CheckSpec, state: CheckState, query: ChecksQuery) -> bool:
     if query.status and state.status not in query.status:
         return False
     if query.failing == "true" and not state.status.bad:
         return False
-    if (query.tag and query.tag not in spec.tags) or (query.service and query.service != spec.service):
-        return False
-    text = query.text.lower()
-    said = (spec.name, spec.description, state.last.message if state.last else "")
-    return not text or any(text in one.lower() for one in said)
+    return (not query.tag or query.tag in spec.tags) and query.service in ("", spec.service)

@@ -11,7 +11,7 @@ import pytest
 
 from salus.errors import NotFoundError
 from salus.model import Role, Status
-from salus.model.history import Day, Point, Series
+from salus.model.history import Day, Point, Series, Times
 from salus.surfaces.api.charts import CHARTS, ChartRequests
 from salus.surfaces.api.table import Router
 from salus.surfaces.asked import Asked
@@ -39,6 +39,12 @@ class FakeHistory:
 
     async def metrics(self, check: str, *, since: datetime) -> Sequence[str]:
         return ("duration",)
+
+    async def whole(self, *, since: date) -> Sequence[Day]:
+        return ()
+
+    async def lately(self, checks: Collection[str] | None = None, *, since: datetime) -> Mapping[str, Times]:
+        return {}
 
 
 async def drawn(name: str, history: FakeHistory, **query: str) -> Response:

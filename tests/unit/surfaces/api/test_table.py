@@ -26,6 +26,7 @@ IDS = [f"{one.method} {one.path}" for one in ENDPOINTS]
 OPEN = {"GET /session", "POST /session", "DELETE /session"}
 SHOWN = {"GET /status", "GET /checks", "GET /checks/{check}", "GET /checks/{check}/history", "GET /badges/{check}.svg"}
 SHOWN |= {"GET /incidents"}
+SHOWN |= {"GET /checks/{check}/series", "GET /checks/{check}/days", "GET /availability"}
 
 # A name that the fakes know, where it is not ``web``.
 NAMES = {"alert": "aa11bb22cc33dd44", "silence": "s1", "channel": "log", "notification": "dd11000000000000"}
