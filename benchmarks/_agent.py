@@ -31,12 +31,12 @@ class _Door(http.client.HTTPConnection):
 class MeasuredAgent:
     """One running Salus."""
 
-    def __init__(self, folder: Path, config: str) -> None:
-        """Write the config and start it."""
+    def __init__(self, folder: Path, config: str, port: int = 0) -> None:
+        """Write the config and start it; port 0 is any that is free."""
         self.folder = folder
         self.state = folder / "state"
         file = folder / "salus.yaml"
-        file.write_text(f"salus: {{listen: '127.0.0.1:0', state_dir: ./state}}\n{config}")
+        file.write_text(f"salus: {{listen: '127.0.0.1:{port}', state_dir: ./state}}\n{config}")
         file.chmod(0o600)
         command = [sys.executable, "-m", "salus.cli.main", "run", "--log-level", "error", "--config", str(file)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
@@ -76,10 +76,10 @@ class MeasuredAgent:
 
 
 @contextlib.contextmanager
-def running_agent(config: str) -> Iterator[MeasuredAgent]:
+def running_agent(config: str, port: int = 0) -> Iterator[MeasuredAgent]:
     """Run a Salus for as long as the block lasts; ``{folder}`` in the config is its folder."""
     with tempfile.TemporaryDirectory() as name:
-        agent = MeasuredAgent(Path(name), config.replace("{folder}", name))
+        agent = MeasuredAgent(Path(name), config.replace("{folder}", name), port)
         try:
             yield agent
         finally:

@@ -17,6 +17,7 @@ from salus.model import (
     Json,
     Memo,
     Observation,
+    Outcome,
     RecoveryRecord,
     RuleState,
     ServiceRecord,
@@ -141,6 +142,7 @@ class RecoveryQuery:
     id: str | None = None
     check: str | None = None
     rule: str | None = None
+    outcome: Outcome | None = None
     since: datetime | None = None
     before: datetime | None = None
     limit: int = 100

@@ -238,6 +238,7 @@ def _recovery_fits(record: RecoveryRecord, query: RecoveryQuery) -> bool:
     about = ((query.id, record.id), (query.check, record.check), (query.rule, record.rule))
     return (
         all(wanted is None or wanted == found for wanted, found in about)
+        and query.outcome in (None, record.outcome)
         and (query.since is None or record.started_at >= query.since)
         and (query.before is None or record.started_at < query.before)
     )

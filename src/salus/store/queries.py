@@ -170,6 +170,7 @@ def _which_recoveries(query: RecoveryQuery) -> tuple[list[str], list[Any]]:
         ("id = ?", query.id),
         ("check_name = ?", query.check),
         ("rule_name = ?", query.rule),
+        ("outcome = ?", query.outcome and query.outcome.value),
         ("started_at >= ?", query.since and to_micros(query.since)),
         ("started_at < ?", query.before and to_micros(query.before)),
     ]

@@ -272,6 +272,7 @@ async def test_events_are_filtered(store: Store, query: EventQuery, expected: li
 
 async def test_recoveries_are_filtered_and_paged(store: Store) -> None:
     made = [recovery(f"r{number}", NOW + number * SECOND, rule="web" if number % 2 else "db") for number in range(6)]
+    made[2] = recovery("r2", NOW + 2 * SECOND, Outcome.FAILED, rule="db")
     await store.write(Batch(recoveries=made))
 
     async def ids(query: RecoveryQuery) -> list[str]:
@@ -281,6 +282,7 @@ async def test_recoveries_are_filtered_and_paged(store: Store) -> None:
     assert await ids(RecoveryQuery(limit=2)) == ["r5", "r4"]
     assert await ids(RecoveryQuery(limit=2, before=made[4].started_at)) == ["r3", "r2"]
     assert await ids(RecoveryQuery(rule="db")) == ["r4", "r2", "r0"]
+    assert await ids(RecoveryQuery(outcome=Outcome.FAILED)) == ["r2"]
     assert await ids(RecoveryQuery(check="web-http", since=made[3].started_at)) == ["r5", "r3"]
     assert await ids(RecoveryQuery(id="r1")) == ["r1"]
     assert await ids(RecoveryQuery(id="r9")) == []

@@ -51,6 +51,7 @@ class PastRequests:
         wanted = RecoveryQuery(
             check=query.check or None,
             rule=query.rule or None,
+            outcome=query.outcome,
             since=query.since,
             before=instant(query.after) if query.after else None,
             limit=query.limit,
@@ -166,4 +167,4 @@ def number(text: str) -> int:
 
 
 def _about(one: RecoveryRecord, query: RecoveriesQuery) -> bool:
-    return query.check in ("", one.check) and query.rule in ("", one.rule)
+    return query.check in ("", one.check) and query.rule in ("", one.rule) and query.outcome is None

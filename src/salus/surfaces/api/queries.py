@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from salus.model import EventKind, Json, Level, Status
+from salus.model import EventKind, Json, Level, Outcome, Status
 from salus.surfaces.bodies import line
 from salus.surfaces.http import Refused
 
@@ -117,12 +117,14 @@ class RecoveriesQuery(PageQuery, frozen=True, kw_only=True):
     Attributes:
         check: only those of this check.
         rule: only those of this rule.
+        outcome: only those that ended so.
         since: not before.
         running: ``true``: only those that run now.
     """
 
     check: Word = ""
     rule: Word = ""
+    outcome: Outcome | None = None
     since: Instant | None = None
     running: YesNo = "false"
 

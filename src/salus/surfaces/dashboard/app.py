@@ -26,6 +26,7 @@ from salus.surfaces.dashboard.live import Live
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.routes import Routes
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.survey import Surveyor
 from salus.surfaces.dashboard.watch import Watch, Watches
 from salus.surfaces.dashboard.writer import ROOT, Writer
 from salus.surfaces.door import path_of
@@ -54,7 +55,7 @@ class Dashboard:
 
     def __init__(self, api: ApiApp, gate: Gate, clock: Clock) -> None:
         """Show what ``api`` speaks for to whom ``gate`` lets in."""
-        source = Source(api.parts, api, clock)
+        source = Source(api.parts, api, clock, Surveyor(api.parts.view, clock))
         self._gate = gate
         self._clock = clock
         self._assets = Assets("salus.surfaces.dashboard", more={"salus.css": RULES})

@@ -62,17 +62,21 @@ def same_site(scope: Scope) -> bool:
 def body(form: Mapping[str, list[str]], kind: type[Body]) -> bytes:
     """Write a form as the JSON that the API reads.
 
-    1. An empty field says nothing.
+    1. An empty field says nothing; where something must be said and nothing may be meant, it says that.
     2. Where a number of seconds is wanted, ``2h 30m`` is understood too; where a list is, commas part it.
     3. Everything else goes as it is: the API says what is wrong with it.
 
     Raises:
         Refused: 422, a number or a duration is not understood.
     """
-    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    fields_of = msgspec.structs.fields(kind)
+    known = {field.encode_name: field.type for field in fields_of}
+    may_be_nothing = {one.encode_name for one in fields_of if one.required and type(None) in get_args(one.type)}
     told: dict[str, Json] = {}
     for name, values in form.items():
         text = values[-1].strip()
+        if name in may_be_nothing and not text:
+            told[name] = None
         if name in _OWN or not text:
             continue
         told[name] = _value(name, values, known.get(name, str))

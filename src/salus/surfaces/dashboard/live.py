@@ -19,8 +19,8 @@ _LOG = logging.getLogger(__name__)
 MOST_READERS = 96
 GATHER = 0.05
 HEARTBEAT = 15.0
-_REST = 4.0
-_LONGEST_REST = 0.5
+_REST = 1.0
+_LONGEST_REST = 0.25
 _RETRY = 1000  # milliseconds after which a browser that lost us comes again
 _STREAM = "text/event-stream"
 
@@ -30,8 +30,8 @@ class Live:
 
     1. An event marks every open page; what happens within ``GATHER`` is written together.
     2. A page is also written anew every ``refresh`` seconds, for looks are no events.
-    3. One page is written at a time, and after each the loop rests four times as long as that took: however many pages
-       are open, writing them takes a fifth of the loop at most.
+    3. One page is written at a time, in slices of a millisecond, and after each nothing is written for as long as that
+       took: however many pages are open, writing them takes half of the loop at most, and nobody waits for it.
     """
 
     def __init__(self, watches: Watches, subscribe: Subscribe, clock: Clock) -> None:

@@ -13,6 +13,8 @@ from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
 from salus.surfaces.dashboard.views.overview import Overview
+from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
+from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
 from salus.surfaces.dashboard.views.system import System
 
 _LONGEST_NAME = 200
@@ -61,9 +63,13 @@ _PAGES: dict[str, Make] = {
     "": Overview,
     "dependencies": Dependencies,
     "system": System,
+    "recoveries": RecoveriesPage,
+    "rules": RulesPage,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "recoveries": RecoveryPage,
+    "rules": RulePage,
 }
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from salus.config import Settings
-from salus.model import CheckReport, Json
+from salus.model import Json
 from salus.ports import AlertDesk, Clock, Past, Service, View
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.api.app import ApiApp, Parts
-
-_AT_ONCE = 200
+from salus.surfaces.dashboard.survey import Survey, Surveyor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +21,13 @@ class Source:
         parts: what the API speaks for.
         api: the API.
         clock: time.
+        surveyor: goes through all checks.
     """
 
     parts: Parts
     api: ApiApp
     clock: Clock
+    surveyor: Surveyor
 
     @property
     def view(self) -> View:
@@ -57,10 +58,6 @@ class Source:
         """Return what the API answers to this visitor; raises as ``ApiApp.read``."""
         return await self.api.read(caller, path, query)
 
-    async def checks(self) -> AsyncIterator[CheckReport]:
-        """Go through all checks by name, letting others run in between."""
-        for count, name in enumerate(self.view.names()):
-            if count % _AT_ONCE == _AT_ONCE - 1:
-                await self.clock.sleep(0)
-            if report := self.view.check(name):
-                yield report
+    async def survey(self) -> Survey:
+        """Return how all checks are, gone through once for all who ask at about the same time."""
+        return await self.surveyor.survey()

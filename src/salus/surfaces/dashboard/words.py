@@ -59,6 +59,12 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{told} ago" if seconds > 0 else f"in {told}"
 
 
+def lasts(since: datetime, now: datetime) -> str:
+    """Say how long something has lasted, to the second; the script of the pages counts on from there."""
+    seconds = max(0, round((now - since).total_seconds()))
+    return f"{seconds} s" if seconds < 60 else format_duration(float(seconds))
+
+
 def duration(seconds: float | None) -> str:
     """Say how long something takes; the script of the pages says it the same way."""
     return "—" if seconds is None else format_duration(seconds)

@@ -22,7 +22,7 @@ ROOT = "/health-dashboard"
 # Stands for the token of a session until a page is sent: regions are the same for many visitors. Nobody outside can
 # write it, so a message that looks like a form gets none.
 _TOKEN = f"csrf-{secrets.token_hex(16)}"
-_TIME = re.compile(r'(<time datetime="([^"]{20,32})" data-ago[^>]*>)[^<]*')
+_TIME = re.compile(r'(<time datetime="([^"]{20,32})" data-(ago|clock)[^>]*>)[^<]*')
 
 
 class Writer:
@@ -112,6 +112,7 @@ def _tell_times(text: str, now: datetime) -> str:
     """Write how long ago it is into the times that a page shows; a script goes on with that where there is one."""
 
     def told(found: re.Match[str]) -> str:
-        return f"{found[1]}{escape(words.ago(datetime.fromisoformat(found[2]), now))}"
+        at = datetime.fromisoformat(found[2])
+        return f"{found[1]}{escape(words.lasts(at, now) if found[3] == 'clock' else words.ago(at, now))}"
 
     return _TIME.sub(told, text)

@@ -18,6 +18,7 @@ def turn(api: FakeApi, name: str, status: Status, message: str = "turned") -> No
     """Let a check turn, and tell."""
     others = [one for one in api.view.reports if one.spec.name != name]
     api.view.reports = sorted([*others, check(name, status, message)], key=lambda one: one.spec.name)
+    api.view.version += 1
     api.bus.tell(replace(EVENT, check=name))
 
 
@@ -83,6 +84,7 @@ async def test_checks_that_come_and_go_are_put_in_their_place() -> None:
         await page.until("new here")
         assert page.patches[0][1]["rows"]["checks"][:3] == ["check-api", "check-beta", "check-disk"]
         api.view.reports = api.view.reports[1:]
+        api.view.version += 1
         api.bus.tell(EVENT)
         await page.until('"checks":["check-beta"')
 
@@ -93,6 +95,7 @@ async def test_a_page_whose_check_has_gone_is_loaded_again() -> None:
     async with visitor.looking("/checks/web") as page:
         await page.until("patch")
         api.view.reports = [one for one in api.view.reports if one.spec.name != "web"]
+        api.view.version += 1
         api.bus.tell(EVENT)
         await page.until("event: reload")
 

@@ -119,7 +119,7 @@ class Dependencies:
             net.edges += [(_MARK + name, _MARK + root) for root in roots.get(name, ()) if root in services]
         stood_on: set[str] = set()
         found = {}
-        async for report in self._source.checks():
+        for report in (await self._source.survey()).reports:
             spec = report.spec
             found[spec.name] = Knot(spec.name, report.state.status, f"/checks/{segment(spec.name)}")
             net.edges += [(spec.name, root) for root in spec.depends_on]

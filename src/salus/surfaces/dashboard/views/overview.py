@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from salus.model import CheckReport, RecoveryRecord, Role, RuleReport, Status
+from salus.model import CheckReport, Role, RuleReport, Status
 from salus.state import looks
 from salus.surfaces.charts.looks import bars
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.survey import Survey
+from salus.surfaces.dashboard.views.healing import card
 
 ON_A_PAGE = 50
 _MOST_WORRIES = 12
 _MOST_CHOICES = 200
+_AT_ONCE = 500
 _GROUPINGS = ("status", "service", "tag", "kind")
 _WORST_FIRST = (Status.UNHEALTHY, Status.DEGRADED, Status.UNKNOWN, Status.HEALTHY)
 
@@ -84,39 +87,35 @@ class Overview:
         self._source = source
 
     async def page(self, visit: Visit) -> Page:
-        """Make it; the checks are gone through once."""
+        """Make it."""
         wanted = Filter.of(visit)
-        found: list[CheckReport] = []
-        worries: list[CheckReport] = []
-        counts: Counter[Status] = Counter()
-        tags: set[str] = set()
-        services: set[str] = set()
-        async for report in self._source.checks():
-            status = report.state.status
-            counts[status] += 1
-            if status is not Status.HEALTHY and not _not_looked_yet(report):
-                worries.append(report)
-            if wanted.takes(report):
-                found.append(report)
-            tags.update(report.spec.tags)
-            if report.spec.service:
-                services.add(report.spec.service)
-        choices = {"tags": sorted(tags)[:_MOST_CHOICES], "services": sorted(services)[:_MOST_CHOICES]}
+        survey = await self._source.survey()
+        found = await self._found(survey.reports, wanted)
         parts = [
-            self._hero(counts),
+            self._hero(survey),
             *self._healing(visit),
-            self._worries(worries, visit),
-            self._filters(wanted, choices, counts, visit),
+            self._worries(survey, visit),
+            self._filters(wanted, survey),
             *self._list(found, wanted, visit),
         ]
-        bad = counts[Status.UNHEALTHY] + counts[Status.DEGRADED]
+        bad = survey.counts.get(Status.UNHEALTHY, 0) + survey.counts.get(Status.DEGRADED, 0)
         title = f"{bad} failing" if bad else "Overview"
         return Page(title=title, template="overview.html", parts=parts, nav="overview", refresh=1.0)
 
-    def _hero(self, counts: Counter[Status]) -> Region:
+    async def _found(self, reports: Sequence[CheckReport], wanted: Filter) -> Sequence[CheckReport]:
+        """Return the checks that are shown; through many it is gone in steps."""
+        if not wanted:
+            return reports
+        found: list[CheckReport] = []
+        for start in range(0, len(reports), _AT_ONCE):
+            found += [one for one in reports[start : start + _AT_ONCE] if wanted.takes(one)]
+            await self._source.clock.sleep(0)
+        return found
+
+    def _hero(self, survey: Survey) -> Region:
         overall, agent = self._source.view.overall(), self._source.view.agent()
-        ordered = [(status, counts[status]) for status in _WORST_FIRST if counts[status]]
-        facts = {"overall": overall, "agent": agent, "counts": ordered, "total": counts.total()}
+        ordered = [(status, survey.counts[status]) for status in _WORST_FIRST if survey.counts.get(status)]
+        facts = {"overall": overall, "agent": agent, "counts": ordered, "total": len(survey.reports)}
         key = (overall, agent.started_at, tuple(ordered), agent.environment)
         return Region(id="hero", template="overview_hero.html", facts=facts, key=key)
 
@@ -126,35 +125,17 @@ class Overview:
         if visit.caller.role is None:
             return []
         running = self._source.view.recoveries()
-        rows = [
-            Region(
-                id=f"healing-{one.id}",
-                template="recovery_card.html",
-                facts={"recovery": one, "rungs": self._rungs(one)},
-                key=one,
-                tag="article",
-                classes="card healing",
-            )
-            for one in running
-        ]
-        return [Rows(id="healing", rows=rows, classes="stack")]
-
-    def _rungs(self, one: RecoveryRecord) -> Sequence[str]:
-        """Return the actions of the ladder that a recovery goes up."""
-        for report in self._source.view.rules():
-            if report.rule.name == one.rule:
-                rungs = report.rule.on_exhausted if one.ladder < 0 else report.rule.ladders[one.ladder]
-                return [action.kind for action in rungs]
-        return []
+        rules = self._source.view.rules() if running else ()
+        return [Rows(id="healing", rows=[card(one, rules) for one in running], classes="stack")]
 
     # ── what wants attention ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _worries(self, worries: list[CheckReport], visit: Visit) -> Region:
+    def _worries(self, survey: Survey, visit: Visit) -> Region:
         """Show the worst first: critical before others, what has lasted longest before what has just begun."""
         rules: dict[str, list[RuleReport]] = {}
         for rule in self._source.view.rules() if visit.caller.role else ():
             rules.setdefault(rule.rule.check, []).append(rule)
-        worries.sort(key=_urgency)
+        worries = sorted(survey.worries, key=_urgency)
         shown = worries[:_MOST_WORRIES]
         items = [(report, _reason(report, rules.get(report.spec.name, []))) for report in shown]
         facts = {"items": items, "more": len(worries) - len(shown)}
@@ -163,17 +144,17 @@ class Overview:
 
     # ── all of them ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _filters(
-        self, wanted: Filter, choices: Mapping[str, Sequence[str]], counts: Counter[Status], visit: Visit
-    ) -> Region:
-        facts = {"wanted": wanted, "groupings": _GROUPINGS, "statuses": _WORST_FIRST, "counts": counts, **choices}
-        key = (wanted, tuple(choices["tags"]), tuple(choices["services"]), tuple(counts[one] for one in _WORST_FIRST))
+    def _filters(self, wanted: Filter, survey: Survey) -> Region:
+        counts = tuple((status, survey.counts.get(status, 0)) for status in _WORST_FIRST)
+        tags, services = survey.tags[:_MOST_CHOICES], survey.services[:_MOST_CHOICES]
+        facts = {"wanted": wanted, "groupings": _GROUPINGS, "counts": counts, "tags": tags, "services": services}
+        key = (wanted, tuple(tags), tuple(services), counts)
         return Region(id="filters", template="overview_filters.html", facts=facts, key=key)
 
-    def _list(self, found: list[CheckReport], wanted: Filter, visit: Visit) -> list[Region | Rows]:
+    def _list(self, found: Sequence[CheckReport], wanted: Filter, visit: Visit) -> list[Region | Rows]:
         pages = max(1, -(-len(found) // ON_A_PAGE))
         wanted = replace(wanted, page=min(wanted.page, pages))
-        grouped = _grouped(found, wanted.group) if wanted.group else {"": found}
+        grouped = _grouped(found, wanted.group) if wanted.group else {"": list(found)}
         ordered = [(name, one) for name, reports in grouped.items() for one in reports]
         start = (wanted.page - 1) * ON_A_PAGE
         rows: list[Region] = []
@@ -255,10 +236,6 @@ def _key(report: CheckReport) -> tuple[Hashable, ...]:
         report.healing,
         state.flapping,
     )
-
-
-def _not_looked_yet(report: CheckReport) -> bool:
-    return report.state.last is None
 
 
 def _urgency(report: CheckReport) -> tuple[int, bool, float, str]:

@@ -28,16 +28,17 @@ class System:
     async def page(self, visit: Visit) -> Page:
         """Make it."""
         told = await self._source.read(visit.caller, "/system")
-        config = await self._source.read(visit.caller, "/config")
         assert isinstance(told, dict)  # noqa: S101 - as the API's table says
         self._count(told)
         agent = self._source.view.agent()
         facts = {"system": told, "agent": agent, "used": self._used, "lags": list(self._lags)}
-        parts = [
-            Region(id="system", template="system_now.html", facts=facts),
-            Region(id="config", template="system_config.html", facts={"config": config}, key=str(config)),
-        ]
+        parts = [Region(id="system", template="system_now.html", facts=facts), await self._config(visit)]
         return Page(title="System", template="system.html", parts=parts, nav="system", refresh=5.0)
+
+    async def _config(self, visit: Visit) -> Region:
+        """Show the config to whom the API shows it."""
+        config = await self._source.read(visit.caller, "/config") if visit.may_rule else None
+        return Region(id="config", template="system_config.html", facts={"config": config}, key=str(config))
 
     def _count(self, told: dict[str, Json]) -> None:
         cpu, lag = told["cpu"], told["loop_lag"]
