@@ -12,6 +12,8 @@ from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
+from salus.surfaces.dashboard.views.incident import IncidentPage
+from salus.surfaces.dashboard.views.incidents import IncidentsPage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
@@ -61,6 +63,7 @@ NAVIGATION = (
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "incidents": IncidentsPage,
     "dependencies": Dependencies,
     "system": System,
     "recoveries": RecoveriesPage,
@@ -68,6 +71,7 @@ _PAGES: dict[str, Make] = {
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "incidents": IncidentPage,
     "recoveries": RecoveryPage,
     "rules": RulePage,
 }
