@@ -23,7 +23,7 @@ help: ## Show this list
 demo: $(STAMPS)/demo ## A small shop of real services breaks in every ordinary way, and is healed (ARGS=--once: no terminal)
 	@$(BIN)/salus demo $(ARGS)
 
-test: $(STAMPS)/dev ## Run the tests: unit, integration, acceptance
+test: $(STAMPS)/dev ## Run the tests: unit, integration, acceptance, browser
 	@scripts/install-test-peers
 	$(BIN)/python -m pytest $(ARGS)
 

@@ -14,7 +14,6 @@ from salus.model import (
     AgentInfo,
     Answer,
     Approval,
-    CheckPause,
     CheckReport,
     CheckSpec,
     CheckState,
@@ -220,7 +219,7 @@ DOING = UnderWay(
 RUNNING = replace(
     RECOVERY, outcome=None, finished_at=None, message="", duration=None, steps=RECOVERY.steps[:1], current=DOING
 )
-PAUSE_OF_DISK = CheckPause(check="disk", since=NOW - timedelta(minutes=5), until=NOW + timedelta(hours=1), by="olaf")
+PAUSE_OF_DISK = Pause(check="disk", since=NOW - timedelta(minutes=5), until=NOW + timedelta(hours=1), by="olaf")
 
 WEB_RULE = RuleReport(
     rule=RecoveryRule(
@@ -315,11 +314,11 @@ class FakeControl:
             message = "nothing is paused"
             raise ConflictError(message, remedy="`salus status` shows what holds healing")
 
-    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
         self._take("pause_check", name)
         self.said = {"seconds": seconds, "reason": reason, "by": by}
         until = NOW + timedelta(seconds=seconds) if seconds else None
-        return CheckPause(check=name, since=NOW, until=until, reason=reason, by=by)
+        return Pause(check=name, since=NOW, until=until, reason=reason, by=by)
 
     async def resume_check(self, name: str, *, by: str = "") -> None:
         self._take("resume_check", name)

@@ -29,6 +29,10 @@ class Agent:
         self._thread.start()
         assert self._ready.wait(10)
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     async def _run(self) -> None:
         server = Server()
         control = ControlApp(self.view, self.control, Bus().subscribe, desk=self.desk, api=self.api.lazy)

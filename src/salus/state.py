@@ -33,6 +33,7 @@ FLAP_LOOKS = 21
 _HEALTHY, _DEGRADED, _UNHEALTHY = 1, 2, 3
 _CODE = {Status.HEALTHY: _HEALTHY, Status.DEGRADED: _DEGRADED, Status.UNHEALTHY: _UNHEALTHY}
 _STATUSES = (Status.UNKNOWN, Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY)
+_LETTERS = "?hdu"
 _KEPT = (1 << 2 * LOOKS_KEPT) - 1
 _FULL = 1 << 2 * (LOOKS_KEPT + 1)
 _BAD_BITS = int("10" * LOOKS_KEPT, 2)
@@ -180,6 +181,12 @@ def looks(ring: int) -> list[Status]:
     """Return the last looks, the oldest first."""
     count = (ring.bit_length() - 1) // 2
     return [_STATUSES[ring >> 2 * place & 3] for place in range(count - 1, -1, -1)]
+
+
+def letters(ring: int) -> str:
+    """Return the last looks as letters, the newest last: ``h``, ``d``, ``u``, and ``?`` where one could not tell."""
+    count = (ring.bit_length() - 1) // 2
+    return "".join(_LETTERS[ring >> 2 * place & 3] for place in range(count - 1, -1, -1))
 
 
 def ring_of(state: CheckState) -> int:

@@ -25,12 +25,16 @@ class NotRunningError(SalusError):
     """No Salus is running there."""
 
 
-class _Connection(http.client.HTTPConnection):
+class SocketConnection(http.client.HTTPConnection):
+    """HTTP over a local socket."""
+
     def __init__(self, path: Path, timeout: float | None) -> None:
+        """Mean the socket at that path."""
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
+        """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         with address(self._path) as where:
@@ -109,7 +113,7 @@ class Client:
         return str(self._ask("POST", "/v1/reload")["message"])
 
     def _ask(self, method: str, path: str, *, timeout: float | None = None, body: Body | None = None) -> Any:
-        connection = _Connection(self._path, timeout)
+        connection = SocketConnection(self._path, timeout)
         sent = None if body is None else json.dumps({**body, "by": _user()})
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if sent else {})}
         try:

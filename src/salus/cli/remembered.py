@@ -46,12 +46,12 @@ def status(state_dir: Path, settings: Settings | None, now: datetime) -> Told:
 
 def _policy(snapshot: Snapshot, settings: Settings | None) -> PolicyReport:
     from salus.engine.memos import recall
-    from salus.model import CheckPause, Maintenance, Mode, Pause, PolicyReport
+    from salus.model import Maintenance, Mode, Pause, PolicyReport
 
     return PolicyReport(
         mode=settings.limits.mode if settings else Mode.AUTO,
         pause=recall(snapshot.memos, "pause", Pause).get("all"),
-        checks_paused=tuple(recall(snapshot.memos, "check_pause", CheckPause).values()),
+        checks_paused=tuple(recall(snapshot.memos, "check_pause", Pause).values()),
         maintenance=tuple(recall(snapshot.memos, "maintenance", Maintenance).values()),
         disabled=tuple(sorted(key.partition(":")[2] for key in snapshot.memos if key.startswith("off:"))),
     )
@@ -59,10 +59,11 @@ def _policy(snapshot: Snapshot, settings: Settings | None) -> PolicyReport:
 
 def _check(name: str, state: CheckState, settings: Settings | None) -> Told:
     from salus.model import CheckReport, CheckSpec
+    from salus.state import ring_of
     from salus.surfaces import wire
 
     spec = settings.checks.get(name) if settings else None
-    return wire.check(CheckReport(spec=spec or CheckSpec(name=name, kind=""), state=state))
+    return wire.check(CheckReport(spec=spec or CheckSpec(name=name, kind=""), state=state, looks=ring_of(state)))
 
 
 def _budget(one: RuleState) -> Told:

@@ -13,7 +13,6 @@ from salus.errors import ConflictError, NotFoundError
 from salus.model import (
     Answer,
     Approval,
-    CheckPause,
     Maintenance,
     Mode,
     Observation,
@@ -86,7 +85,7 @@ class EngineControl:
         await self._changed()
         self._engine.reconsider()
 
-    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
         """Set one check aside, for that long or until ``resume_check``."""
         pause = self._engine.asides.pause(self._engine.unit(name), seconds, reason=reason, by=by)
         await self._changed()
@@ -124,13 +123,15 @@ class EngineControl:
 
     async def set_mode(self, rule: str, mode: Mode | None, *, by: str = "") -> RuleReport:
         """Say how far a rule may go, in the place of what the config says."""
+        from salus.engine.rulemodes import set_mode
+
         unit, found = self._rule(rule)
-        modes, whole = self._engine.policy.modes, self._engine.limits.mode
-        modes.set(found.rule, mode, self._now(), by=by)
-        self._engine.healer.mode_changed(unit, found, modes.in_force(found.rule, whole))
+        policy = self._engine.policy
+        set_mode(policy, found.rule, mode, self._now(), by=by)
+        self._engine.healer.mode_changed(unit, found, policy.mode(found.rule))
         await self._changed()
         self._engine.nudge(unit)
-        override = modes.of(rule)
+        override, whole = policy.modes.get(rule), policy.limits.mode
         return RuleReport(rule=found.rule, state=found.memory, refusal=found.refusal, override=override, whole=whole)
 
     async def answer(self, approval: str, *, approve: bool, by: str = "", note: str = "") -> Approval:

@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from salus.conditions import Condition
-from salus.engine.asides import Asides, still_away
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
@@ -47,6 +47,9 @@ from salus.scheduler import Schedule
 from salus.state import Transition, change_share, fold, looked, undecided
 from salus.threads import Threads
 from salus.units import format_duration
+
+if TYPE_CHECKING:
+    from salus.engine.asides import Asides
 
 OBSERVE_EVERY = 60.0
 TIMER_SLACK = 0.001  # uvloop counts in whole milliseconds: a timer may fire that much before its time
@@ -90,7 +93,7 @@ class Engine:
         self.prober = Prober(site, self._seen, ended=self._ended, pressure=self.pressure)
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
-        self.asides = Asides(self)
+        self._asides: Asides | None = None
 
     @property
     def limits(self) -> Limits:
@@ -111,7 +114,8 @@ class Engine:
             if unit.entry:
                 self._schedule.remove(unit.entry)
         self.units = dict(units)
-        self.asides.take(self.units)
+        for name, unit in self.units.items():
+            unit.paused = name in self.policy.check_pauses
         self.graph = Dependencies(self.units, self.service_roots)
         self.policy.resize(self.units)
         self._kin.resize(self.units, self.graph)
@@ -129,10 +133,23 @@ class Engine:
         if self.tally is not None:
             self.tally.replaced(gone, self.now())
         if self._running:
-            self.asides.settle_all()
+            self._settle()
             self._enter_all()
         self.version += 1
         return gone
+
+    @property
+    def asides(self) -> Asides:
+        """Return what sets checks aside; loaded when somebody does."""
+        if self._asides is None:
+            from salus.engine.asides import Asides
+
+            self._asides = Asides(self)
+        return self._asides
+
+    def _settle(self) -> None:
+        if any(unit.paused for unit in self.units.values()):
+            self.asides.settle_all()
 
     def _replace_rules(self) -> None:
         """Take the rules of the new checks; a recovery under way goes on holding its rule and its check."""
@@ -159,7 +176,7 @@ class Engine:
             by = -back
         if by:
             self._clock_jumped(by)
-        self.asides.settle_all()
+        self._settle()
         self._running = True
         self._enter_all()
         self._tend()
@@ -241,6 +258,8 @@ class Engine:
 
     def _shift_wall_clock(self, by: timedelta) -> None:
         self.policy.shift(by)
+        if self.policy.check_pauses:
+            self.asides.shift(by)
         for follow in self.shifted:
             follow(by)
         for unit in self.units.values():
@@ -404,7 +423,7 @@ class Engine:
             self._flaps(unit)
         if transition or before.started is None:
             self._judged(unit, before, transition, now)
-        unit.returning = unit.returning and still_away(unit, seen)
+        unit.returning = unit.returning and unit.state.status is Status.UNKNOWN and seen.status is not Status.UNKNOWN
         # What says something else than the look before is kept too: a bad look that moves no verdict is history.
         turned = before.last is None or before.last.status is not seen.status
         self._record(unit, seen, changed=turned or transition is not None)
@@ -454,7 +473,7 @@ class Engine:
         looked_at = (unit.state.started or unit.paused for unit in self.units.values())
         all_seen = all(looked_at) if self.policy.storms.brakes else True
         over, wait = self.policy.tick(self.now(), all_seen=all_seen)
-        if (end := self.asides.tick(self.now())) is not None:
+        if self.policy.check_pauses and (end := self.asides.tick(self.now())) is not None:
             wait = min(wait, end)
         if over:
             self.reconsider()
@@ -508,6 +527,11 @@ class Engine:
                     leaf.eased_at = self.now()
             self._nudge_dependents(unit)
 
+    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
+        """Say how long it took from the first bad look to the verdict."""
+        since = unit.state.failing_since
+        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
+
     def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
         """Hear that a check has no verdict any more, since a person has set it aside."""
         self.version += 1
@@ -522,11 +546,6 @@ class Engine:
         if self.policy.set_aside(unit, self.now()):
             self.reconsider()
         self._nudge_dependents(unit)
-
-    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
-        """Say how long it took from the first bad look to the verdict."""
-        since = unit.state.failing_since
-        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

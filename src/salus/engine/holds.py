@@ -227,12 +227,8 @@ class Holds:
 
 def pause_in_words(pause: Pause) -> str:
     """Say it in one line."""
-    return f"paused{_by(pause.by)}{until_in_words(pause.until)}{f': {pause.reason}' if pause.reason else ''}"
-
-
-def until_in_words(until: datetime | None) -> str:
-    """Say when a pause ends, behind a word."""
-    return f" until {until:%Y-%m-%d %H:%M:%S} UTC" if until else " until somebody resumes it"
+    until = f" until {pause.until:%Y-%m-%d %H:%M:%S} UTC" if pause.until else " until somebody resumes it"
+    return f"paused{_by(pause.by)}{until}{f': {pause.reason}' if pause.reason else ''}"
 
 
 def maintenance_in_words(window: Maintenance) -> str:

@@ -24,7 +24,8 @@ from salus.ports import EventQuery, Past
 from salus.ports.history import IncidentQuery
 
 KEPT = timedelta(days=90)
-PAGE = 200
+PAGE = 50  # rows are read in another thread, but Python runs one at a time: more would hold the loop too
+MOMENT = 0.0005
 _AT_ONCE = 200
 _LATELY = timedelta(minutes=1)
 
@@ -87,13 +88,22 @@ class LedgerIncidents:
             while page := await self._past.events(
                 EventQuery(kinds=KINDS, after=self._last, oldest_first=True, limit=PAGE)
             ):
-                for event in page:
-                    found.take(event)
-                self._last = page[-1].id
+                await self._take(found, page)
                 if len(page) < PAGE:
                     break
             self._correct(found)
             return found
+
+    async def _take(self, found: Incidents, page: Sequence[Event]) -> None:
+        """Take some events; the loop is free again after each moment of it."""
+        clock = self._engine.site.clock
+        began = clock.monotonic()
+        for event in page:
+            found.take(event)
+            self._last = event.id
+            if clock.monotonic() - began > MOMENT:
+                await clock.sleep(0)
+                began = clock.monotonic()
 
     async def _wiring(self) -> Graph:
         """Draw what hangs on what, a few checks at a time."""

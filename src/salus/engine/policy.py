@@ -8,15 +8,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from salus.engine.checkpauses import CheckPauses
 from salus.engine.circuits import Circuits
-from salus.engine.holds import Holds, Keep
+from salus.engine.holds import Holds, Keep, pause_in_words
 from salus.engine.memos import memo, recall
-from salus.engine.rulemodes import RuleModes
 from salus.engine.starts import Starts
 from salus.engine.storms import Storms
 from salus.engine.units import CheckUnit
-from salus.model import EventKind, Json, Limits, Observation, RefusalReason, Status
+from salus.model import (
+    EventKind,
+    Json,
+    Limits,
+    Mode,
+    ModeOverride,
+    Observation,
+    Pause,
+    RecoveryRule,
+    RefusalReason,
+    Status,
+)
 from salus.ports import Tell
 from salus.rules import causes, rivals
 from salus.rules.situation import Hold
@@ -32,14 +41,14 @@ class Policy:
         self.causes = causes.Tally()
         self.limits = Limits()
         self.holds = Holds(tell, keep)
-        self.check_pauses = CheckPauses(tell, keep)
-        self.modes = RuleModes(tell, keep)
+        self.check_pauses: dict[str, Pause] = {}  # also of checks that are not in the config at the moment
+        self.modes: dict[str, ModeOverride] = {}  # what people have set, by rule
         self.storms = Storms(tell, keep)
         self.circuits = Circuits(tell, keep)
         self.starts = Starts(keep)
         self.refusals: dict[str, Counter[RefusalReason]] = {}
-        self._tell = tell
-        self._keep = keep
+        self.tell = tell
+        self.keep = keep
         self._rivals: dict[str, tuple[datetime, ...]] = {}
         self._rival_copies: dict[str, str] = {}
 
@@ -69,8 +78,8 @@ class Policy:
             StoreUnreadableError: a row cannot be understood.
         """
         self.holds.load(memos)
-        self.check_pauses.load(memos)
-        self.modes.load(memos)
+        self.check_pauses = recall(memos, "check_pause", Pause)
+        self.modes = recall(memos, "mode", ModeOverride)
         self.storms.load(memos)
         self.circuits.load(memos)
         self.starts.load(memos)
@@ -79,8 +88,10 @@ class Policy:
     def shift(self, by: timedelta) -> None:
         """Follow a jump of the wall clock, so that every wait lasts as long as it should."""
         self.holds.shift(by)
-        self.check_pauses.shift(by)
-        self.modes.shift(by)
+        if self.modes:
+            from salus.engine import rulemodes
+
+            rulemodes.shift(self, by)
         self.storms.shift(by)
         self.circuits.shift(by)
         self.starts.shift(by)
@@ -93,6 +104,16 @@ class Policy:
         released = all_seen and self.storms.ease(self.limits)
         wait = MOST_WAIT if change is None else min(MOST_WAIT, max(0.0, (change - now).total_seconds()))
         return ended or released, wait
+
+    def mode(self, rule: RecoveryRule) -> Mode:
+        """Return how far a rule may go: the most careful of its own mode, or what a person set, and of the whole's."""
+        override = self.modes.get(rule.name)
+        return (override.mode if override else rule.mode).most_careful(self._limits.mode)
+
+    def check_pause_hold(self, check: str) -> Hold | None:
+        """Return what the pause of a check says, if there is one."""
+        pause = self.check_pauses.get(check)
+        return Hold(detail=pause_in_words(pause), until=pause.until) if pause else None
 
     def set_aside(self, unit: CheckUnit, now: datetime) -> bool:
         """Hear that a check counts for nothing any more; true when something that held others back is over."""
@@ -121,9 +142,9 @@ class Policy:
 
     def _tell_causes(self, change: causes.Change) -> None:
         for cause in change.found:
-            self._tell(EventKind.SHARED_CAUSE_FOUND, message=cause.text)
+            self.tell(EventKind.SHARED_CAUSE_FOUND, message=cause.text)
         for cause in change.gone:
-            self._tell(EventKind.SHARED_CAUSE_GONE, message=cause.text)
+            self.tell(EventKind.SHARED_CAUSE_GONE, message=cause.text)
 
     def shared_cause_hold(self, unit: CheckUnit, now: datetime) -> Hold | None:
         """Return what a check and others that failed with it share, or None."""
@@ -145,9 +166,9 @@ class Policy:
         before = self._rivals.get(target, ())
         instants = rivals.seen(before, now)
         self._rivals[target] = instants
-        self._keep(memo(f"rival:{target}", _Rival(instants=list(instants))))
+        self.keep(memo(f"rival:{target}", _Rival(instants=list(instants))))
         if rivals.is_rival(instants, self.limits, now) and not rivals.is_rival(before, self.limits, now):
-            self._tell(
+            self.tell(
                 EventKind.RIVAL_DETECTED,
                 check=unit.spec.name,
                 service=unit.spec.service,

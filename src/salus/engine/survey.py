@@ -8,8 +8,8 @@ from salus.alerts import happenings
 from salus.alerts.book import Book
 from salus.alerts.desk import Desk
 from salus.alerts.labels import bounded, fingerprint
-from salus.engine.checkpauses import check_pause_in_words
 from salus.engine.engine import Engine
+from salus.engine.holds import pause_in_words
 from salus.engine.raising import Raising
 from salus.engine.sending import Keeping, Sending
 from salus.engine.truths import truths_around, truths_of
@@ -58,7 +58,7 @@ class Survey:
         for name in list(self._desk.alerts):
             alert = self._desk.alerts.get(name)
             happening = alert.labels.get("happening") if alert is not None else None
-            paused = alert is not None and self._engine.policy.check_pauses.of(alert.check or "")
+            paused = alert is not None and self._engine.policy.check_pauses.get(alert.check or "")
             if alert is not None and happening in _HAPPENINGS and not (alert.moment or paused):
                 self._end_if_over(alert, Happening(happening), keeping, sending)
             yield
@@ -90,8 +90,8 @@ class Survey:
             return "its alert rule is no longer in the config"
         if alert.check is not None and unit is None:
             return "its check is no longer in the config"
-        if unit is not None and (pause := self._engine.policy.check_pauses.of(unit.spec.name)):
-            return check_pause_in_words(pause)
+        if unit is not None and (pause := self._engine.policy.check_pauses.get(unit.spec.name)):
+            return pause_in_words(pause)
         if unit is not None and not rule.on and not sights.watches(rule, unit):
             return "its alert rule no longer watches this check"
         labels = sights.labels_now(rule, alert)

@@ -37,6 +37,7 @@ class EngineView:
         self.problems: list[str] = []
         self._named: Mapping[str, CheckUnit] = {}
         self._names: tuple[str, ...] = ()
+        self._agent: AgentInfo | None = None
 
     @property
     def version(self) -> int:
@@ -49,17 +50,21 @@ class EngineView:
         return self._started_at
 
     def agent(self) -> AgentInfo:
-        """Return who is speaking."""
-        return AgentInfo(
-            version=salus.__version__,
-            hostname=platform.node(),
-            pid=os.getpid(),
-            started_at=self._started_at,
-            environment=self.environment,
-            show_details=self.show_details,
-            healing_off=self._engine.healing_off,
-            problems=tuple(self.problems),
-        )
+        """Return who is speaking; written anew only where something of it changed, for every request asks."""
+        changing = (self.environment, self.show_details, self._engine.healing_off, tuple(self.problems))
+        agent = self._agent
+        if agent is None or (agent.environment, agent.show_details, agent.healing_off, agent.problems) != changing:
+            agent = self._agent = AgentInfo(
+                version=salus.__version__,
+                hostname=platform.node(),
+                pid=os.getpid(),
+                started_at=self._started_at,
+                environment=self.environment,
+                show_details=self.show_details,
+                healing_off=self._engine.healing_off,
+                problems=tuple(self.problems),
+            )
+        return agent
 
     def overall(self, exclude: frozenset[str] = frozenset()) -> Overall:
         """Return all checks in one word, leaving out the named ones."""
@@ -101,7 +106,7 @@ class EngineView:
                 rule=rule.rule,
                 state=rule.memory,
                 refusal=rule.refusal,
-                override=modes.of(rule.rule.name),
+                override=modes.get(rule.rule.name),
                 whole=whole,
             )
             for unit in self._engine.units.values()
@@ -120,7 +125,7 @@ class EngineView:
         return PolicyReport(
             mode=engine.limits.mode,
             pause=policy.holds.pause,
-            checks_paused=tuple(pause for pause in policy.check_pauses.all() if pause.check in engine.units),
+            checks_paused=tuple(pause for name, pause in sorted(policy.check_pauses.items()) if name in engine.units),
             maintenance=policy.holds.report(now),
             brakes=tuple(brake for _, brake in sorted(policy.storms.brakes.items())),
             circuits=policy.circuits.open,
@@ -144,7 +149,7 @@ class EngineView:
                 state=rule.memory,
                 findings=engine.healer.explain(unit, rule, now),
                 running=self._running(rule),
-                override=engine.policy.modes.of(rule.rule.name),
+                override=engine.policy.modes.get(rule.rule.name),
                 whole=engine.limits.mode,
             )
             for rule in unit.rules
@@ -158,5 +163,5 @@ class EngineView:
 
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
-        pause = self._engine.policy.check_pauses.of(name) if unit.paused else None
-        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, looks=unit.looks, paused=pause)
+        pause = self._engine.policy.check_pauses.get(name) if unit.paused else None
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, paused=pause, looks=unit.looks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +25,7 @@ class Spell:
         status: bad while it is bad; healthy when it is well again.
         worst: the worst verdict.
         message: what was said with that.
+        held: what it holds, by which what hangs together with it is found.
     """
 
     began: datetime
@@ -33,6 +34,7 @@ class Spell:
     status: Status
     worst: Status
     message: str
+    held: tuple[str, ...] = ()
 
     def turns(self, status: Status, message: str) -> None:
         """Take one more bad verdict."""
@@ -86,21 +88,22 @@ class Case:
         if len(self.recoveries) > MOST_RECOVERIES:
             del self.recoveries[next(iter(self.recoveries))]
 
-    def absorb(self, other: Case) -> None:
-        """Take up a younger one; checks of both are those of this one."""
-        for name, spell in other.checks.items():
-            self.checks.setdefault(name, spell)
-        self.checks = dict(sorted(self.checks.items(), key=lambda item: item[1].began))
-        self.started = min(self.started, other.started)
-        self.failing += other.failing
-        self.ended = None if self.failing else max(filter(None, (self.ended, other.ended)), default=None)
-        for service in other.services:
-            self.touch(service)
-        runs = sorted((*self.recoveries.values(), *other.recoveries.values()), key=lambda run: run.at)
+    def absorb(self, others: Sequence[Case]) -> None:
+        """Take up younger ones, of which none has a check of another."""
+        every = [self, *others]
+        spells = [item for case in every for item in case.checks.items()]
+        self.checks = dict(sorted(spells, key=lambda item: item[1].began))
+        self.started = min(case.started for case in every)
+        self.failing = sum(case.failing for case in every)
+        ends = [case.ended for case in every if case.ended is not None]
+        self.ended = max(ends) if ends and not self.failing else None
+        runs = sorted((run for case in every for run in case.recoveries.values()), key=lambda run: run.at)
         self.recoveries = {run.id: run for run in runs[-MOST_RECOVERIES:]}
-        if self.detected is None:
-            self.detected = other.detected
-        other.into = self
+        self.detected = next((case.detected for case in every if case.detected is not None), None)
+        for case in others:
+            case.into = self
+            for service in case.services:
+                self.touch(service)
 
     def incident(self) -> Incident:
         """Write it down as it stands."""
@@ -154,7 +157,7 @@ def read_id(text: str) -> int | None:
 
 @dataclass(slots=True)
 class Handle:
-    """What an incident can be taken hold of by: a check, a service, a storm.
+    """What an incident can be taken hold of by: a check, a service, all that needs one of these, a storm.
 
     Attributes:
         case: the incident.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from salus.incidents.cases import Case, Handle, Run, Spell, read_id
-from salus.incidents.graph import Graph, check_key, service_key
+from salus.incidents.graph import Graph, check_key, needs_key, service_key
 from salus.model import Event, EventKind, Outcome, Status
 from salus.model.history import Incident
 
@@ -38,7 +38,7 @@ KINDS = (
     EventKind.RECOVERY_FINISHED,
     EventKind.STORM_STARTED,
     EventKind.STORM_ENDED,
-    EventKind.PAUSED,
+    EventKind.CHECK_PAUSED,
     EventKind.CONFIG_RELOADED,
     EventKind.AGENT_STARTED,
 )
@@ -122,7 +122,7 @@ class Incidents:
         if case is None or spell is None or not spell.status.bad:
             return
         spell.status = Status.HEALTHY
-        for key in _keys(check, spell.service):
+        for key in spell.held:
             self._release(key, at)
         case.failing -= 1
         if not case.failing:
@@ -145,13 +145,15 @@ class Incidents:
             return
         service = event.service or self._graph.service(check)
         storms = self._storms_over(check)
-        near = (self._handles[key] for key in self._near(check, service) if key in self._handles)
-        hot = [handle.hot(event.at) for handle in (*near, *storms)]
+        own, needed = _keys(check, service), self._graph.above(check)
+        near = (self._handles.get(key) for key in (*own, *needed, *map(needs_key, own)))
+        hot = [handle.hot(event.at) for handle in (*near, *storms) if handle is not None]
         case = self._together([case, *hot]) or self._begin(event)
-        self._join(case, check, Spell(event.at, event.at, service, status, status, event.message))
+        held = (*own, *map(needs_key, needed))
+        self._join(case, check, Spell(event.at, event.at, service, status, status, event.message, held))
         for storm in storms:
             storm.case = case
-        for key in _keys(check, service):
+        for key in held:
             self._hold(key, case)
         loose = self._loose.pop(check, None)
         if loose is not None and event.at - loose.at <= GAP:
@@ -169,7 +171,7 @@ class Incidents:
         case.touch(spell.service)
         known = case.checks.get(check)
         if known is not None:
-            known.since, known.service = spell.since, spell.service
+            known.since, known.service, known.held = spell.since, spell.service, spell.held
             known.turns(spell.status, spell.message)
             return
         case.checks[check] = spell
@@ -260,7 +262,7 @@ class Incidents:
         return found
 
     def _paused(self, event: Event) -> None:
-        if event.check:  # a pause of one check; that of all healing ends no trouble
+        if event.check:
             self.well(event.check, event.at)
 
     def _reloaded(self, event: Event) -> None:
@@ -269,11 +271,6 @@ class Incidents:
             self.well(str(check), event.at)
 
     # ── what hangs together ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def _near(self, check: str, service: str | None) -> Iterator[str]:
-        yield from _keys(check, service)
-        yield from self._graph.above(check)
-        yield from self._graph.below(check)
 
     def _top(self, root: str, others: Iterable[str]) -> str:
         """Return the root, or what it hangs on among others, or what that hangs on."""
@@ -294,14 +291,16 @@ class Incidents:
         found = sorted({case.number: case for case in cases if case is not None}.items())
         if not found:
             return None
-        kept = found[0][1]
-        for number, other in found[1:]:
-            kept.root = self._top(kept.root, other.checks)
-            kept.absorb(other)
+        kept, others = found[0][1], [case for _, case in found[1:]]
+        if not others:
+            return kept
+        kept.root = self._top(kept.root, [check for case in others for check in case.checks])
+        kept.absorb(others)
+        for other in others:
             self._of_check.update(dict.fromkeys(other.checks, kept))
-            del self._cases[number]
-            self._merged[number] = kept
-        if len(found) > 1 and kept.ended is not None:
+            del self._cases[other.number]
+            self._merged[other.number] = kept
+        if kept.ended is not None:
             self._ended.append((kept.ended, kept))
         while len(self._merged) > self._most:
             del self._merged[next(iter(self._merged))]
@@ -331,9 +330,14 @@ class Incidents:
         case.retired = True
         self._retired.append(case)
         self._retired_checks += len(case.checks)
-        for check in case.checks:
+        for check, spell in case.checks.items():
             del self._of_check[check]
-        for key in (*map(check_key, case.checks), *map(service_key, case.services)):
+            self._forget(spell.held, now)
+            spell.held = ()
+        self._forget(map(service_key, case.services), now)
+
+    def _forget(self, keys: Iterable[str], now: datetime) -> None:
+        for key in keys:
             handle = self._handles.get(key)
             if handle is not None and not handle.held and handle.hot(now) is None:
                 del self._handles[key]

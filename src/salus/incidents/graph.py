@@ -1,15 +1,13 @@
-"""What hangs together: checks and services in one graph, walked up to what something needs, down to what needs it."""
+"""What hangs on what: checks and services in one graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from salus.model import CheckSpec
 
 EVERYTHING = "all"
 """The scope of a storm over all targets, as the storm brakes call it."""
-
-_Edges = Callable[[str], Iterator[str]]
 
 
 def check_key(name: str) -> str:
@@ -20,6 +18,11 @@ def check_key(name: str) -> str:
 def service_key(name: str) -> str:
     """Return what a service is called there."""
     return f"service:{name}"
+
+
+def needs_key(key: str) -> str:
+    """Return what everything that needs a check or a service is called, together."""
+    return f"needs:{key}"
 
 
 class Graph:
@@ -38,19 +41,12 @@ class Graph:
         self._specs: dict[str, CheckSpec] = {}
         self._needs = services
         self._of_service: dict[str, list[str]] = {}
-        self._needed_by: dict[str, list[str]] = {}
-        self._children: dict[str, list[str]] = {}
-        for name, roots in services.items():
-            for root in roots:
-                self._children.setdefault(root, []).append(name)
 
     def add(self, spec: CheckSpec) -> None:
         """Take one check."""
         self._specs[spec.name] = spec
         if spec.service:
             self._of_service.setdefault(spec.service, []).append(spec.name)
-        for root in spec.depends_on:
-            self._needed_by.setdefault(root, []).append(spec.name)
 
     def __contains__(self, check: str) -> bool:
         """Tell whether there is such a check."""
@@ -68,19 +64,11 @@ class Graph:
 
     def above(self, check: str) -> set[str]:
         """Return the keys of all that a check needs, directly or not."""
-        return self._walk(check, self._up)
-
-    def below(self, check: str) -> set[str]:
-        """Return the keys of all that needs a check or its service, directly or not."""
-        return self._walk(check, self._down)
-
-    @staticmethod
-    def _walk(check: str, edges: _Edges) -> set[str]:
         start = check_key(check)
         found: set[str] = set()
         pending = [start]
         while pending:
-            for key in edges(pending.pop()):
+            for key in self._up(pending.pop()):
                 if key not in found and key != start:
                     found.add(key)
                     pending.append(key)
@@ -96,13 +84,3 @@ class Graph:
             yield from map(service_key, self._needs.get(name, ()))
             for check in self._of_service.get(name, ()):
                 yield from map(check_key, self._specs[check].depends_on)
-
-    def _down(self, key: str) -> Iterator[str]:
-        kind, _, name = key.partition(":")
-        if kind == "check":
-            yield from map(check_key, self._needed_by.get(name, ()))
-            yield from map(service_key, self._children.get(self.service(name) or "", ()))
-        else:
-            yield from map(service_key, self._children.get(name, ()))
-            for check in self._of_service.get(name, ()):
-                yield from map(check_key, self._needed_by.get(check, ()))

@@ -23,6 +23,7 @@ SUBJECTS = (
     EventKind.CHECK_STUCK,
     EventKind.RECOVERY_STARTED,
     EventKind.RECOVERY_REFUSED,
+    EventKind.RECOVERY_CONFIRMED,
     EventKind.RECOVERY_FINISHED,
     EventKind.ACTION_STARTED,
     EventKind.ACTION_FINISHED,
@@ -44,8 +45,9 @@ SUBJECTS = (
     EventKind.ALERT_FIRING,
     EventKind.ALERT_ACKNOWLEDGED,
     EventKind.ALERT_RESOLVED,
-    EventKind.PAUSED,
-    EventKind.RESUMED,
+    EventKind.CHECK_PAUSED,
+    EventKind.CHECK_RESUMED,
+    EventKind.RULE_MODE_CHANGED,
 )
 """What is told of its checks and services."""
 

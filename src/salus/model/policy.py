@@ -87,31 +87,21 @@ class GroupSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A person has stopped all automatic recovery, until ``until`` or until they resume it."""
-
-    since: datetime
-    until: datetime | None = None
-    reason: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPause:
-    """A person has set one check aside, until ``until`` or until they resume it: nobody looks, nothing is said of it.
+    """A person has stopped all automatic recovery, or has set one check aside.
 
     Attributes:
-        check: name of the check.
         since: when it began.
-        until: when it ends by itself; None: not by itself.
+        until: when it ends by itself; None: not before somebody resumes it.
         reason: one line for people.
         by: who said so.
+        check: the one check that nobody looks at; empty where all recovery is meant.
     """
 
-    check: str
     since: datetime
     until: datetime | None = None
     reason: str = ""
     by: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

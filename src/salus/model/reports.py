@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from salus.model.checks import CheckSpec, CheckState, Status
-from salus.model.policy import Brake, CheckPause, Circuit, Maintenance, Mode, ModeOverride, Pause
+from salus.model.policy import Brake, Circuit, Maintenance, Mode, ModeOverride, Pause
 from salus.model.recovery import RecoveryRecord
 from salus.model.rules import Finding, RecoveryRule, Refusal, RuleState
 
@@ -17,8 +17,8 @@ class CheckReport:
     """A check as surfaces show it.
 
     Attributes:
-        spec: what and how often.
-        state: the folded truth.
+        spec: what it is.
+        state: what is believed of it.
         healing: a recovery of it runs.
         looks: the last looks, as ``salus.state.looks`` reads them.
         paused: a person has set it aside: nobody looks, and it counts for nothing.
@@ -28,7 +28,7 @@ class CheckReport:
     state: CheckState
     healing: bool = False
     looks: int = 1
-    paused: CheckPause | None = None
+    paused: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class PolicyReport:
 
     mode: Mode = Mode.AUTO
     pause: Pause | None = None
-    checks_paused: tuple[CheckPause, ...] = ()
+    checks_paused: tuple[Pause, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     brakes: tuple[Brake, ...] = ()
     circuits: tuple[Circuit, ...] = ()

@@ -11,7 +11,6 @@ from salus.model import (
     Alert,
     Approval,
     ChannelReport,
-    CheckPause,
     CheckReport,
     CheckSpec,
     CheckState,
@@ -130,7 +129,7 @@ class Control(Protocol):
         """End the pause, and look at what is bad. Raises ConflictError when nothing is paused."""
         ...
 
-    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> CheckPause:
+    async def pause_check(self, name: str, seconds: float | None, *, reason: str = "", by: str = "") -> Pause:
         """Set one check aside, for that long or until ``resume_check``; survives a restart of Salus.
 
         Nobody looks at it, its verdict is unknown, its alerts end, it is not healed, holds no other check back and does

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from salus import matchers
-from salus.model import Mode, Role
+from salus.model import Role
 from salus.surfaces.http import Refused
 
 LARGEST = 64 * 1024
@@ -50,30 +50,6 @@ class PauseBody(Body, frozen=True, kw_only=True):
 
     seconds: Seconds | None = None
     reason: Text = ""
-
-
-class HealBody(Body, frozen=True, kw_only=True):
-    """Run a rule now.
-
-    Attributes:
-        rule: its name.
-    """
-
-    example: ClassVar[str] = '{"rule": "web"}'
-
-    rule: Annotated[str, msgspec.Meta(max_length=200)]
-
-
-class ModeBody(Body, frozen=True, kw_only=True):
-    """Say how far a rule may go.
-
-    Attributes:
-        mode: ``observe``, ``approve`` or ``auto``; null: as the config says.
-    """
-
-    example: ClassVar[str] = '{"mode": "observe"}'
-
-    mode: Mode | None
 
 
 class MaintenanceBody(Body, frozen=True, kw_only=True):

@@ -79,6 +79,7 @@ class FrontDoor:
         # By the first part of the path: one look-up, however many wings there are.
         self._wings = {wing.root.split("/", 2)[1]: wing for wing in wings}
         self._behind = behind
+        self.at_once = getattr(behind, "at_once", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request from the network."""

@@ -3,7 +3,8 @@
 An answer is written at most once per second, per change of the truth and per way of asking, and then served from
 bytes. Where the truth changes all the time (a thousand checks a second), an answer that took long to write is served
 for ten times as long: writing never takes more than a tenth of the loop. Nothing here runs a check. So nobody can hurt
-the application by asking.
+the application by asking. And what is written already goes out at once, without a task, to whoever brings no
+credentials (``at_once``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from salus.surfaces.http import (
     Response,
     Scope,
     Send,
+    date_header,
     header,
     negotiate,
     not_allowed,
@@ -49,6 +51,7 @@ _REST = 10
 _LONGEST_QUERY = 4096
 _PING_BODY = 1024
 _OFF = frozenset({"0", "false", "no", "off"})
+_SHOWN = {"always": Details.ALL, "never": Details.NONE}
 
 # (path, query, accept, what they may see): one way of asking.
 _Asked = tuple[str, bytes, bytes, Details]
@@ -56,9 +59,18 @@ _Asked = tuple[str, bytes, bytes, Details]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An answer, what it was true for, and until when (monotonic) it is good enough whatever changed."""
+    """An answer, what it was true for, and until when (monotonic) it is good enough whatever changed.
+
+    Attributes:
+        response: the answer.
+        written: the same as it goes over the wire, without its date.
+        version: of the truth.
+        second: the wall clock's.
+        until: good enough until then, on the monotonic clock.
+    """
 
     response: Response
+    written: tuple[bytes, bytes]
     version: int
     second: datetime
     until: float
@@ -104,6 +116,25 @@ class HealthApp:
             response = refused.response()
         await response.send(send, now, head=scope["method"] == "HEAD")
 
+    def at_once(self, target: bytes, accept: bytes) -> bytes | None:
+        """Return the answer to a GET that brings no credentials, as it goes over the wire.
+
+        Args:
+            target: path and query, as they were sent.
+            accept: the value of the header; empty where there is none.
+
+        Returns:
+            None where it is not written yet, or no longer true: ask the ordinary way, which writes it.
+        """
+        if b"%" in target or not target.isascii():  # a name may be written in several ways; the ordinary way reads them
+            return None
+        path, _, query = target.partition(b"?")
+        kept = self._by_question.get((path.decode(), query, accept, self._told_to_strangers()))
+        if kept is None or not self._fresh(kept, now := self._clock.now()):
+            return None
+        before, after = kept.written
+        return b"%b%b: %b\r\n%b" % (before, *date_header(now), after)
+
     def knows(self, path: str) -> bool:
         """Tell whether a path is one of ours."""
         return path in PROBES or path.startswith((CHECKS, PING))
@@ -141,7 +172,8 @@ class HealthApp:
             else:
                 response = self._one_check(name, media, exclude, told, verbose=verbose)
             ended = self._clock.monotonic()
-            kept = _Kept(response, version, now.replace(microsecond=0), ended + _REST * (ended - started))
+            until = ended + _REST * (ended - started)
+            kept = _Kept(response, response.written(), version, now.replace(microsecond=0), until)
             _keep(self._by_variant, variant, kept)
         return kept
 
@@ -172,13 +204,15 @@ class HealthApp:
         )
 
     def _told(self, scope: Scope) -> Details:
+        told = self._told_to_strangers()
+        if told is Details.NAMES and self._details is None and self._gate is not None:
+            return told if self._gate.caller(scope).role is None else Details.ALL
+        return told
+
+    def _told_to_strangers(self) -> Details:
         if self._details is not None:
             return Details.ALL if self._details else Details.NAMES
-        shown = {"always": Details.ALL, "never": Details.NONE}.get(self._view.agent().show_details)
-        if shown is None:
-            known = self._gate is not None and self._gate.caller(scope).role is not None
-            shown = Details.ALL if known else Details.NAMES
-        return shown
+        return _SHOWN.get(self._view.agent().show_details, Details.NAMES)
 
     async def _ping(self, rest: str, method: str, receive: Receive, now: datetime) -> Response:
         slug, _, how = rest.partition("/")

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
 from salus.model import Json
@@ -22,6 +24,8 @@ TEXT = "text/plain"
 PROBLEM = "application/problem+json"
 LINES = "application/x-ndjson"
 _CHARSETS = {TEXT: "; charset=utf-8"}
+
+SERVER = (b"server", b"salus")
 
 # An answer of ours is no page: it loads nothing, stands in no frame, and other sites may not read it.
 _SAFETY = (
@@ -51,30 +55,48 @@ class Response:
 
     async def send(self, send: Send, now: datetime, *, head: bool = False) -> None:
         """Send it; to HEAD without its body, and with the length the body would have."""
-        own = {name for name, _ in self.headers}
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.code,
-                "headers": [
-                    *(one for one in basic_headers(self.media, now) if one[0] not in own),
-                    (b"content-length", str(len(self.body)).encode()),
-                    *self.headers,
-                ],
-            }
-        )
+        headers = [date_header(now), *self._headers()]
+        await send({"type": "http.response.start", "status": self.code, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+    def written(self) -> tuple[bytes, bytes]:
+        """Return the whole answer to GET as it goes over the wire: what stands before its date, and what after it."""
+        before = b"HTTP/1.1 %d %b\r\n%b: %b\r\n" % (self.code, HTTPStatus(self.code).phrase.encode(), *SERVER)
+        lines = [b"%b: %b\r\n" % one for one in self._headers()]
+        return before, b"".join((*lines, b"\r\n", self.body))
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Return all headers but the date; what an answer says itself goes before what all of them say."""
+        usual = _usual_headers(self.media)
+        if self.headers:
+            own = {name for name, _ in self.headers}
+            usual = tuple(one for one in usual if one[0] not in own)
+        return [*usual, (b"content-length", b"%d" % len(self.body)), *self.headers]
 
 
 def basic_headers(media: str, now: datetime) -> list[tuple[bytes, bytes]]:
     """Return the headers of every answer: nothing of ours may be kept by a cache, or run by a browser."""
-    return [
-        (b"date", format_datetime(now, usegmt=True).encode()),
+    return [date_header(now), *_usual_headers(media)]
+
+
+def date_header(now: datetime) -> tuple[bytes, bytes]:
+    """Return the header ``date``, which is written once a second."""
+    return b"date", _date(now.replace(microsecond=0))
+
+
+@lru_cache(maxsize=1)
+def _date(second: datetime) -> bytes:
+    return format_datetime(second, usegmt=True).encode()
+
+
+@lru_cache(maxsize=32)
+def _usual_headers(media: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (
         (b"content-type", (media + _CHARSETS.get(media, "")).encode()),
         (b"cache-control", b"no-store"),
         (b"vary", b"Accept"),
         *_SAFETY,
-    ]
+    )
 
 
 def json_response(value: Json, code: int = 200) -> Response:

@@ -7,7 +7,7 @@ from salus.model import Json, Selector
 from salus.ports import Clock, Control, View
 from salus.surfaces import explain, wire
 from salus.surfaces.asked import Asked
-from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, ModeBody, PauseBody, line, parse
+from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody, line, parse
 from salus.surfaces.http import Refused
 
 
@@ -80,6 +80,8 @@ class PolicyRequests:
 
     async def set_mode(self, asked: Asked) -> Json:
         """Say how far a rule may go."""
+        from salus.surfaces.orders import ModeBody
+
         body = parse(asked.body, ModeBody)
         report = await self._control.set_mode(asked.name, body.mode, by=asked.by(body))
         own = report.override.mode if report.override else report.rule.mode

@@ -101,6 +101,7 @@ class AlertDoors:
         self._control = control
         self._behind = behind
         self._clock = clock or SystemClock()
+        self.at_once = getattr(behind, "at_once", None)
 
     async def __call__(self, scope: Scope, receive: Body, send: Send) -> None:
         """Answer one request."""

@@ -28,7 +28,6 @@ from salus.model import (
     AgentInfo,
     Approval,
     Brake,
-    CheckPause,
     CheckReport,
     Circuit,
     Event,
@@ -52,6 +51,7 @@ from salus.model import (
 )
 from salus.ports import View
 from salus.rules.memory import cooldown, half_open_due
+from salus.state import letters
 
 _LARGEST_ODD = 1 << 20
 
@@ -155,6 +155,7 @@ def check(report: CheckReport) -> dict[str, Json]:
         "failing_since": instant(state.failing_since),
         "consecutive_failures": state.consecutive_failures,
         "consecutive_successes": state.consecutive_successes,
+        "recent": letters(report.looks),
         "interval": spec.interval,
         "timeout": spec.timeout,
         "service": spec.service,
@@ -267,7 +268,7 @@ def policy(report: PolicyReport) -> dict[str, Json]:
     }
 
 
-def pause(one: Pause | CheckPause) -> dict[str, Json]:
+def pause(one: Pause) -> dict[str, Json]:
     """Write a pause, of all recovery or of one check."""
     return {"since": instant(one.since), "until": instant(one.until), "reason": one.reason, "by": one.by}
 

@@ -91,6 +91,87 @@ async def test_a_kept_connection_serves_many_requests(running: Running) -> None:
     writer.close()
 
 
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+        return head, await reader.readline()
+
+
+async def test_what_is_answered_at_once_is_byte_for_byte_the_ordinary_answer(running: Running) -> None:
+    reader, writer = await running.connect()
+    found = set()
+    for headers in (b"", b"", b"cookie: a=b\r\n", b"authorization: x\r\n", b"content-length: 0\r\n", b"") * 2:
+        writer.write(b"GET /readyz HTTP/1.1\r\nhost: x\r\n" + headers + b"\r\n")
+        head, body = await read_answer(reader)
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"date: ")]
+        found.add((tuple(lines), body))
+    assert len(found) == 1
+    writer.close()
+
+
+async def test_many_requests_in_one_packet_are_answered_in_their_order(running: Running) -> None:
+    reader, writer = await running.connect()
+    asked = [b"/livez", b"/nothing", b"/readyz?verbose", b"/livez", b"/health/checks/disk", b"/nothing"] * 20
+    writer.write(b"".join(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % target for target in asked))
+    codes = []
+    for _ in asked:
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length: "))
+            await reader.readexactly(int(length.partition(b" ")[2]))
+        codes.append(int(head.split()[1]))
+    assert codes == [200, 404, 200, 200, 200, 404] * 20
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_line, ends",
+    [
+        (b"HEAD /livez HTTP/1.1\r\nhost: x\r\n", False),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n", True),
+        (b"GET /livez HTTP/1.0\r\nhost: x\r\n", True),
+        (b"POST /livez HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n", False),
+        (b"GET /livez HTTP/1.1\r\nhost: x\r\nupgrade: h2c\r\nconnection: upgrade\r\n", False),
+    ],
+)
+async def test_whatever_is_not_plain_is_answered_as_before(running: Running, request_line: bytes, ends: bool) -> None:
+    reader, writer = await running.connect()
+    writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+    await read_answer(reader)
+    writer.write(request_line + b"\r\n")
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+    assert head.split()[1] in (b"200", b"405")
+    assert (b"\r\nconnection: close\r\n" in head) is ends
+    if ends:
+        async with asyncio.timeout(5):
+            await reader.read()
+    writer.close()
+
+
+async def test_a_body_that_comes_after_an_answer_at_once_is_no_request(running: Running) -> None:
+    reader, writer = await running.connect()
+    for _ in range(2):
+        writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        await read_answer(reader)
+    writer.write(b"not http at all\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_a_second_head_that_never_ends_is_let_go_too(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_HEAD_SECONDS", 0.2)
+    reader, writer = await running.connect()
+    for _ in range(2):
+        writer.write(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        await read_answer(reader)
+    writer.write(b"GET /livez HTTP/1.1\r\nhost:")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_control_answers_only_on_the_local_socket_which_only_its_owner_may_open(running: Running) -> None:
     assert stat.S_IMODE(running.socket.stat().st_mode) == 0o600
     head, body = await answer_to(*await running.connect_locally(), get("/v1/rules/web/heal", "POST"))

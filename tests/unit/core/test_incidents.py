@@ -155,7 +155,7 @@ def test_a_storm_may_be_told_before_its_checks_turn_bad() -> None:
 
 
 def test_a_check_that_is_paused_or_gone_ends() -> None:
-    assert Story().bad("web").wait(9).tell(EventKind.PAUSED, check="web").one.ended_at is not None
+    assert Story().bad("web").wait(9).tell(EventKind.CHECK_PAUSED, check="web").one.ended_at is not None
     assert Story().bad("web").tell(EventKind.PAUSED).one.ended_at is None
     gone = Story().bad("web", "page").tell(EventKind.CONFIG_RELOADED, data={"removed": ["web"]})
     assert gone.one.failing == ("page",)

@@ -38,7 +38,7 @@ acts = st.one_of(
     st.builds(lambda name, check: lambda story: story.healed(name, check), recoveries, checks),
     st.builds(lambda scope: lambda story: story.tell(EventKind.STORM_STARTED, reason=scope), st.sampled_from(SCOPES)),
     st.builds(lambda scope: lambda story: story.tell(EventKind.STORM_ENDED, reason=scope), st.sampled_from(SCOPES)),
-    st.builds(lambda check: lambda story: story.tell(EventKind.PAUSED, check=check), checks),
+    st.builds(lambda check: lambda story: story.tell(EventKind.CHECK_PAUSED, check=check), checks),
     st.builds(lambda check: lambda story: story.tell(EventKind.CONFIG_RELOADED, data={"removed": [check]}), checks),
     st.just(lambda story: story.tell(EventKind.AGENT_STARTED)),
 )
@@ -57,7 +57,7 @@ class Spells:
             removed = event.data["removed"]
             assert isinstance(removed, list)
             self._end(str(removed[0]), event.at)
-        elif event.kind is EventKind.PAUSED or event.new == "healthy":
+        elif event.kind is EventKind.CHECK_PAUSED or event.new == "healthy":
             self._end(event.check or "", event.at)
         elif event.kind is EventKind.STATUS_CHANGED and event.new in ("degraded", "unhealthy"):
             self.open.setdefault(event.check or "", event.at)

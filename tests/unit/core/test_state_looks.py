@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.model import LOOKS_KEPT, CheckState, Status
-from salus.state import looked, looks, ring_of
+from salus.state import letters, looked, looks, ring_of
 
 
 @given(st.lists(st.sampled_from(Status), max_size=3 * LOOKS_KEPT))
@@ -15,6 +15,8 @@ def test_the_last_looks_come_out_as_they_went_in(seen: list[Status]) -> None:
     for status in seen:
         ring = looked(ring, status)
     assert looks(ring) == seen[-LOOKS_KEPT:]
+    signs = {Status.HEALTHY: "h", Status.DEGRADED: "d", Status.UNHEALTHY: "u", Status.UNKNOWN: "?"}
+    assert letters(ring) == "".join(signs[status] for status in seen[-LOOKS_KEPT:])
     assert ring.bit_length() <= 2 * LOOKS_KEPT + 1
 
 

@@ -13,7 +13,12 @@ from salus.cli.root import root, run
 from tests.unit.docs.test_notifications_page import BASE, SECRETS, block_with
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-PAGES = ("how-to/notifications.md", "how-to/maintenance-pauses-approvals.md", "how-to/tokens-and-access.md")
+PAGES = (
+    "how-to/notifications.md",
+    "how-to/maintenance-pauses-approvals.md",
+    "how-to/tokens-and-access.md",
+    "how-to/watch-in-a-terminal.md",
+)
 
 
 def typed(page: str) -> list[list[str]]:

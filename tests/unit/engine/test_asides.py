@@ -230,7 +230,7 @@ def test_a_pause_follows_a_reload_and_a_clock_that_is_set() -> None:
             await world.clock.sleep(60)
             assert (world.units["web"].paused, check.looks) == (True, [])
             world.engine._shift_wall_clock(timedelta(hours=5))
-            moved = world.engine.policy.check_pauses.of("web")
+            moved = world.engine.policy.check_pauses.get("web")
             assert moved is not None
             assert moved.until is not None
             assert pause.until is not None

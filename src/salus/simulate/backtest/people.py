@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from salus.engine.engine import Engine
 from salus.engine.memos import recall
+from salus.engine.rulemodes import set_mode
 from salus.errors import ConflictError, NotFoundError
 from salus.model import Event, EventKind, Maintenance, Mode
 from salus.simulate.backtest.tracks import History
@@ -63,7 +64,7 @@ class People:
         found, mode = self._engine.current(event.rule or ""), event.data.get("mode")
         if found is not None and (mode is None or isinstance(mode, str)):
             chosen = Mode(mode) if mode else None
-            self._engine.policy.modes.set(found[1].rule, chosen, self._engine.now(), by="")
+            set_mode(self._engine.policy, found[1].rule, chosen, self._engine.now(), by="")
 
     def _maintain(self, event: Event) -> None:
         holds, now = self._engine.policy.holds, self._engine.now()

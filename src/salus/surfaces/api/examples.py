@@ -45,6 +45,7 @@ _CHECK: Told = {
     "failing_since": _BAD,
     "consecutive_failures": 3,
     "consecutive_successes": 0,
+    "recent": "hhhhuuu",
     "interval": 10.0,
     "timeout": 5.0,
     "service": "web",

@@ -23,8 +23,9 @@ from salus.surfaces.api.queries import (
 from salus.surfaces.api.table import Group, get, post
 from salus.surfaces.api.telling import HoldingRequests
 from salus.surfaces.api.work import RecoveryRequests
-from salus.surfaces.bodies import AnswerBody, Body, HealBody, MaintenanceBody, ModeBody, PauseBody
+from salus.surfaces.bodies import AnswerBody, Body, MaintenanceBody, PauseBody
 from salus.surfaces.deeds import DeedRequests
+from salus.surfaces.orders import HealBody, ModeBody
 
 HEALING = (
     Group(

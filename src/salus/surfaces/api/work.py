@@ -7,8 +7,9 @@ from salus.model import Json
 from salus.ports import Control, Past, RecoveryQuery
 from salus.surfaces import wire
 from salus.surfaces.asked import Asked
-from salus.surfaces.bodies import HealBody, parse
+from salus.surfaces.bodies import parse
 from salus.surfaces.deeds import DeedRequests
+from salus.surfaces.orders import HealBody
 
 
 class RecoveryRequests(DeedRequests):

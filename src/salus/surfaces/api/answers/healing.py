@@ -76,7 +76,11 @@ class Look(Answer, frozen=True, kw_only=True):
 
 
 class Check(Answer, frozen=True, kw_only=True):
-    """A check: what it is, what is believed, and the last look."""
+    """A check: what it is, what is believed, and the last look.
+
+    `recent` is what the last looks saw (31 at most), one letter each, the newest last: `h` healthy, `d` degraded,
+    `u` unhealthy, `?` could not tell.
+    """
 
     name: str
     kind: str
@@ -93,6 +97,7 @@ class Check(Answer, frozen=True, kw_only=True):
     failing_since: Instant | None
     consecutive_failures: int
     consecutive_successes: int
+    recent: str
     interval: Seconds
     timeout: Seconds
     service: str | None
