@@ -17,6 +17,7 @@ from salus.surfaces.dashboard.views.incidents import IncidentsPage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
+from salus.surfaces.dashboard.views.statistics import StatisticsPage
 from salus.surfaces.dashboard.views.system import System
 
 _LONGEST_NAME = 200
@@ -65,6 +66,7 @@ _PAGES: dict[str, Make] = {
     "": Overview,
     "incidents": IncidentsPage,
     "dependencies": Dependencies,
+    "statistics": StatisticsPage,
     "system": System,
     "recoveries": RecoveriesPage,
     "rules": RulesPage,
@@ -104,7 +106,17 @@ class Routes:
 
         Raises:
             NotFoundError: there is no such answer.
+            StoreError: the ledger cannot be read.
         """
-        raise NotFoundError(
-            f"there is nothing at {path[:200]!r}", remedy="GET /api/v1/openapi.json lists what there is"
-        )
+        from salus.surfaces.dashboard import data  # only programs ask for it
+
+        view, past, clock = self._source.view, self._source.past, self._source.clock
+        if path == "/api/data":
+            incidents = self._source.parts.incidents
+            return await data.at_a_glance(
+                view=view, desk=self._source.desk, past=past, incidents=incidents, clock=clock
+            )
+        if path == "/api/recovery":
+            return await data.recovery(view=view, past=past, clock=clock)
+        message = f"there is nothing at {path[:200]!r}"
+        raise NotFoundError(message, remedy="there are /health-dashboard/api/data and /health-dashboard/api/recovery")

@@ -80,7 +80,7 @@ class IncidentPage:
                 facts={"trouble": told.trouble, "cut": len(told.value.events) >= MOST_EVENTS, "most": MOST_EVENTS},
                 key=(told.trouble, len(told.value.events) >= MOST_EVENTS),
             ),
-            Rows(id="story", rows=[_chapter(one) for one in chapters], tag="ol", classes="timeline"),
+            Rows(id="story", rows=[_chapter(one, incident) for one in chapters], tag="ol", classes="timeline"),
             self._facts(incident),
             self._members(incident),
             Rows(id="recoveries", rows=[row(one) for one in reversed(recoveries) if one.outcome], tag="tbody"),
@@ -136,8 +136,8 @@ def _with_what_runs(known: Sequence[RecoveryRecord], running: Sequence[RecoveryR
     return sorted(found.values(), key=lambda one: one.started_at)
 
 
-def _chapter(one: Chapter) -> Region:
+def _chapter(one: Chapter, incident: Incident) -> Region:
+    dated = one.at.date() != incident.started_at.date()
     classes = f"s-{one.tone}" if one.tone else "s-plain"
-    return Region(
-        id=one.id, template="incident_chapter.html", facts={"chapter": one}, key=one, tag="li", classes=classes
-    )
+    facts = {"chapter": one, "dated": dated}
+    return Region(id=one.id, template="incident_chapter.html", facts=facts, key=(one, dated), tag="li", classes=classes)

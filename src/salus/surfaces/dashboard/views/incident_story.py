@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from salus.model import Event, EventKind, Outcome, RecoveryRecord, RuleReport, Status
 from salus.model.history import Incident
@@ -27,6 +27,11 @@ _TURNS = {
     Status.UNKNOWN: ("cannot be judged", ""),
     Status.HEALTHY: ("is well again", "good"),
 }
+_OF_A_SERVICE = {
+    EventKind.SERVICE_STARTED: ("started", "play"),
+    EventKind.SERVICE_STOPPED: ("stopped", "stop"),
+}
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _OF_A_RECOVERY = frozenset(
     {
         EventKind.RECOVERY_STARTED,
@@ -49,9 +54,7 @@ _WORDS: Mapping[EventKind, tuple[str, str, str]] = {
     EventKind.APPROVAL_WANTED: ("Salus asks whether it may act", "warn", "user"),
     EventKind.APPROVAL_ANSWERED: ("A person answered", "", "user"),
     EventKind.APPROVAL_EXPIRED: ("The question is withdrawn", "", "clock"),
-    EventKind.SERVICE_STARTED: ("Service started", "", "play"),
     EventKind.SERVICE_EXITED: ("Service ended", "bad", "server"),
-    EventKind.SERVICE_STOPPED: ("Service stopped", "", "stop"),
     EventKind.SERVICE_FAILED: ("Service cannot be started", "bad", "server"),
     EventKind.FLAPPING_STARTED: ("Flapping", "warn", "refresh"),
     EventKind.FLAPPING_ENDED: ("Steady again", "", "tick"),
@@ -79,12 +82,14 @@ class Line:
     """One of several things that are told together.
 
     Attributes:
-        name: of a check.
+        name: of a check, or of a service.
         text: what is said about it.
+        room: where its page is.
     """
 
     name: str
     text: str
+    room: str = "checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +137,9 @@ def story(
 
     1. Checks that turned the same way within five seconds are one chapter.
     2. Everything that a recovery did is one chapter, with its steps; it stands where the recovery began.
-    3. The same refusal again and again is one chapter that says how often.
-    4. Everything else is a chapter of its own.
+    3. The same refusal again and again is one chapter that says how often; so are services that start together.
+    4. That a check is well, before anything was wrong, and that a service restarts while a recovery restarts it, is not
+       told. Everything else is a chapter of its own.
 
     Args:
         incident: the incident.
@@ -142,6 +148,7 @@ def story(
         rules: those of now; they know what a recovery that runs has still before it.
     """
     records = {record.id: record for record in recoveries}
+    spans = [_span(record) for record in records.values()]
     found: list[Chapter] = _first_look(incident)
     told: set[str] = set()
     for event in sorted(events, key=lambda one: one.id):
@@ -150,7 +157,11 @@ def story(
                 told.add(event.recovery)
                 found.append(_recovery(event, records.get(event.recovery), rules))
         elif event.kind is EventKind.STATUS_CHANGED:
-            _add(found, _turned(event, incident))
+            if event.new != Status.HEALTHY or (event.at >= incident.started_at and event.old != Status.UNKNOWN):
+                _add(found, _turned(event, incident))
+        elif event.kind in _OF_A_SERVICE and event.service:
+            if not any(event.service in names and began <= event.at <= ended for names, began, ended in spans):
+                _add(found, _served(event, event.service))
         elif event.kind is EventKind.RECOVERY_REFUSED:
             if event.held_back:  # that it had no reason to act yet is no news
                 _add(found, _refused(event))
@@ -179,8 +190,7 @@ def _add(found: list[Chapter], new: Chapter) -> None:
             return
         lines = last.lines if len(last.lines) >= _MOST_LINES else (*last.lines, *new.lines)
         count = len(last.lines) + last.more + 1
-        words = _TURNS[Status(new.like[1])][0].replace("is well", "are well")
-        title = f"{count} checks {words}"
+        title = f"{count} {new.like[0]} {new.like[1]}"
         found[-1] = replace(last, title=title, text="", lines=lines, more=count - len(lines))
     else:
         found[-1] = replace(last, times=last.times + 1, text=new.text or last.text)
@@ -199,8 +209,27 @@ def _turned(event: Event, incident: Incident) -> Chapter:
         tone=tone,
         picture=status.value,
         lines=(Line(name=name, text=event.message),),
-        like=("turned", status.value),
+        like=("checks", words.replace("is well", "are well")),
     )
+
+
+def _served(event: Event, service: str) -> Chapter:
+    words, picture = _OF_A_SERVICE[event.kind]
+    return Chapter(
+        id=f"event-{event.id}",
+        title=f"Service {service} {words}",
+        text=event.message if event.message != words else "",
+        at=event.at,
+        picture=picture,
+        lines=(Line(name=service, text=event.message if event.message != words else "", room="services"),),
+        like=("services", words),
+    )
+
+
+def _span(record: RecoveryRecord) -> tuple[frozenset[str], datetime, datetime]:
+    """Return the services that a recovery has to itself, and from when to when."""
+    names = frozenset(one.removeprefix("service:") for one in record.targets if one.startswith("service:"))
+    return names, record.started_at, record.finished_at or _NEVER
 
 
 def _refused(event: Event) -> Chapter:
@@ -221,7 +250,7 @@ def _recovery(event: Event | None, record: RecoveryRecord | None, rules: Sequenc
     if record is None:
         assert event is not None  # noqa: S101 - one of both is why there is a chapter
         return Chapter(
-            id=f"recovery-{event.recovery}",
+            id=f"healing-{event.recovery}",
             title=f"Healing {event.check or event.rule or ''}".rstrip(),
             text=event.message,
             at=event.at,
@@ -237,8 +266,8 @@ def _recovery(event: Event | None, record: RecoveryRecord | None, rules: Sequenc
     if record.message:
         words.append(record.message)
     return Chapter(
-        id=f"recovery-{record.id}",
-        title=f"{record.check} needed nothing any more" if record.needless else title.format(record.check),
+        id=f"healing-{record.id}",
+        title=title.format(record.check),
         text=", ".join(words),
         at=event.at if event else record.started_at,
         tone=tone,
