@@ -48,15 +48,15 @@ class Door:
         self.clock = FixedClock()
         self.told = Told(self.clock)
         self.rows: dict[str, Memo] = {}
-        self.book = TokenBook(self.clock, self.told, self._keep, self._commit)
+        self.book = TokenBook(self.clock, self.told, self.keep, self.commit)
         self.shown = Shown(details, trusted)
         self.gate = Gate(self.book, lambda: self.shown, clock=self.clock)
         self.texts: dict[str, str] = {}
 
-    def _keep(self, memo: Memo) -> None:
+    def keep(self, memo: Memo) -> None:
         self.rows[memo.key] = memo
 
-    async def _commit(self) -> bool:
+    async def commit(self) -> bool:
         return True
 
     async def token(self, role: Role, seconds: float | None = None, name: str = "") -> str:

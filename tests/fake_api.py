@@ -8,7 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from salus.config import Settings, loads
+from salus.engine.announcements import AnnouncementBook
 from salus.engine.chronicle import Chronicle
 from salus.engine.days import DayBook, micros
 from salus.engine.history import EngineHistory
@@ -31,6 +34,7 @@ from salus.model import (
     Silence,
     Status,
 )
+from salus.model.statuspage import Announcement, Impact
 from salus.ports import Batch, Service
 from salus.ports.history import History
 from salus.store.memory import MemoryStore
@@ -72,6 +76,7 @@ alerts: {channels: {ops: {webhook: {url: "http://127.0.0.1:1/do-not-tell"}}}}
 ODD = check("odd.one", Status.DEGRADED, "<b>&\"'", metrics={"x": Metric(1.5)}, tags=("shop",), description="Odd")
 MEMBERS = Selector(services=("web",))
 WINDOW = Maintenance(id="deploy", since=NOW, until=NOW + timedelta(hours=1), members=MEMBERS, reason="42", by="olaf")
+ANNOUNCEMENT = Announcement(id="a1", title="We move", impact=Impact.MAINTENANCE, since=NOW, by="olaf")
 SILENCE = Silence(id="s1", match=parse_matchers("check=web"), since=NOW, until=NOW + timedelta(hours=1), by="olaf")
 EVENT = Event(id=1_772_366_000_000_000, at=NOW, kind=EventKind.STATUS_CHANGED, message="web is down", check="web")
 
@@ -129,6 +134,10 @@ class FakeApi:
     def __post_init__(self) -> None:
         settings = loads(CONFIG, folder=Path("/nowhere"), environ={})
         self.settings: Settings = replace(settings, agent=replace(settings.agent, state_dir=Path("/")))
+        self.announcements = AnnouncementBook(
+            self.door.clock, self.door.told, self.door.keep, self.door.commit, lambda: ["Website"]
+        )
+        self.announcements.load({"announcement:a1": msgspec.to_builtins(ANNOUNCEMENT)})
         parts = Parts(
             view=self.view,
             control=self.control,
@@ -139,6 +148,7 @@ class FakeApi:
             access=self.door.book,
             service=self._service,
             settings=lambda: self.settings,
+            announcements=self.announcements,
             subscribe=self.bus.subscribe,
         )
         health = HealthApp(self.view, self.control, gate=self.door.gate, clock=self.door.clock)

@@ -11,9 +11,10 @@ import asyncio
 import logging
 import signal
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import salus
 from salus.app.alerting import Alerting
@@ -47,9 +48,13 @@ from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
 from salus.rules import memory as budget
 from salus.store.lock import Lock
+from salus.surfaces.door import once
 from salus.surfaces.server import Server
 from salus.tasks import Nursery
 from salus.threads import Threads
+
+if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
 
 _log = logging.getLogger("salus.agent")
 
@@ -96,6 +101,8 @@ class Agent:
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
+        self._announced: dict[str, Mapping[str, Json]] = {}
+        self._announcements = once(self._load_announcements)
         self._reload_trouble = ""
         self._flush: Callable[[], None] = lambda: None
         self.engine: Engine
@@ -109,6 +116,25 @@ class Agent:
     def settings(self) -> Settings:
         """Return the config in force."""
         return self._resolved.settings
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told; loaded when somebody first asks for it."""
+        return self._announcements()
+
+    def _load_announcements(self) -> AnnouncementBook:
+        from salus.engine.announcements import AnnouncementBook
+
+        def labels() -> Sequence[str] | None:
+            page = self.settings.status_page
+            return None if page is None else [one.label for one in page.components]
+
+        book = AnnouncementBook(self._clock, self.engine.bus.tell, self._recorder.memo, self._recorder.commit, labels)
+        try:
+            book.load(self._announced)
+        except StoreUnreadableError as error:
+            _log.error("%s; the status page does not show it", error)
+        return book
 
     # ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,6 +160,8 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
+        memos = ledger.snapshot.memos
+        self._announced = {key: memos[key] for key in memos if key.startswith("announcement:")}
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         past = EnginePast(self._recorder, ledger.store)

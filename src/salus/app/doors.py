@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.app.alerting import Alerting
 from salus.config import Settings
@@ -22,8 +22,10 @@ from salus.surfaces.health import HealthApp
 from salus.surfaces.receiving import AlertDoors
 
 if TYPE_CHECKING:
+    from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
     from salus.surfaces.dashboard.app import Dashboard
+    from salus.surfaces.statuspage.app import StatusPage
 
 
 class Parent(Protocol):
@@ -33,6 +35,11 @@ class Parent(Protocol):
     control: EngineControl
     access: TokenBook
     alerting: Alerting
+
+    @property
+    def announcements(self) -> AnnouncementBook:
+        """Return what the public was told."""
+        ...
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +78,7 @@ class Doors:
                 access=agent.access,
                 service=engine.site.services.get,
                 settings=lambda: agent.settings,
+                announcements=agent.announcements,
                 subscribe=engine.bus.subscribe,
             )
             return ApiApp(parts, gate, audit, clock=clock)
@@ -82,8 +90,22 @@ class Doors:
 
             return Dashboard(api(), gate, clock)
 
-        pages = Lazy("/health-dashboard", dashboard)
-        self.network = FrontDoor([door, pages], receiving, home="health-dashboard/")
+        def status_page() -> StatusPage:
+            from salus.surfaces.statuspage.app import StatusPage
+            from salus.surfaces.statuspage.reading import Parts
+
+            told = api().parts
+            parts = Parts(
+                view=told.view,
+                settings=told.settings,
+                history=told.history,
+                incidents=told.incidents,
+                announcements=told.announcements,
+            )
+            return StatusPage(parts, clock=clock)
+
+        wings: list[Lazy[Any]] = [door, Lazy("/health-dashboard", dashboard), Lazy("/status", status_page)]
+        self.network = FrontDoor(wings, receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,
             agent.control,

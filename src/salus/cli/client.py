@@ -108,6 +108,21 @@ class Client:
         ended: dict[str, Any] = self._ask("POST", path, body={}, timeout=_READING)
         return ended
 
+    def announcements(self) -> list[dict[str, Any]]:
+        """Return what was announced on the status page, newest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "/api/v1/announcements?limit=500", timeout=_READING)["items"]
+        return found
+
+    def announce(self, body: Body) -> dict[str, Any]:
+        """Tell the public something."""
+        told: dict[str, Any] = self._ask("POST", "/api/v1/announcements", body=body)
+        return told
+
+    def announced(self, name: str, verb: str, body: Body) -> dict[str, Any]:
+        """Tell the public more of it (``update``), or that it is over (``resolve``)."""
+        told: dict[str, Any] = self._ask("POST", f"/api/v1/announcements/{_quoted(name)}/{verb}", body=body)
+        return told
+
     def reload(self) -> str:
         """Have the config read again; returns what changed."""
         return str(self._ask("POST", "/v1/reload")["message"])

@@ -39,6 +39,7 @@ COMMANDS = {
     "approve": "salus.cli.approvals:approve",
     "reject": "salus.cli.approvals:reject",
     "rule": "salus.cli.rules:rule",
+    "announce": "salus.cli.announce:announce",
     "maintenance": "salus.cli.maintenance:maintenance",
     "pause": "salus.cli.pause:pause",
     "resume": "salus.cli.pause:resume",

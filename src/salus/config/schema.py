@@ -29,6 +29,7 @@ from salus.config.shapes import (
     ServiceShape,
     Shape,
 )
+from salus.config.status_page import StatusPageShape
 from salus.secret import Secret
 from salus.units import Amount, Bound, Duration, Share, Size, format_duration, format_size
 
@@ -127,6 +128,7 @@ class _Writer:
             "limits": limits,
             "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
             "alerts": self._alerts(),
+            "status_page": self._struct(StatusPageShape),
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

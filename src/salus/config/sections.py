@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -32,6 +32,9 @@ from salus.config.sources import Keys, Sources, did_you_mean, known_words, neare
 from salus.config.targets import judge_proxy
 from salus.errors import ConfigError, Problem
 from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, ServiceSpec
+
+if TYPE_CHECKING:
+    from salus.model.statuspage import StatusPageSettings
 
 _EXAMPLES = {
     "services": "process: {command: [...]}",
@@ -71,6 +74,7 @@ class Builder:
         maintenance = policy.maintenance(self._named(sections, "maintenance"))
         alerts = AlertsBuilder(self._convert, self._sources, named=self._entries, channel=self._channel)
         heard = alerts.settings(sections.get("alerts"), _entry(sections.get("checks")).keys())
+        page = self._status_page(sections)
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
@@ -82,10 +86,22 @@ class Builder:
             limits=limits,
             maintenance=maintenance,
             alerts=heard,
+            status_page=page,
             sources=self._sources,
             files=found,
             warnings=tuple(sorted([*self._warnings, *policy.warnings, *alerts.warnings])),
         )
+
+    def _status_page(self, sections: Mapping[str, Json]) -> StatusPageSettings | None:
+        """Read what the public is shown; most configs have no such page, and do not load what reads it."""
+        if "status_page" not in sections:
+            return None
+        from salus.config import status_page
+
+        raw = sections["status_page"]
+        checks = {name: _entry(check) for name, check in _entry(sections.get("checks")).items()}
+        self._convert.problems += status_page.problems(raw, checks, self._sources)
+        return status_page.settings(self._convert, raw)
 
     def _problems(self) -> tuple[Problem, ...]:
         """Return all of them; where the reading found one, what follows from it is left out."""

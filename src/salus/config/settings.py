@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from salus.config.sources import Sources
 from salus.errors import Problem
 from salus.model import AlertSettings, CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
+
+if TYPE_CHECKING:  # an agent without a status page does not load its nouns
+    from salus.model.statuspage import StatusPageSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Settings:
         limits: the blast radius.
         maintenance: windows that come again and again.
         alerts: who hears what.
+        status_page: what the public is shown; None: there is no such page.
         sources: the place of every key, for problems found later.
         files: the files it came from.
         warnings: what is allowed and seldom meant.
@@ -68,6 +73,7 @@ class Settings:
     limits: Limits
     maintenance: tuple[MaintenanceSpec, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    status_page: StatusPageSettings | None = None
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

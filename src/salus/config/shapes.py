@@ -271,5 +271,5 @@ class LimitsShape(Shape, frozen=True, kw_only=True):
     groups: dict[str, GroupShape] = {}
 
 
-SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance", "alerts")
+SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance", "alerts", "status_page")
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"

@@ -407,8 +407,8 @@ class Engine:
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
-        unit.looks = looked(unit.looks, seen.status)
-        unit.uncounted += 1
+        unit.ring = looked(unit.ring, seen.status)
+        unit.looks += 1
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
@@ -527,18 +527,13 @@ class Engine:
                     leaf.eased_at = self.now()
             self._nudge_dependents(unit)
 
-    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
-        """Say how long it took from the first bad look to the verdict."""
-        since = unit.state.failing_since
-        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
-
     def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
         """Hear that a check has no verdict any more, since a person has set it aside."""
         self.version += 1
         self._remember(unit, seen)
         self._record(unit, seen, changed=True)
         if before.status is not unit.state.status:
-            self._judged(unit, before, Transition(before.status, unit.state.status), self.now())
+            self._changed(unit, before.status, unit.state.status)
         else:
             self._recorder.check_state(unit.spec.name, unit.state)
         if before.flapping:
@@ -546,6 +541,11 @@ class Engine:
         if self.policy.set_aside(unit, self.now()):
             self.reconsider()
         self._nudge_dependents(unit)
+
+    def _took(self, unit: CheckUnit) -> Mapping[str, Json]:
+        """Say how long it took from the first bad look to the verdict."""
+        since = unit.state.failing_since
+        return {"detected": round(max(0.0, (self.now() - since).total_seconds()), 3)} if since else NOTHING
 
     def _record(self, unit: CheckUnit, seen: Observation, *, changed: bool) -> None:
         now = self._clock.monotonic()

@@ -25,6 +25,7 @@ DURATION = "duration"
 _FIRST = date(1970, 1, 1)
 _AT_ONCE = 200  # checks that are gone through in one turn of the loop
 _ROWS_AT_ONCE = 1000
+_DAYS_AT_ONCE = 500
 _SECOND = 1_000_000
 _DAY_SECONDS = 86_400.0
 
@@ -61,7 +62,15 @@ class EngineHistory:
                 rows[row.day] = _added(rows[row.day], row) if row.day in rows else row
             if count % _ROWS_AT_ONCE == _ROWS_AT_ONCE - 1:
                 await self._clock.sleep(0)
-        return {name: _filled(rows) for name, rows in by_check.items()}
+        found: dict[str, Sequence[Day]] = {}
+        made = 0
+        for name, rows in by_check.items():
+            found[name] = _filled(rows)
+            made += len(found[name])
+            if made >= _DAYS_AT_ONCE:
+                made = 0
+                await self._clock.sleep(0)
+        return found
 
     async def whole(self, *, since: date) -> Sequence[Day]:
         """Return the days of all checks together."""

@@ -1,7 +1,7 @@
 """Counts, while looks come in, how long each check was how, for the days of the long past.
 
-A look costs one addition (``CheckUnit.uncounted``), a change of verdict a row in a small book. What does not change
-costs nothing until the next round, in which every check is charged up to the same instant, a few hundred at a time.
+A look costs one addition (``CheckUnit.looks``), a change of verdict a row in a small book. What does not change costs
+nothing until the next round, in which every check is charged up to the same instant, a few hundred at a time.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ class Tally:
             book.add(row)
         if unit.state.since is not None:
             book.charge(name, _verdict(unit.state), since, until, self._gaps)
-            book.looked(name, until, unit.uncounted, _verdict(unit.state))
+            book.looked(name, until, unit.looks, _verdict(unit.state))
         return list(book.rows())
 
     def _charge(self, unit: CheckUnit, status: Status, until: int) -> None:
-        name, looks = unit.spec.name, unit.uncounted
+        name, looks = unit.spec.name, unit.looks
         if unit.state.since is None and not looks:
             unit.counted = max(unit.counted, until)  # nothing is known of it yet
             return
@@ -105,7 +105,7 @@ class Tally:
             self._book.charge(name, status, unit.counted, until, self._gaps)
             unit.counted = until
         self._book.looked(name, until, looks, status)
-        unit.uncounted = 0
+        unit.looks = 0
 
 
 def _verdict(state: CheckState) -> Status:

@@ -60,10 +60,10 @@ class CheckUnit:
         ailing: that copy was seen bad, and no other one well since.
         starts: how often Salus had started its service when that was seen.
         recorded_at: monotonic time of the last look that went into the history.
-        uncounted: looks since they were last counted for the day.
+        looks: looks since they were last counted for the day.
         counted: up to when, in microseconds since 1970, it was counted how long it was how; 0 where nobody counts.
         alert_rules: alert rules that judge every look at it, by its numbers or by a condition.
-        looks: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
+        ring: the last looks for people to see, also at copies that were replaced (see ``salus.state.looked``).
     """
 
     spec: CheckSpec
@@ -87,14 +87,14 @@ class CheckUnit:
     ailing: bool = False
     starts: int = 0
     recorded_at: float = float("-inf")
-    uncounted: int = 0
+    looks: int = 0
     counted: int = 0
     alert_rules: tuple[AlertRule, ...] = ()
-    looks: int = 0
+    ring: int = 0
 
     def __post_init__(self) -> None:
         """Begin with the looks that the state remembers."""
-        self.looks = self.looks or ring_of(self.state)
+        self.ring = self.ring or ring_of(self.state)
 
     @property
     def counts(self) -> bool:

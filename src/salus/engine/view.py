@@ -164,4 +164,4 @@ class EngineView:
     def _report(self, name: str) -> CheckReport:
         unit = self._engine.units[name]
         pause = self._engine.policy.check_pauses.get(name) if unit.paused else None
-        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, paused=pause, looks=unit.looks)
+        return CheckReport(spec=unit.spec, state=unit.state, healing=unit.healing, paused=pause, looks=unit.ring)

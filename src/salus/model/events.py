@@ -79,6 +79,9 @@ class EventKind(StrEnum):
     SILENCE_ENDED = "silence_ended"
     TOKEN_CREATED = "token_created"  # noqa: S105 - what happened, no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - what happened, no secret
+    ANNOUNCED = "announced"
+    ANNOUNCEMENT_UPDATED = "announcement_updated"
+    ANNOUNCEMENT_RESOLVED = "announcement_resolved"
     REQUEST_DONE = "request_done"
     REQUEST_REFUSED = "request_refused"
 

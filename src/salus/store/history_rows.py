@@ -21,7 +21,7 @@ from salus.store.faults import reading
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 _MOST_CHANGES = 10_000
-LOOKS_AT_ONCE = 1000  # what is put into hours in one transaction: some ten milliseconds of the writing thread
+LOOKS_AT_ONCE = 250  # what is put into hours in one transaction: a few milliseconds of the writing thread
 NUMBERS = 16  # of one check and hour at most; of a look that sees more the first in the alphabet count
 NAME_LENGTH = 200
 HOURS_KEPT = 31 * 24 + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ _MOST_LABELS = 100
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=_LONGEST_WAIT)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
+Words: TypeAlias = Annotated[str, msgspec.Meta(max_length=1000)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 Matching: TypeAlias = Annotated[str, msgspec.Meta(max_length=matchers.LONGEST)]
 TokenName: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -128,6 +129,36 @@ class TokenBody(Body, frozen=True, kw_only=True):
     name: TokenName
     role: Role
     seconds: TokenSeconds | None = None
+
+
+class AnnounceBody(Body, frozen=True, kw_only=True):
+    """Tell the public something on the status page.
+
+    Attributes:
+        title: one line.
+        impact: how much the public is hit.
+        components: labels of what it is about; none: of the whole.
+        text: a first sentence below it.
+    """
+
+    example: ClassVar[str] = '{"title": "We move to new servers", "impact": "maintenance", "components": ["Website"]}'
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    impact: Literal["maintenance", "minor", "major", "critical"] = "minor"
+    components: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)] = ()
+    text: Words = ""
+
+
+class AnnouncedBody(Body, frozen=True, kw_only=True):
+    """Tell the public more of it, or that it is over.
+
+    Attributes:
+        text: one sentence.
+    """
+
+    example: ClassVar[str] = '{"text": "Half of it is done"}'
+
+    text: Words = ""
 
 
 class SignInBody(Body, frozen=True, kw_only=True):

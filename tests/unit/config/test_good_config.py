@@ -17,6 +17,7 @@ def test_an_empty_config_has_the_documented_defaults(tmp_path: Path) -> None:
     assert (agent.host, agent.port, agent.store) == ("127.0.0.1", 8787, "sqlite")
     assert agent.state_dir == tmp_path / ".salus"
     assert (agent.keep_events, agent.keep_observations, agent.observe_every) == (90 * 86400, 7 * 86400, 60)
+    assert agent.keep_days == 400 * 86400
     assert settings.limits == Limits()
     assert (settings.checks, settings.services, settings.rules) == ({}, {}, ())
 

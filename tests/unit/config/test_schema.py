@@ -80,6 +80,11 @@ alerts:
   link: https://salus.example.org
   labels: {datacentre: fra1}
   targets: {allow: [10.0.0.0/8], deny: []}
+status_page:
+  title: Shop
+  components:
+    Website: web-up
+    Data: {tags: [web], description: Where orders are kept}
 """
 
 WRONG = [

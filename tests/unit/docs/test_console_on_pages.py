@@ -18,6 +18,7 @@ PAGES = (
     "how-to/maintenance-pauses-approvals.md",
     "how-to/tokens-and-access.md",
     "how-to/watch-in-a-terminal.md",
+    "how-to/public-status-page.md",
 )
 
 

@@ -129,6 +129,7 @@ class People:
         holds = engine.policy.holds
         reasons = {
             "it is paused": holds.pause_hold(now),
+            "it is set aside": engine.units[record.check].paused,
             "it is worked on": holds.maintenance_hold(engine.units[record.check], now),
             "its rule is switched off": holds.switched_off(record.rule),
             "nobody allowed it": record.check == "cache" and not record.approved_by,
@@ -348,15 +349,23 @@ class Salus(RuleBasedStateMachine):
 
     # ── people ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(how=st.sampled_from(["pauses", "works on", "switches off", "switches on"]), name=CHECK)
+    @rule(how=st.sampled_from(["pauses", "sets aside", "works on", "switches off", "switches on"]), name=CHECK)
     def a_person_holds(self, how: str, name: str) -> None:
         match how:
             case "pauses":
                 self.run(control(self.world).pause(20.0))
+            case "sets aside":
+                self._sets_aside(name)
             case "works on":
                 self._works_on(name)
             case _:
                 self.run(control(self.world).enable_rule(name, enabled=how == "switches on"))
+
+    def _sets_aside(self, check: str) -> None:
+        try:
+            self.run(control(self.world).resume_check(check))
+        except ConflictError:
+            self.run(control(self.world).pause_check(check, 20.0))
 
     def _works_on(self, check: str) -> None:
         try:
@@ -368,6 +377,11 @@ class Salus(RuleBasedStateMachine):
     def a_person_heals_something(self, name: str) -> None:
         with suppress(ConflictError):
             self.run(control(self.world).heal(name))
+
+    @rule(name=CHECK)
+    def a_person_calls_a_recovery_off(self, name: str) -> None:
+        with suppress(NotFoundError):
+            self.run(control(self.world).cancel(name))
 
     @rule(how=st.sampled_from(["says yes", "says no", "resets"]), name=CHECK)
     def a_person_decides(self, how: str, name: str) -> None:
@@ -400,6 +414,9 @@ class Salus(RuleBasedStateMachine):
         if self.newest.world is None:
             return
         engine = self.newest.world.engine
+        for unit in engine.units.values():
+            rests = unit.healing or not unit.paused or unit.state.status is Status.UNKNOWN
+            assert rests, f"{unit.spec.name} is set aside, and {unit.state.status}"
         for scope, brake in engine.policy.storms.brakes.items():
             waits = brake.probing is None or brake.probing in engine.healer.running
             assert waits, f"the brake on {scope} waits for recovery {brake.probing}, which does not run"

@@ -255,7 +255,7 @@ def test_a_check_that_leaves_the_config_and_one_that_comes_are_counted_while_the
         life.world.check("db", Status.HEALTHY, interval=10)
         gone = units.pop("web")
         life.world.engine.replace_units(units)
-        assert gone.uncounted == 0
+        assert gone.looks == 0
         await life.clock.sleep(1000)
         await life.chronicle.flush()
         (web,), (db,) = await life.store.days(["web"], since=0), await life.store.days(["db"], since=0)

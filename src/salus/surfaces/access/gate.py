@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http.cookies import CookieError, SimpleCookie
 
 from salus.clock import SystemClock
 from salus.model import Role
@@ -83,6 +82,10 @@ class Gate:
 
 
 def _cookie(cookies: bytes) -> str:
+    if not cookies:
+        return ""
+    from http.cookies import CookieError, SimpleCookie  # for those who come with a browser
+
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(cookies[:_LONGEST_COOKIES].decode("latin-1"))

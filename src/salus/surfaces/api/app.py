@@ -14,10 +14,13 @@ from salus.errors import SalusError
 from salus.model import Json, Role
 from salus.ports import Access, AlertDesk, Clock, Control, Past, Service, View
 from salus.ports.history import History, Incidents
+from salus.ports.statuspage import Announcements
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.api.announcing import AnnouncementRequests
+from salus.surfaces.api.charts import ChartRequests
 from salus.surfaces.api.curves import CurveRequests
 from salus.surfaces.api.door import ROOT
 from salus.surfaces.api.endpoints import GROUPS
@@ -69,6 +72,7 @@ class Parts:
         access: the tokens.
         service: finds a service by name.
         settings: the config in force.
+        announcements: what the public was told.
         subscribe: hands every event to a callable from now on; returns what ends that.
     """
 
@@ -81,6 +85,7 @@ class Parts:
     access: Access
     service: Callable[[str], Service | None]
     settings: Callable[[], Settings]
+    announcements: Announcements
     subscribe: Subscribe
 
 
@@ -107,6 +112,7 @@ class ApiApp:
             {
                 PresentRequests: PresentRequests(parts.view, parts.service, clock),
                 CurveRequests: CurveRequests(parts.view, parts.history, clock),
+                ChartRequests: ChartRequests(parts.view, parts.history, clock),
                 PastRequests: PastRequests(parts.view, parts.past, clock),
                 IncidentRequests: IncidentRequests(parts.incidents, parts.past, parts.view),
                 HoldingRequests: HoldingRequests(parts.view, parts.control, clock),
@@ -114,6 +120,7 @@ class ApiApp:
                 RecoveryRequests: RecoveryRequests(parts.control, parts.past),
                 TellingRequests: TellingRequests(parts.desk, parts.past, clock),
                 MachineRequests: MachineRequests(parts.view, parts.settings, clock),
+                AnnouncementRequests: AnnouncementRequests(parts.announcements),
                 TokenRequests: TokenRequests(parts.access),
                 SessionRequests: SessionRequests(gate),
             },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from salus.surfaces.api.charts import CHARTS
 from salus.surfaces.api.healing import HEALING
 from salus.surfaces.api.tellings import TELLING
 
-GROUPS = (*HEALING, *TELLING)
+GROUPS = (*HEALING, *CHARTS, *TELLING)

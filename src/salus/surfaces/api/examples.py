@@ -378,6 +378,16 @@ _CONFIG: Told = {
     "maintenance": [],
     "warnings": [],
 }
+_ANNOUNCEMENT: Told = {
+    "id": "a1b2c3d4e5f6",
+    "title": "We move to new servers",
+    "impact": "maintenance",
+    "components": ["Website"],
+    "since": _BAD,
+    "resolved_at": None,
+    "notes": [{"at": _NOW, "text": "Half of it is done", "by": "olaf"}],
+    "by": "olaf",
+}
 _TOKEN: Told = {
     "id": "1f2e3d4c",
     "name": "grafana",
@@ -420,6 +430,7 @@ _EXAMPLES: dict[str, Told] = {
     "SilenceMade": {**_SILENCE, "alerts": 1},
     "Channel": _CHANNEL,
     "Delivery": _DELIVERY,
+    "Announcement": _ANNOUNCEMENT,
     "Event": _EVENT,
     "Incident": _INCIDENT,
     "IncidentStory": {**_INCIDENT, "timeline": [_TURNED], "attempts": [_RECOVERY]},

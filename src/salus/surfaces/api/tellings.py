@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salus.model import Role
+from salus.surfaces.api.announcing import AnnouncementRequests
 from salus.surfaces.api.live import STREAM
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
@@ -10,7 +11,7 @@ from salus.surfaces.api.people import SessionRequests, TokenRequests
 from salus.surfaces.api.queries import AlertsQuery, EventsQuery, PageQuery, StreamQuery
 from salus.surfaces.api.table import Endpoint, Group, get, post
 from salus.surfaces.api.telling import TellingRequests
-from salus.surfaces.bodies import AnswerBody, Body, SignInBody, SilenceBody, TokenBody
+from salus.surfaces.bodies import AnnounceBody, AnnouncedBody, AnswerBody, Body, SignInBody, SilenceBody, TokenBody
 from salus.surfaces.deeds import DeedRequests
 
 TELLING = (
@@ -98,6 +99,44 @@ TELLING = (
                 "Retried",
                 body=Body,
                 more=(409, 503),
+            ),
+        ),
+    ),
+    Group(
+        "status page",
+        "What people tell the public; the page itself is `/status`.",
+        AnnouncementRequests,
+        (
+            get(
+                "/announcements",
+                "List what was announced, newest first.",
+                AnnouncementRequests.announcements,
+                "Announcement[]",
+                query=PageQuery,
+            ),
+            post(
+                "/announcements",
+                "Tell the public something on the status page.",
+                AnnouncementRequests.announce,
+                "Announcement",
+                body=AnnounceBody,
+                more=(404, 409),
+            ),
+            post(
+                "/announcements/{announcement}/update",
+                "Tell the public more of it.",
+                AnnouncementRequests.update,
+                "Announcement",
+                body=AnnouncedBody,
+                more=(409,),
+            ),
+            post(
+                "/announcements/{announcement}/resolve",
+                "Tell the public that it is over.",
+                AnnouncementRequests.resolve,
+                "Announcement",
+                body=AnnouncedBody,
+                more=(409,),
             ),
         ),
     ),

@@ -96,7 +96,7 @@ def _value(name: str, values: list[str], kind: Any) -> Json:
         except ValueError as error:
             raise Refused(422, f"{name}: {error}", "write a duration such as 30m, 2h or 1d") from None
     if plain is int:
-        if not text.lstrip("-").isdigit() or len(text) > 18:
+        if not text.lstrip("-").isdecimal() or len(text) > 18:
             raise Refused(422, f"{name}: {text[:50]!r} is no number", "write digits")
         return int(text)
     if isinstance(plain, type) and issubclass(plain, StrEnum):

@@ -125,7 +125,7 @@ class Frame:
             "path": visit.path,
             "view": visit.address,
             "now_iso": iso(visit.now),
-            "every": int(every) if every.isdigit() and 5 <= int(every) <= 3600 else 0,
+            "every": int(every) if every.isdecimal() and 5 <= int(every) <= 3600 else 0,
             "version": salus.__version__,
             "agent": self._source.view.agent(),
         }

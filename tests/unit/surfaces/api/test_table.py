@@ -25,12 +25,13 @@ ENDPOINTS = [endpoint for group in GROUPS for endpoint in group.endpoints]
 IDS = [f"{one.method} {one.path}" for one in ENDPOINTS]
 OPEN = {"GET /session", "POST /session", "DELETE /session"}
 SHOWN = {"GET /status", "GET /checks", "GET /checks/{check}", "GET /checks/{check}/history", "GET /badges/{check}.svg"}
-SHOWN |= {"GET /incidents"}
 SHOWN |= {"GET /checks/{check}/series", "GET /checks/{check}/days", "GET /availability"}
+SHOWN |= {"GET /incidents", "GET /charts/{check}.svg"}
 
 # A name that the fakes know, where it is not ``web``.
 NAMES = {"alert": "aa11bb22cc33dd44", "silence": "s1", "channel": "log", "notification": "dd11000000000000"}
 NAMES |= {"recovery": "r1", "token": "viewer", "incident": OPEN_INCIDENT.id}
+NAMES |= {"recovery": "r1", "token": "viewer", "announcement": "a1"}
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=IDS)
 every_write = pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.writes])
 

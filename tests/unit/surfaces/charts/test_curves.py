@@ -29,8 +29,9 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 @example(-1.7e308, 1.7e308, "bytes")
 @example(1e16, 1e16 + 2, "")
 @example(0.1, 0.3, "ratio")
+@example(1.0000000000000002e300, 1.0000000000000002e300, "bytes")
 def test_ticks_rise_and_cover_the_data(one: float, other: float, unit: str) -> None:
-    low, high = max(min(one, other), -1e300), min(max(one, other), 1e300)
+    low, high = (max(-1e300, min(end, 1e300)) for end in sorted((one, other)))
     axis = value_axis(low, high, unit)
     assert 2 <= len(axis.ticks) <= 7
     assert list(axis.ticks) == sorted(set(axis.ticks))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from salus.model import AlertState, DeliveryState, EventKind, Level, Occasion, Role, Suppression
@@ -220,6 +222,27 @@ class Config(Answer, frozen=True, kw_only=True):
     alert_rules: list[str]
     maintenance: list[str]
     warnings: list[Facts]
+
+
+class Note(Answer, frozen=True, kw_only=True):
+    """Something that was told of it later."""
+
+    at: Instant
+    text: str
+    by: str
+
+
+class Announcement(Answer, frozen=True, kw_only=True):
+    """Something that people tell the public; `by` is not shown there."""
+
+    id: str
+    title: str
+    impact: Literal["maintenance", "minor", "major", "critical"]
+    components: list[str]
+    since: Instant
+    resolved_at: Instant | None
+    notes: list[Note]
+    by: str
 
 
 class Token(Answer, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class Filter:
             service=visit.asked("service"),
             failing=visit.asked("failing") in ("1", "true", "on"),
             group=group if group in _GROUPINGS else "",
-            page=max(1, int(page)) if page.isdigit() else 1,
+            page=max(1, int(page)) if page.isdecimal() else 1,
         )
 
     def __bool__(self) -> bool:

@@ -189,6 +189,8 @@ def _acting(record: RecoveryRecord) -> Moment | None:
     current = record.current
     if current is None or current.phase not in (RecoveryPhase.ACTING, RecoveryPhase.WAITING):
         return None
+    if any(step.position == current.position for step in record.steps):
+        return None  # it has ended this very moment
     return Moment(
         id=f"step-{current.position}",
         title=f"{current.position}. {current.action}",

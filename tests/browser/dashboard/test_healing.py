@@ -1,0 +1,138 @@
+"""Checks, recoveries and rules: what is done is seen while it is done, and people have it done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from salus.model import RefusalReason, Role, Status
+from salus.ports import Batch
+from tests.browser.dashboard.people import ROOT, sign_in, visitor
+from tests.browser.looking import assert_accessible, assert_fits, pictures, tab_order, tab_to
+from tests.browser.shop import Shop, until
+from tests.browser.watched import NARROW, Watch
+from tests.fake_agent import RECOVERY, RUNNING, WAITING, WEB, WEB_RULE, explanation, look, refusal
+from tests.served_agent import Agent
+
+PATHS = ["checks/web", "recoveries", "recoveries/r", "recoveries/now", "rules", "rules/web"]
+
+
+async def filled(served: Agent) -> Agent:
+    """Give a Salus with fakes behind it something to tell on each of these pages."""
+    served.view.reports = [WEB, *served.view.reports]
+    served.view.rule_list = [replace(WEB_RULE, state=replace(WEB_RULE.state, approval=replace(WAITING, id="web")))]
+    served.view.running = [replace(RUNNING, id="now")]
+    served.view.explained = [explanation(refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42))]
+    looks = [("web", look(Status.UNHEALTHY, "500", ago=number)) for number in range(9, 0, -1)]
+    await served.api.past.open()
+    await served.api.past.write(Batch(recoveries=[replace(RECOVERY, id="r")], observations=looks))
+    return served
+
+
+async def test_a_recovery_walks_to_its_end_before_the_eyes_of_whoever_looks(watch: Watch, shop: Shop) -> None:
+    page = await watch.open(shop.url)
+    await sign_in(page, shop.token("operator"))
+    await page.goto(f"{ROOT}checks/web-http")
+    await page.evaluate("() => { window.loadedOnce = true }")
+    shop.fail("web", always=True)
+    await expect(page.get_by_role("heading", name="Healing web-http")).to_be_visible(timeout=20_000)
+    await expect(page.locator("#head .status")).to_contain_text("Unhealthy")
+    await expect(page.locator("#look")).to_contain_text("Expected")
+    await expect(page.locator("#why")).to_contain_text("A recovery runs at this moment.")
+    assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
+    await page.get_by_role("link", name="Watch it").first.click()
+    await page.evaluate("() => { window.loadedOnce = true }")
+    await expect(page.locator("#story")).to_contain_text("Looking afresh whether it helped")
+    await expect(page.locator("#head .doing")).to_contain_text("of at most 3 s")
+    await pictures(page, "recovery-running")
+    shop.mend("web")
+    await until(shop.well, "a shop that is well again", within=30)
+    await expect(page.get_by_role("heading", name="Recovery of web-http")).to_be_visible()
+    await expect(page.locator("#outcome")).to_be_visible()
+    assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
+
+
+async def test_a_check_is_paused_and_resumed_by_its_buttons(watch: Watch, shop: Shop) -> None:
+    page = await watch.open(shop.url)
+    await sign_in(page, shop.token("operator"))
+    await page.goto(f"{ROOT}checks/disk")
+    await page.locator("#pause > summary").click()
+    await page.get_by_label("For how long").first.fill("30m")
+    await page.get_by_label("Reason").fill("moving house")
+    await page.get_by_role("button", name="Pause this check").click()
+    await expect(page.locator("#head")).to_contain_text("moving house")
+    await expect(page.locator("#head .status")).to_contain_text("Paused")
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator("#head .status")).to_contain_text("Healthy")
+
+
+async def test_a_recovery_is_called_off_by_its_button(watch: Watch, shop: Shop) -> None:
+    page = await watch.open(shop.url)
+    await sign_in(page, shop.token("operator"))
+    shop.fail("web", always=True)
+    await page.get_by_role("link", name="Watch it").click(timeout=20_000)
+    await page.locator("#cancel > summary").click()
+    await page.locator("#cancel").get_by_role("button", name="Call it off").click()
+    await expect(page.locator("#outcome")).to_contain_text("Called off", timeout=15_000)
+    shop.mend("web")
+
+
+async def test_a_rule_is_set_to_observe_and_given_back_by_keyboard_alone(watch: Watch, shop: Shop) -> None:
+    page = await watch.open(shop.url)
+    await sign_in(page, shop.token("operator"))
+    await page.goto(f"{ROOT}rules/web-up")
+    for mode, words in (("observe", "only says what it would do"), ("", "acts by itself")):
+        await tab_to(page, "Mode")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.locator("#mode select").select_option(mode)
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#head")).to_contain_text(words)
+        await page.evaluate("() => document.activeElement.blur()")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_each_page_is_for_everybody(watch: Watch, served: Agent, path: str) -> None:
+    page = await visitor(watch, await filled(served), Role.ADMIN)
+    await page.goto(ROOT + path)
+    await _open_all(page)
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=_scheme(scheme), reduced_motion="reduce")
+        await assert_accessible(page)
+    assert (await tab_order(page))[0] == "a Skip to what matters"
+    await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    await assert_fits(page)
+    await assert_accessible(page)
+    await pictures(page, path.replace("/", "-"))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_each_page_reads_without_a_script(watch: Watch, served: Agent, path: str) -> None:
+    page = await visitor(watch, await filled(served), Role.OPERATOR, script=False)
+    await page.goto(ROOT + path)
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.get_by_role("link", name="web").first).to_be_visible()
+
+
+async def test_a_form_works_without_a_script(watch: Watch, served: Agent) -> None:
+    page = await visitor(watch, await filled(served), Role.OPERATOR, script=False)
+    await page.goto(f"{ROOT}rules/web")
+    await page.locator("#approve > summary").click()
+    await page.get_by_label("Note").first.fill("looks right")
+    await page.get_by_role("button", name="Let it act").click()
+    await expect(page.locator("#said")).to_contain_text("done")
+    await expect(page).to_have_url(f"{served.url}{ROOT}rules/web")
+    assert served.control.asked[-1] == ("approve", "web")
+    assert served.control.said["note"] == "looks right"
+
+
+async def _open_all(page: Page) -> None:
+    await page.evaluate("() => { for (const one of document.querySelectorAll('details.more')) one.open = true }")
+
+
+def _scheme(name: str) -> Any:
+    return name
