@@ -5,7 +5,7 @@ All of them run on one event loop, the session's: the browser is started once, a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,20 +45,24 @@ async def watch(browser: Browser) -> AsyncIterator[Watch]:
         yield started
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(tmp_path: Path, watch: Watch) -> AsyncIterator[Shop]:
     """A real Salus with real services, all of them well."""
     opened = Shop(tmp_path)
     try:
         opened.open()
         yield opened
+        await watch.finish()
     finally:
         opened.close()
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Agent]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def served(tmp_path: Path, watch: Watch) -> AsyncIterator[Agent]:
     """A server with fakes behind it, for states that a real one is seldom in."""
     agent = Agent(tmp_path)
-    yield agent
-    agent.stop()
+    try:
+        yield agent
+        await watch.finish()
+    finally:
+        agent.stop()

@@ -89,10 +89,15 @@ class Watch:
             for page in context.pages:
                 await page.title()  # what is said before this answer has been heard
 
-    async def close(self) -> None:
-        """Close every page."""
-        for context in self._contexts:
-            await context.close()
+    async def finish(self) -> None:
+        """Hear what is left to be said, and close every page: before its server ends, which every open page notices."""
+        contexts = self._contexts
+        try:
+            await self.settle()
+        finally:
+            self._contexts = []
+            for context in contexts:
+                await context.close()
 
     async def _listen(self, context: BrowserContext, origin: str) -> None:
         def console(message: ConsoleMessage) -> None:
@@ -139,9 +144,8 @@ async def watching(browser: Browser) -> AsyncIterator[Watch]:
     watch = Watch(browser)
     try:
         yield watch
-        await watch.settle()
     finally:
-        await watch.close()
+        await watch.finish()
     assert not watch.troubles, "\n".join(watch.troubles)
 
 

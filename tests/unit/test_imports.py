@@ -48,19 +48,33 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.simulate",
         "salus.surfaces.api.app",
         "salus.surfaces.api.table",
-        "salus.surfaces.dashboard",
-        "salus.surfaces.charts",
-        "salus.model.history",
         "jinja2",
-        "salus.incidents.fold",
-        "salus.engine.incidents",
-        "salus.model.history",
-        "salus.surfaces.statuspage",
-        "salus.engine.announcements",
-        "salus.model.statuspage",
+        "multiprocessing",
+        "salus.conditions",
         "salus.config.status_page",
-        "jinja2",
+        "salus.engine.announcements",
+        "salus.engine.history",
+        "salus.engine.incidents",
+        "salus.engine.makeup",
+        "salus.incidents.fold",
+        "salus.model.history",
+        "salus.model.statuspage",
+        "salus.ports.history",
+        "salus.store.history",
+        "salus.surfaces.charts",
+        "salus.surfaces.dashboard",
+        "salus.surfaces.statuspage",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_whoever_starts_uvicorn_with_its_reloader_beside_salus_gets_the_real_thing() -> None:
+    code = (
+        "import salus.surfaces.server, sys, uvicorn; "
+        "made = sys.modules['uvicorn.main'].ChangeReload(uvicorn.Config(app=None), target=print, sockets=[]); "
+        "print(type(made).__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("uvicorn.supervisors.")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from salus.app import registry
 from salus.app.conditions import Conditions
-from salus.conditions import Condition
 from salus.config import Settings, Sources, did_you_mean, options
 from salus.config.sources import Keys
 from salus.errors import ConfigError, MissingExtraError, NotFoundError, Problem
 from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, Matchers, RecoveryRule, Rungs
 from salus.options import ActionOptions, ChannelOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
+
+if TYPE_CHECKING:  # loaded where a rule has a condition
+    from salus.conditions import Condition
 
 BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
 

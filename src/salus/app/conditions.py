@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from salus.conditions import Condition, compile_condition
 from salus.config import Sources, did_you_mean
 from salus.config.sources import Keys, known_words
 from salus.errors import ConditionError, MissingExtraError, Problem
 from salus.model import AlertRule, CheckSpec, RecoveryRule
 from salus.units import format_duration
+
+if TYPE_CHECKING:  # loaded where a rule has a condition
+    from salus.conditions import Condition
 
 
 class Conditions:
@@ -38,6 +41,8 @@ class Conditions:
     def _compile(self, when: str, watched: Iterable[str], path: Keys) -> Condition | None:
         if not when:
             return None
+        from salus.conditions import compile_condition
+
         try:
             condition = self._compiled.get(when) or compile_condition(when)
         except ConditionError as error:

@@ -99,7 +99,9 @@ class TokenBook:
         )
         self._put(token)
         until = f"until {token.expires_at:%Y-%m-%d %H:%M:%S} UTC" if token.expires_at else "without an end"
-        self._tell(EventKind.TOKEN_CREATED, reason=token.id, message=f"{_called(token)}{_by(by)}, {until}")
+        self._tell(
+            EventKind.TOKEN_CREATED, reason=token.id, message=f"{_called(token)}{_by(by)}, {until}", data={"by": by}
+        )
         await self._commit()
         return token, Secret(f"{PREFIX}_{token.id}_{secret}")
 
@@ -114,7 +116,7 @@ class TokenBook:
             raise NotFoundError(f"there is no token {token[:200]!r}", remedy="`salus token list` shows them")
         del self._tokens[found.id]
         self._keep(memo(f"token:{found.id}", None))
-        self._tell(EventKind.TOKEN_REVOKED, reason=found.id, message=f"{_called(found)}{_by(by)}")
+        self._tell(EventKind.TOKEN_REVOKED, reason=found.id, message=f"{_called(found)}{_by(by)}", data={"by": by})
         await self._commit()
         return found
 

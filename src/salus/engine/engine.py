@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from salus.conditions import Condition
 from salus.engine.bus import Bus
 from salus.engine.dependencies import Dependencies
 from salus.engine.healer import Healer
@@ -49,6 +48,7 @@ from salus.threads import Threads
 from salus.units import format_duration
 
 if TYPE_CHECKING:
+    from salus.conditions import Condition
     from salus.engine.asides import Asides
 
 OBSERVE_EVERY = 60.0

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from salus.conditions import Condition
 from salus.model import (
     ActionSpec,
     AlertRule,
@@ -25,6 +24,7 @@ from salus.scheduler import Entry
 from salus.state import ring_of
 
 if TYPE_CHECKING:
+    from salus.conditions import Condition
     from salus.engine.prober import Probe
 
 Ladder: TypeAlias = Sequence[tuple[ActionSpec, Action]]

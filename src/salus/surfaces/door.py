@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
-from salus.surfaces.http import App, Receive, Scope, Send
+from salus.clock import SystemClock
+from salus.surfaces.http import TEXT, App, Receive, Response, Scope, Send
 
 
 class Wing(Protocol):
@@ -76,6 +77,7 @@ class FrontDoor:
     def __init__(self, wings: Sequence[Lazy[Any]], behind: App, *, home: str = "") -> None:
         """Stand in front of ``behind``; who comes to ``/`` is led to ``home``, below it."""
         self._home = home
+        self._clock = SystemClock()
         # By the first part of the path: one look-up, however many wings there are.
         self._wings = {wing.root.split("/", 2)[1]: wing for wing in wings}
         self._behind = behind
@@ -86,10 +88,8 @@ class FrontDoor:
         if scope["type"] == "http":
             path = path_of(scope)
             if path == "/" and self._home:
-                await send(
-                    {"type": "http.response.start", "status": 302, "headers": [(b"location", self._home.encode())]}
-                )
-                await send({"type": "http.response.body", "body": b""})
+                away = Response(302, TEXT, b"", ((b"location", self._home.encode()),))
+                await away.send(send, self._clock.now(), head=scope["method"] == "HEAD")
                 return
             wing = self._wings.get(path[1:].partition("/")[0])
             if wing is not None and wing.has(path):

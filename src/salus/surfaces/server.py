@@ -13,13 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
-
 from salus.surfaces.http import SERVER, App
 from salus.surfaces.listeners import BACKLOG, bind_tcp, bind_unix, remove_unix
 from salus.surfaces.peer import PEER, peer_of
+from salus.surfaces.uvicorns import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
 
 CONNECTIONS = 128
 IDLE = 15.0
@@ -136,7 +133,7 @@ class _Door:
     def __init__(self, app: App) -> None:
         settings: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
         self.app = app
-        self._config = uvicorn.Config(
+        self._config = Config(
             app,
             http=_Protocol,
             ws="none",

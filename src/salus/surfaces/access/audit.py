@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from salus.clock import SystemClock
-from salus.model import EventKind, Json
+from salus.model import EventKind, Json, Role
 from salus.ports import Clock, Tell
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.throttle import Bucket
 from salus.surfaces.bodies import line
+from salus.surfaces.http import Refused
 
 BURST = 60.0
 PER_SECOND = 0.1
 _LONGEST_PATH = 200
+
+KINDS = frozenset({EventKind.REQUEST_DONE, EventKind.REQUEST_REFUSED, EventKind.TOKEN_CREATED, EventKind.TOKEN_REVOKED})
+"""The events that tell who asked Salus for what, and from where. They are about people, not about what is watched: only
+who may act, and so stands among them, may read them."""
+
+
+def readable(caller: Caller, wanted: Collection[EventKind] = ()) -> tuple[EventKind, ...]:
+    """Return the kinds of events that somebody gets who asks for these.
+
+    Args:
+        caller: who asks.
+        wanted: what for; nothing means all kinds.
+
+    Returns:
+        The kinds; nothing where all kinds may be told.
+
+    Raises:
+        Refused: 403, all of these are kept from them.
+    """
+    if caller.may(Role.OPERATOR):
+        return tuple(wanted)
+    left = tuple(kind for kind in wanted or EventKind if kind not in KINDS)
+    if not left:
+        raise Refused(403, f"a {caller.role} may not read the audit", f"use a token with the role {Role.OPERATOR}")
+    return left
 
 
 class Audit:

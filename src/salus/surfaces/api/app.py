@@ -179,6 +179,16 @@ class ApiApp:
         self._audit.write(who, method, whole, response.code)
         return response
 
+    def about(self, request: str) -> str:
+        """Say in a few words what a request asks for, such as ``POST /api/v1/pause``; nothing where there is none."""
+        method, _, path = request.partition(" ")
+        try:
+            endpoint, _, name = self._router.find(method, path)
+        except Refused:
+            return ""
+        said = endpoint.summary.partition(";")[0].partition(":")[0].rstrip(".")
+        return f"{said}: {name}" if name else said
+
     def body_of(self, method: str, path: str) -> type[Body]:
         """Return what may stand in the body of a request. Raises Refused where there is no such request."""
         return self._router.find(method, ROOT + path)[0].body or Body
@@ -220,7 +230,9 @@ class ApiApp:
         if endpoint.does is None:
             if method == "HEAD":
                 return Response(200, endpoint.media, b"")
-            await self.live.serve(scope, receive, send, query, still=lambda: self._may(endpoint, again()))
+            await self.live.serve(
+                scope, receive, send, query, caller=caller, still=lambda: self._may(endpoint, again())
+            )
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
         told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))

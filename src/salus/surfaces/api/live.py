@@ -18,6 +18,8 @@ from salus.errors import StoreError
 from salus.model import Event, EventKind
 from salus.ports import Clock, EventQuery, Past
 from salus.surfaces import wire
+from salus.surfaces.access.audit import readable
+from salus.surfaces.access.caller import Caller
 from salus.surfaces.api.past import number
 from salus.surfaces.api.queries import StreamQuery, read
 from salus.surfaces.http import Receive, Refused, Scope, Send, basic_headers, header
@@ -49,18 +51,27 @@ class LiveEvents:
         return len(self._clients)
 
     async def serve(
-        self, scope: Scope, receive: Receive, send: Send, query: dict[str, str], *, still: Callable[[], bool]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        query: dict[str, str],
+        *,
+        caller: Caller,
+        still: Callable[[], bool],
     ) -> None:
         """Send events until the client goes away, may no longer listen (``still``), or ``close`` is called.
 
         Raises:
-            Refused: 422, the query is wrong; 429, too many listen already. Nothing was sent.
+            Refused: 422, the query is wrong; 403, the audit is not for ``caller``; 429, too many listen already.
+                Nothing was sent.
         """
         wanted = read(query, StreamQuery)
+        kinds = readable(caller, wanted.kind)
         after = _last_seen(scope, wanted)
         if len(self._clients) >= self._most:
             raise Refused(429, f"{self._most} clients listen already", "come again later", {"Retry-After": "30"})
-        client = _Client(wanted.kind, self._now)
+        client = _Client(kinds, self._now)
         if self._closed:
             client.end()
         self._clients.add(client)

@@ -11,6 +11,7 @@ from salus.errors import NotFoundError
 from salus.model import Event, EventKind, Json, RecoveryRecord
 from salus.ports import Clock, EventQuery, Past, RecoveryQuery, View
 from salus.surfaces import wire
+from salus.surfaces.access.audit import readable
 from salus.surfaces.api.queries import EventsQuery, HistoryQuery, RecoveriesQuery, StatsQuery, read
 from salus.surfaces.asked import Asked
 from salus.surfaces.http import Refused
@@ -73,14 +74,14 @@ class PastRequests:
     # ── events and numbers ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def events(self, asked: Asked) -> Json:
-        """Tell the events, newest first."""
+        """Tell the events, newest first; who asked Salus for what is told to those who may act."""
         query = read(asked.query, EventsQuery)
         wanted = EventQuery(
             check=query.check or None,
             rule=query.rule or None,
             service=query.service or None,
             recovery=query.recovery or None,
-            kinds=query.kind,
+            kinds=readable(asked.caller, query.kind),
             since=query.since,
             until=query.until,
             before=number(query.after) if query.after else None,

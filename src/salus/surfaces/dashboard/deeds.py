@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from salus.model import Json
 from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.app import ApiApp
 from salus.surfaces.bodies import line
-from salus.surfaces.dashboard import forms
+from salus.surfaces.dashboard import forms, outcomes
 from salus.surfaces.dashboard.frame import THEME, THEMES, local
 from salus.surfaces.dashboard.page import Visit
 from salus.surfaces.dashboard.writer import ROOT
@@ -133,21 +132,7 @@ def _words(answer: Response) -> Said:
         return Said(answer.code < 400, "done")
     if answer.code >= 400:
         return Said(good=False, text=str(told.get("detail", "that did not work")), remedy=str(told.get("remedy") or ""))
-    return Said(good=True, text=_good(told), secret=str(told.get("token") or ""))
-
-
-def _good(told: Mapping[str, Json]) -> str:
-    """Return what a good answer says by itself, or what it is about."""
-    if "token" in told and "role" in told:
-        return f"made the token {told.get('name')}: it is shown this once"
-    if "outcome" in told and "rule" in told:
-        said = f"{told['rule']}: {told['outcome'] or 'the recovery has begun'}"
-        return f"{said}, {told['message']}" if told.get("message") else said
-    if "state" in told and "wanted" in told:
-        return f"{told.get('name')} is {told['state']}"
-    if "status" in told and "duration" in told:
-        return f"looked: {told['status']}" + (f", {told['message']}" if told.get("message") else "")
-    return str(told.get("message") or "done")
+    return Said(good=True, text=outcomes.in_words(told), secret=str(told.get("token") or ""))
 
 
 def _moved(where: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:

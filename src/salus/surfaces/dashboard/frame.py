@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import salus
-from salus.model import Status
+from salus.model import Overall, Status
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.dashboard.page import Page, PageView, Region, Visit
 from salus.surfaces.dashboard.routes import NAVIGATION
@@ -36,17 +36,14 @@ class Framed:
     async def page(self, visit: Visit) -> Page:
         """Make the page and its frame."""
         page = await self._view.page(visit)
-        overall = self._source.view.overall()
-        parts = [*page.parts, self._pulse(visit), self._held(visit), self._nav(page.nav, visit)]
+        overall = (await self._source.survey()).overall
+        parts = [*page.parts, self._pulse(overall), self._held(visit), self._nav(page.nav, visit)]
         return replace(page, parts=parts, title=f"{_TITLE_MARKS[overall.status]}{page.title} · Salus")
 
-    def _pulse(self, visit: Visit) -> Region:
+    def _pulse(self, overall: Overall) -> Region:
         """Tell how it is as a whole, in one line."""
-        overall, agent = self._source.view.overall(), self._source.view.agent()
-        facts = {"overall": overall, "agent": agent}
-        return Region(
-            id="pulse", template="pulse.html", facts=facts, key=(overall.status, overall.message), classes="pulse"
-        )
+        key = (overall.status, overall.message)
+        return Region(id="pulse", template="pulse.html", facts={"overall": overall}, key=key, classes="pulse")
 
     def _held(self, visit: Visit) -> Region:
         """Tell what holds healing, where anything does: nobody may wonder why nothing is done."""

@@ -10,15 +10,21 @@ from salus.errors import NotFoundError
 from salus.model import Json, Role
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
+from salus.surfaces.dashboard.views.alert import AlertPage
+from salus.surfaces.dashboard.views.alerts import AlertsPage
+from salus.surfaces.dashboard.views.audit import AuditPage
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
 from salus.surfaces.dashboard.views.incident import IncidentPage
 from salus.surfaces.dashboard.views.incidents import IncidentsPage
+from salus.surfaces.dashboard.views.maintenance import MaintenancePage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
+from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
 from salus.surfaces.dashboard.views.statistics import StatisticsPage
 from salus.surfaces.dashboard.views.system import System
+from salus.surfaces.dashboard.views.tokens import TokensPage
 
 _LONGEST_NAME = 200
 
@@ -57,7 +63,7 @@ NAVIGATION = (
     Entry("maintenance", "Maintenance", "/maintenance", "pause"),
     Entry("statistics", "Statistics", "/statistics", "chart"),
     Entry("system", "System", "/system", "chip"),
-    Entry("audit", "Audit", "/audit", "book", role=Role.OPERATOR),
+    Entry("audit", "Audit", "/audit", "book"),
     Entry("tokens", "Tokens", "/tokens", "key", role=Role.ADMIN),
 )
 
@@ -65,6 +71,11 @@ NAVIGATION = (
 _PAGES: dict[str, Make] = {
     "": Overview,
     "incidents": IncidentsPage,
+    "alerts": AlertsPage,
+    "services": ServicesPage,
+    "maintenance": MaintenancePage,
+    "audit": AuditPage,
+    "tokens": TokensPage,
     "dependencies": Dependencies,
     "statistics": StatisticsPage,
     "system": System,
@@ -76,6 +87,8 @@ _NAMED: dict[str, Make] = {
     "incidents": IncidentPage,
     "recoveries": RecoveryPage,
     "rules": RulePage,
+    "alerts": AlertPage,
+    "services": ServicePage,
 }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from salus.model import CheckReport, Status
+from salus.model import CheckReport, Overall, Status
 from salus.ports import Clock, View
 
 _AT_ONCE = 200
@@ -20,12 +20,14 @@ class Survey:
     """What is known of all checks.
 
     Attributes:
+        overall: all of them in one word.
         reports: by name.
         counts: how many have each status.
         worries: those that are not well and have been looked at.
         tags, services: those that there are, by name.
     """
 
+    overall: Overall
     reports: Sequence[CheckReport]
     counts: Mapping[Status, int]
     worries: Sequence[CheckReport]
@@ -46,13 +48,13 @@ class Surveyor:
         self._turn = asyncio.Lock()
         self._version: int | None = None
         self._until = 0.0
-        self._survey = Survey((), {}, (), (), ())
+        self._survey: Survey | None = None
 
     async def survey(self) -> Survey:
         """Return how all checks are."""
         async with self._turn:
             version, now = self._view.version, self._clock.monotonic()
-            if self._version is None or (version != self._version and now >= self._until):
+            if self._survey is None or (version != self._version and now >= self._until):
                 self._survey = await self._go()
                 took = self._clock.monotonic() - now
                 self._version, self._until = version, now + max(_SHORTEST, _REST * took)
@@ -78,4 +80,4 @@ class Surveyor:
             tags.update(spec.tags)
             if spec.service:
                 services.add(spec.service)
-        return Survey(reports, counts, worries, sorted(tags), sorted(services))
+        return Survey(self._view.overall(), reports, counts, worries, sorted(tags), sorted(services))

@@ -114,6 +114,17 @@ async def test_only_the_kinds_that_were_asked_for_are_sent(api: FakeApi) -> None
         assert len(one.messages) == 1
 
 
+async def test_a_viewer_is_never_sent_who_asked_for_what(api: FakeApi) -> None:
+    async with listening(api) as one:
+        api.bus.tell(event(1, EventKind.REQUEST_DONE))
+        api.bus.tell(event(2, EventKind.TOKEN_CREATED))
+        api.bus.tell(event(3))
+        await one.until(f"id: {EVENT.id + 3}\n")
+        assert [number - EVENT.id for _, number, _ in one.messages] == [3]
+    viewer = await api.door.bearer(Role.VIEWER)
+    assert (await ask(api.app, f"{PATH}?kind=request_done", more=viewer)).code == 403
+
+
 @pytest.mark.parametrize("way", ["header", "query"])
 async def test_whoever_was_away_gets_what_they_missed_and_then_goes_on(api: FakeApi, way: str) -> None:
     await api.fill()

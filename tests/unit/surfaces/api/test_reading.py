@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from salus.model import Outcome, RecoveryRecord, Role, Status
+from salus.model import EventKind, Outcome, RecoveryRecord, Role, Status
 from salus.ports import Batch
 from tests.asgi import Answer, ask
 from tests.fake_access import Door
@@ -118,6 +119,22 @@ async def test_events_are_filtered_by_kind_and_by_what_they_are_about() -> None:
     assert len(names((await get(api, "/events?kind=status_changed,paused&check=web")).json, "id")) == 5
     assert names((await get(api, "/events?check=disk")).json, "id") == []
     assert names((await get(api, f"/events?after={EVENT.id + 1}")).json, "id") == [EVENT.id]
+
+
+async def test_who_asked_for_what_is_told_to_those_who_may_act_and_to_nobody_else() -> None:
+    api = FakeApi()
+    await api.fill()
+    asked = replace(EVENT, id=EVENT.id + 9, kind=EventKind.REQUEST_DONE, message="anna: POST /api/v1/pause: 200")
+    await api.past.write(Batch(events=[asked]))
+    for role, wanted in ((Role.VIEWER, 5), (Role.OPERATOR, 6)):
+        more = await api.door.bearer(role)
+        found = (await ask(api.app, f"{API}/events", more=more)).json
+        assert len(found["items"]) == wanted
+        assert ("anna" in str(found)) is (role is Role.OPERATOR)
+    viewer = await api.door.bearer(Role.VIEWER)
+    assert (await ask(api.app, f"{API}/events?kind=request_done,token_created", more=viewer)).code == 403
+    some = (await ask(api.app, f"{API}/events?kind=request_done,status_changed", more=viewer)).json
+    assert {one["kind"] for one in some["items"]} == {"status_changed"}
 
 
 async def test_alerts_that_have_ended_are_found_in_the_ledger() -> None:

@@ -113,7 +113,7 @@ class Overview:
         return found
 
     def _hero(self, survey: Survey) -> Region:
-        overall, agent = self._source.view.overall(), self._source.view.agent()
+        overall, agent = survey.overall, self._source.view.agent()
         ordered = [(status, survey.counts[status]) for status in _WORST_FIRST if survey.counts.get(status)]
         facts = {"overall": overall, "agent": agent, "counts": ordered, "total": len(survey.reports)}
         key = (overall, agent.started_at, tuple(ordered), agent.environment)
