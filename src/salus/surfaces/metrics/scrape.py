@@ -1,0 +1,192 @@
+"""One scrape: everything is gone through once, in small steps, so that healing is never kept waiting."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from salus.model import Alert, AlertState, CheckState, Level, Outcome, Status, Suppression
+from salus.ports import View
+from salus.ports.metrics import Counts, Runs
+from salus.surfaces.metrics import table
+from salus.surfaces.metrics.table import FAMILIES, Family
+from salus.surfaces.metrics.words import escape, histogram, instant, number
+
+MOST_NUMBERS = 100
+LONGEST_NAME = 128
+STEP = 20
+TRIES = ("sent", "failed", "dead")
+OPEN = (AlertState.PENDING, AlertState.FIRING, AlertState.ACKNOWLEDGED)
+
+_Thing = TypeVar("_Thing")
+_Labels = TypeVar("_Labels", tuple[str], tuple[str, str])
+
+
+def _states(status: Status) -> str:
+    """Return the four lines of a check that is so, with a place for its name in each."""
+    return "".join(
+        f'{table.STATUS.name}{{{{check="{{0}}",salus_check_status="{one}"}}}} {int(one is status)}\n' for one in Status
+    )
+
+
+_STATES = {status: _states(status) for status in Status}
+_RUNS = "".join(
+    f'{table.RUNS.name}{{{{check="{{0}}",status="{one}"}}}} {{{place}}}\n' for place, one in enumerate(Status, start=1)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a scrape looks at.
+
+    Attributes:
+        view: the checks, and which Salus this is.
+        counts: what was counted.
+        alerts: all alerts that there are.
+        channels: the names of the channels.
+        suppressed: how often an alert began to be kept quiet, by reason.
+    """
+
+    view: View
+    counts: Counts
+    alerts: Callable[[], Iterable[Alert]]
+    channels: Callable[[], Sequence[str]]
+    suppressed: Callable[[], Mapping[str, int]]
+
+
+class Scrape:
+    """What is written for one request: go through ``steps`` to the end, then take the ``body``."""
+
+    def __init__(self, parts: Parts, *, openmetrics: bool) -> None:
+        """Write nothing yet."""
+        self._parts = parts
+        self._openmetrics = openmetrics
+        self._lines: dict[Family, list[str]] = {family: [] for family in FAMILIES}
+        self._written: list[bytes] = []
+
+    @property
+    def body(self) -> bytes:
+        """Return what was written."""
+        return b"".join(self._written)
+
+    def steps(self) -> Iterator[None]:
+        """Write, and stop after each small part of the work."""
+        yield from self._checks()
+        self._build()
+        self._times()
+        yield
+        self._counted(table.ACTIONS, self._parts.counts.actions)
+        self._counted(table.NOTIFICATIONS, self._tries())
+        suppressed = _from_zero(Suppression, self._parts.suppressed())
+        self._counted(table.SUPPRESSED, {(reason,): count for reason, count in suppressed.items()})
+        yield
+        yield from self._alerts()
+        for family, lines in self._lines.items():
+            self._written.append(family.head(openmetrics=self._openmetrics).encode())
+            for some in _in_steps(lines, 25 * STEP):
+                self._written.append("".join(some).encode())
+                yield
+        if self._openmetrics:
+            self._written.append(b"# EOF\n")
+
+    # ── checks ──
+
+    def _checks(self) -> Iterator[None]:
+        known: set[str] = set()
+        for count, (spec, state) in enumerate(self._parts.view.pairs(), start=1):
+            check = escape(spec.name)
+            if check not in known:  # two names that are written alike would be one series with two values
+                known.add(check)
+                self._check(check, spec.name, state)
+            if count % STEP == 0:
+                yield
+        yield
+
+    def _check(self, check: str, name: str, state: CheckState) -> None:
+        lines, counts, last = self._lines, self._parts.counts, state.last
+        lines[table.STATUS].append(_STATES[state.status].format(check))
+        runs: Runs | None = counts.runs.get(name)
+        if runs is not None:
+            told = _RUNS.format(check, runs.healthy, runs.degraded, runs.unhealthy, runs.unknown)
+            lines[table.RUNS].append(told)
+        if last is not None:
+            lines[table.LAST_RUN].append(f'{table.LAST_RUN.name}{{check="{check}"}} {instant(last.at)}\n')
+            if last.metrics:
+                self._numbers(check, {name: metric.value for name, metric in last.metrics.items()})
+        well_at = runs.well_at if runs is not None else None
+        if well_at is None and last is not None and last.status is Status.HEALTHY:
+            well_at = last.at  # an earlier Salus saw it
+        if well_at is not None:
+            lines[table.LAST_SUCCESS].append(f'{table.LAST_SUCCESS.name}{{check="{check}"}} {instant(well_at)}\n')
+        self._healing(check, name)
+
+    def _numbers(self, check: str, numbers: Mapping[str, float]) -> None:
+        known: set[str] = set()
+        for name, value in numbers.items():
+            written = escape(name[:LONGEST_NAME])
+            if written not in known:
+                known.add(written)
+                line = f'{table.METRIC.name}{{check="{check}",name="{written}"}} {number(value)}\n'
+                self._lines[table.METRIC].append(line)
+            if len(known) >= MOST_NUMBERS:
+                return
+
+    def _healing(self, check: str, name: str) -> None:
+        counts, exhausted = self._parts.counts, self._parts.counts.exhausted(name)
+        ended = counts.recoveries.get(name)
+        if exhausted is not None:
+            self._lines[table.EXHAUSTED].append(f'{table.EXHAUSTED.name}{{check="{check}"}} {int(exhausted)}\n')
+        if exhausted is not None or ended:
+            outcomes = _from_zero(Outcome, ended or {})
+            self._counted(table.RECOVERIES, {(name, outcome): count for outcome, count in outcomes.items()})
+        if refused := counts.refusals.get(name):
+            self._counted(table.REFUSALS, {(name, reason): count for reason, count in refused.items()})
+
+    # ── the whole ──
+
+    def _build(self) -> None:
+        version, python = escape(self._parts.view.agent().version), platform.python_version()
+        self._lines[table.BUILD].append(f'{table.BUILD.name}{{version="{version}",python="{python}"}} 1\n')
+
+    def _times(self) -> None:
+        counts = self._parts.counts
+        for family, times in (
+            (table.LOOKS, counts.looks),
+            (table.LATENESS, counts.lateness),
+            (table.DURATIONS, counts.durations),
+            (table.INITIATIONS, counts.initiations),
+        ):
+            self._lines[family].extend(histogram(family.name, times, examples=self._openmetrics))
+
+    def _tries(self) -> dict[tuple[str, str], int]:
+        tries = {(channel, result): 0 for channel in self._parts.channels() for result in TRIES}
+        tries.update(self._parts.counts.notifications)
+        return tries
+
+    def _alerts(self) -> Iterator[None]:
+        found: Counter[tuple[str, str]] = Counter({(level, state): 0 for level in Level for state in OPEN})
+        for some in _in_steps(list(self._parts.alerts()), 25 * STEP):
+            found.update((one.level, one.state) for one in some if one.state in OPEN and not one.moment)
+            yield
+        self._counted(table.ALERTS, found)
+
+    def _counted(self, family: Family, counts: Mapping[_Labels, int]) -> None:
+        names = [f'{label}="' for label in family.labels]
+        for values, count in counts.items():
+            labels = ",".join([f'{name}{escape(value)}"' for name, value in zip(names, values, strict=True)])
+            self._lines[family].append(f"{family.name}{{{labels}}} {count}\n")
+
+
+def _from_zero(names: Iterable[str], counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts, and 0 for what never happened: a rate needs to see where a counter began."""
+    every = dict.fromkeys(names, 0)
+    every.update(counts)
+    return every
+
+
+def _in_steps(things: Collection[_Thing], step: int) -> Iterator[Sequence[_Thing]]:
+    every = list(things)
+    return (every[place : place + step] for place in range(0, len(every), step))
