@@ -7,7 +7,7 @@ nanoseconds each, whether anybody scrapes or not. What is counted of a check lea
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
@@ -74,8 +74,8 @@ class Meter:
         self._units = units
         self._record = record
         self.runs: dict[str, CheckRuns] = {}
-        self.recoveries: dict[str, Counter[str]] = {}
-        self.refusals: dict[str, Counter[str]] = {}
+        self.recoveries: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.refusals: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.actions: Counter[tuple[str, str]] = Counter()
         self.notifications: Counter[tuple[str, str]] = Counter()
         self.looks = Timer(LOOKS)
@@ -117,7 +117,7 @@ class Meter:
             count(event)
 
     def _finished(self, event: Event) -> None:
-        self.recoveries.setdefault(event.check or "", Counter())[event.reason or ""] += 1
+        self.recoveries[event.check or ""][event.reason or ""] += 1
         record = self._record(event.recovery or "")
         if record is None:  # the last Salus died in it: nobody knows how long it took
             return
@@ -127,7 +127,7 @@ class Meter:
             self.durations.show(record.id, record.duration, event.at)
 
     def _refused(self, event: Event) -> None:
-        self.refusals.setdefault(event.check or "", Counter())[event.reason or ""] += 1
+        self.refusals[event.check or ""][event.reason or ""] += 1
 
     def _acted(self, event: Event) -> None:
         self.actions[event.action or "", event.reason or ""] += 1

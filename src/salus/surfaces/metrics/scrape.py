@@ -6,11 +6,12 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
-from salus.model import Alert, AlertState, CheckState, Level, Outcome, Status, Suppression
+from salus.model import Alert, AlertState, CheckState, Level, Metric, Outcome, Status, Suppression
 from salus.ports import View
-from salus.ports.metrics import Counts, Runs
+from salus.ports.metrics import Counts
 from salus.surfaces.metrics import table
 from salus.surfaces.metrics.table import FAMILIES, Family
 from salus.surfaces.metrics.words import escape, histogram, instant, number
@@ -26,16 +27,12 @@ _Labels = TypeVar("_Labels", tuple[str], tuple[str, str])
 
 
 def _states(status: Status) -> str:
-    """Return the four lines of a check that is so, with a place for its name in each."""
-    return "".join(
-        f'{table.STATUS.name}{{{{check="{{0}}",salus_check_status="{one}"}}}} {int(one is status)}\n' for one in Status
-    )
+    """Return the four lines of a check that is so; a zero byte stands where its name belongs, which never has one."""
+    name = table.STATUS.name
+    return "".join(f'{name}{{check="\0",salus_check_status="{one}"}} {int(one is status)}\n' for one in Status)
 
 
 _STATES = {status: _states(status) for status in Status}
-_RUNS = "".join(
-    f'{table.RUNS.name}{{{{check="{{0}}",status="{one}"}}}} {{{place}}}\n' for place, one in enumerate(Status, start=1)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,33 +103,37 @@ class Scrape:
         yield
 
     def _check(self, check: str, name: str, state: CheckState) -> None:
-        lines, counts, last = self._lines, self._parts.counts, state.last
-        lines[table.STATUS].append(_STATES[state.status].format(check))
-        runs: Runs | None = counts.runs.get(name)
+        lines, last = self._lines, state.last
+        lines[table.STATUS].append(_STATES[state.status].replace("\0", check))
+        runs = self._parts.counts.runs.get(name)
+        well_at = None
         if runs is not None:
-            told = _RUNS.format(check, runs.healthy, runs.degraded, runs.unhealthy, runs.unknown)
-            lines[table.RUNS].append(told)
+            well_at = runs.well_at
+            begin = f'{table.RUNS.name}{{check="{check}",status='
+            lines[table.RUNS].append(
+                f'{begin}"healthy"}} {runs.healthy}\n{begin}"degraded"}} {runs.degraded}\n'
+                f'{begin}"unhealthy"}} {runs.unhealthy}\n{begin}"unknown"}} {runs.unknown}\n'
+            )
         if last is not None:
-            lines[table.LAST_RUN].append(f'{table.LAST_RUN.name}{{check="{check}"}} {instant(last.at)}\n')
+            at = instant(last.at)
+            lines[table.LAST_RUN].append(f'{table.LAST_RUN.name}{{check="{check}"}} {at}\n')
+            if well_at is None and last.status is Status.HEALTHY:
+                well_at = last.at  # an earlier Salus saw it
+            if well_at is not None:
+                at = at if well_at is last.at else instant(well_at)
+                lines[table.LAST_SUCCESS].append(f'{table.LAST_SUCCESS.name}{{check="{check}"}} {at}\n')
             if last.metrics:
-                self._numbers(check, {name: metric.value for name, metric in last.metrics.items()})
-        well_at = runs.well_at if runs is not None else None
-        if well_at is None and last is not None and last.status is Status.HEALTHY:
-            well_at = last.at  # an earlier Salus saw it
-        if well_at is not None:
-            lines[table.LAST_SUCCESS].append(f'{table.LAST_SUCCESS.name}{{check="{check}"}} {instant(well_at)}\n')
+                self._numbers(check, last.metrics)
         self._healing(check, name)
 
-    def _numbers(self, check: str, numbers: Mapping[str, float]) -> None:
+    def _numbers(self, check: str, metrics: Mapping[str, Metric]) -> None:
         known: set[str] = set()
-        for name, value in numbers.items():
+        begin, lines = f'{table.METRIC.name}{{check="{check}",name="', self._lines[table.METRIC]
+        for name, metric in islice(metrics.items(), MOST_NUMBERS):
             written = escape(name[:LONGEST_NAME])
             if written not in known:
                 known.add(written)
-                line = f'{table.METRIC.name}{{check="{check}",name="{written}"}} {number(value)}\n'
-                self._lines[table.METRIC].append(line)
-            if len(known) >= MOST_NUMBERS:
-                return
+                lines.append(f'{begin}{written}"}} {number(metric.value)}\n')
 
     def _healing(self, check: str, name: str) -> None:
         counts, exhausted = self._parts.counts, self._parts.counts.exhausted(name)

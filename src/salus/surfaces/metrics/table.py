@@ -20,7 +20,7 @@ _SUFFIXES = {Kind.COUNTER: "_total", Kind.INFO: "_info"}
 _OLD_KINDS = {Kind.STATESET: Kind.GAUGE, Kind.INFO: Kind.GAUGE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
     """One metric.
 

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 from salus.ports.metrics import Times
 
-# A zero byte is the end of everything to Prometheus' own parser, escaped or not.
+# A zero byte is the end of everything to Prometheus' own parser, escaped or not; half a character is none.
+_SPECIAL = re.compile('[\\\\"\n\0\ud800-\udfff]')
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{REPLACEMENT CHARACTER}"})
+_ODD = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
 def escape(text: str) -> str:
-    """Write a label value, whatever is in it."""
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()  # half a character is none
-    return text.translate(_ESCAPES)
+    """Write a label value, whatever is in it; there is never a zero byte in the result."""
+    if _SPECIAL.search(text) is None:
+        return text
+    return text.encode("utf-8", "replace").decode().translate(_ESCAPES)
 
 
 def number(value: float) -> str:
     """Write a number."""
     try:
-        value = float(value)
+        text = repr(float(value))
     except (OverflowError, TypeError, ValueError):  # of a stranger's check; too large for any float, or no number
         return "NaN"
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return repr(value)
+    return text if text[-1].isdigit() else _ODD[text]
 
 
 def instant(at: datetime) -> str:
