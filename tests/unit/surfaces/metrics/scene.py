@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from salus.engine.meter import Meter
 from salus.engine.units import CheckUnit
-from salus.model import Alert, RecoveryRecord
+from salus.model import Alert, AlertState, Event, EventKind, Level, Outcome, RecoveryRecord, RefusalReason
 from salus.ports import View
 from salus.surfaces.metrics.scrape import Parts, Scrape
 from tests.exposition import Found, parse
-from tests.fake_agent import FakeView
+from tests.fake_agent import NOW, RECOVERY, FakeView
 
 
 @dataclass
@@ -44,3 +44,47 @@ class Scene:
 
     def scraped(self, *, openmetrics: bool = True) -> dict[str, Found]:
         return parse(self.body(openmetrics=openmetrics), openmetrics=openmetrics)
+
+
+def finished(check: str, recovery: str = "", outcome: str = Outcome.RECOVERED) -> Event:
+    return Event(id=1, at=NOW, kind=EventKind.RECOVERY_FINISHED, check=check, recovery=recovery, reason=outcome)
+
+
+def busy() -> Scene:
+    """Return a scene in which everything has happened."""
+    scene = Scene(channels=["log", "pager"], suppressed={"silenced": 3}, records={RECOVERY.id: RECOVERY})
+    for report in scene.view.checks():
+        if report.state.last is not None:
+            scene.meter.looked(report.spec.name, report.state.last)
+    scene.meter(finished("web", RECOVERY.id))
+    scene.meter(finished("web", "", Outcome.INTERRUPTED))
+    for kind, reason in (
+        (EventKind.RECOVERY_REFUSED, RefusalReason.COOLING_DOWN.value),
+        (EventKind.ACTION_FINISHED, "ok"),
+        (EventKind.NOTIFICATION_SENT, "pager"),
+        (EventKind.NOTIFICATION_FAILED, "pager"),
+        (EventKind.NOTIFICATION_DEAD, "pager"),
+    ):
+        scene.meter(Event(id=2, at=NOW, kind=kind, check="web", action="restart_service", reason=reason))
+    scene.alerts = [
+        Alert(
+            id=str(place),
+            fingerprint=str(place),
+            labels={},
+            rule="r",
+            level=Level.CRITICAL,
+            state=state,
+            first_seen=NOW,
+            last_seen=NOW,
+            moment=moment,
+        )
+        for place, (state, moment) in enumerate(
+            [
+                (AlertState.FIRING, False),
+                (AlertState.FIRING, False),
+                (AlertState.FIRING, True),
+                (AlertState.RESOLVED, False),
+            ]
+        )
+    ]
+    return scene

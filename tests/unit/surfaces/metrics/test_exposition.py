@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,14 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.model import (
-    Alert,
-    AlertState,
     Event,
     EventKind,
-    Level,
     Metric,
-    Outcome,
-    RefusalReason,
     Status,
     Suppression,
 )
@@ -29,7 +22,7 @@ from salus.surfaces.metrics.table import FAMILIES, Family, Kind
 from salus.surfaces.metrics.words import escape, number
 from tests.exposition import parse, value, values
 from tests.fake_agent import NOW, RECOVERY, FakeView, check
-from tests.unit.surfaces.metrics.scene import Scene
+from tests.unit.surfaces.metrics.scene import Scene, busy, finished
 
 HOSTILE = [
     'a"b',
@@ -52,50 +45,6 @@ HOSTILE = [
 ]
 TEXT = st.text(st.characters(), max_size=12) | st.sampled_from(HOSTILE)
 NUMBERS = st.floats() | st.integers(-(10**30), 10**30) | st.just(10**400)
-
-
-def finished(check: str, recovery: str = "", outcome: str = Outcome.RECOVERED) -> Event:
-    return Event(id=1, at=NOW, kind=EventKind.RECOVERY_FINISHED, check=check, recovery=recovery, reason=outcome)
-
-
-def busy() -> Scene:
-    """Return a scene in which everything has happened."""
-    scene = Scene(channels=["log", "pager"], suppressed={"silenced": 3}, records={RECOVERY.id: RECOVERY})
-    for report in scene.view.checks():
-        if report.state.last is not None:
-            scene.meter.looked(report.spec.name, report.state.last)
-    scene.meter(finished("web", RECOVERY.id))
-    scene.meter(finished("web", "", Outcome.INTERRUPTED))
-    for kind, reason in (
-        (EventKind.RECOVERY_REFUSED, RefusalReason.COOLING_DOWN.value),
-        (EventKind.ACTION_FINISHED, "ok"),
-        (EventKind.NOTIFICATION_SENT, "pager"),
-        (EventKind.NOTIFICATION_FAILED, "pager"),
-        (EventKind.NOTIFICATION_DEAD, "pager"),
-    ):
-        scene.meter(Event(id=2, at=NOW, kind=kind, check="web", action="restart_service", reason=reason))
-    scene.alerts = [
-        Alert(
-            id=str(place),
-            fingerprint=str(place),
-            labels={},
-            rule="r",
-            level=Level.CRITICAL,
-            state=state,
-            first_seen=NOW,
-            last_seen=NOW,
-            moment=moment,
-        )
-        for place, (state, moment) in enumerate(
-            [
-                (AlertState.FIRING, False),
-                (AlertState.FIRING, False),
-                (AlertState.FIRING, True),
-                (AlertState.RESOLVED, False),
-            ]
-        )
-    ]
-    return scene
 
 
 # ── names, labels, kinds ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,14 +89,6 @@ def test_every_sample_has_the_labels_of_its_family(openmetrics: bool) -> None:
         assert found.samples or family.name == "salus_recovery_exhausted"
         for _, labels in found.samples:
             assert {label for label, _ in labels} - {"le"} == set(family.labels)
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="scripts/install-test-peers installs prometheus")
-@pytest.mark.parametrize("scene", [Scene(), busy()], ids=["at the start", "busy"])
-def test_promtool_has_nothing_to_say(scene: Scene) -> None:
-    body = scene.body(openmetrics=False)
-    done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, check=False, timeout=30)
-    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 # ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────────
