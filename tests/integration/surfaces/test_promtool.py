@@ -14,7 +14,8 @@ import pytest
 from salus.surfaces.metrics.table import FAMILIES, Kind
 from tests.unit.surfaces.metrics.scene import Scene, busy
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "docs/examples/prometheus"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+EXAMPLES, PAGE = DOCS / "examples/prometheus", DOCS / "how-to/metrics.md"
 NAME = re.compile(r"\bsalus_[a-z_]+")
 
 
@@ -55,9 +56,11 @@ def test_the_config_and_the_alert_rules_that_are_shipped_can_be_used() -> None:
     assert "is valid" in promtool("check", "config", "prometheus.yml")
 
 
-def test_every_query_of_the_dashboard_can_be_used(tmp_path: Path) -> None:
+def test_every_query_of_the_dashboard_and_of_the_page_can_be_used(tmp_path: Path) -> None:
+    shown_on_page = re.findall(r"\?\s\| `(.*)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown_on_page) == 6
     panels = dashboard()["panels"]
-    queries = [query.replace("$__rate_interval", "5m").replace("$", "") for query in shown(panels)]
+    queries = [query.replace("$__rate_interval", "5m").replace("$", "") for query in (*shown(panels), *shown_on_page)]
     rules = [{"record": f"query:number_{place}", "expr": query} for place, query in enumerate(queries)]
     (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
     assert f"{len(queries)} rules found" in promtool("check", "rules", "rules.yml", folder=tmp_path)
