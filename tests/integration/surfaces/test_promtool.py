@@ -56,6 +56,12 @@ def test_the_config_and_the_alert_rules_that_are_shipped_can_be_used() -> None:
     assert "is valid" in promtool("check", "config", "prometheus.yml")
 
 
+def test_the_alert_rules_that_are_shipped_fire_when_they_should_and_not_before(tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "salus-alerts.yml", tmp_path)
+    shutil.copy(Path(__file__).parent / "rules_test.yml", tmp_path)
+    assert "SUCCESS" in promtool("test", "rules", "rules_test.yml", folder=tmp_path)
+
+
 def test_every_query_of_the_dashboard_and_of_the_page_can_be_used(tmp_path: Path) -> None:
     shown_on_page = re.findall(r"\?\s\| `(.*)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(shown_on_page) == 6

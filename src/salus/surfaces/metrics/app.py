@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from salus.model import Role
 from salus.ports import Clock
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.near import is_near
 from salus.surfaces.access.refusing import refusal
 from salus.surfaces.door import path_of
 from salus.surfaces.http import Receive, Refused, Response, Scope, Send, header, negotiate, not_allowed
@@ -27,7 +27,6 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 SLICE = 0.0005
 REST = 10
 _OFFERS = {"text/plain": TEXT, "application/openmetrics-text": OPENMETRICS}
-_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class MetricsApp:
         if who == "public":
             return
         caller = self._gate.caller(scope)
-        near = who == "local" and (self._gate.open or _is_near(scope))
+        near = who == "local" and (self._gate.open or is_near(scope, self._parts.view.agent().hostname))
         if caller.may(Role.VIEWER) or (near and not caller.wrong):
             return
         refused = _refusal(caller)
@@ -124,19 +123,6 @@ def _media(accept: bytes) -> str:
         return _OFFERS[negotiate(accept, tuple(_OFFERS))]
     except Refused:
         return TEXT
-
-
-def _is_near(scope: Scope) -> bool:
-    """Tell whether somebody on this host asks, and not a proxy on it for somebody elsewhere."""
-    client = scope.get("client")
-    try:
-        address = ip_address(client[0]) if client else None
-    except ValueError:
-        return False
-    if address is None or any(name in _FORWARDED for name, _ in scope["headers"]):
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def _refusal(caller: Caller) -> Refused:

@@ -124,6 +124,25 @@ async def test_a_proxy_on_this_host_is_not_whoever_it_speaks_for(header: str) ->
     assert (await place.ask(more=more)).code == 200
 
 
+@pytest.mark.parametrize(
+    "host, code",
+    [
+        ("127.0.0.1:8787", 200),
+        ("[::1]:8787", 200),
+        ("localhost:8787", 200),
+        ("LOCALHOST", 200),
+        ("host:8787", 200),
+        ("evil.example:8787", 401),
+        ("localhost.evil.example", 401),
+        ("[::1", 200),
+        ("[evil", 401),
+        (":8787", 200),
+    ],
+)
+async def test_a_browser_that_a_strange_page_has_led_here_is_not_near(host: str, code: int) -> None:
+    assert (await Place().ask(more={"Host": host})).code == code
+
+
 @pytest.mark.parametrize("who", ["local", "token"])
 @pytest.mark.parametrize("role", list(Role))
 async def test_a_token_of_any_role_reads_it_from_anywhere(who: str, role: Role) -> None:
