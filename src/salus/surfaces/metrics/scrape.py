@@ -26,13 +26,19 @@ _Thing = TypeVar("_Thing")
 _Labels = TypeVar("_Labels", tuple[str], tuple[str, str])
 
 
-def _states(status: Status) -> str:
-    """Return the four lines of a check that is so; a zero byte stands where its name belongs, which never has one."""
-    name = table.STATUS.name
-    return "".join(f'{name}{{check="\0",salus_check_status="{one}"}} {int(one is status)}\n' for one in Status)
+def _begin(family: Family) -> str:
+    """Return how each sample about a check begins."""
+    return f'{family.name}{{check="'
 
 
-_STATES = {status: _states(status) for status in Status}
+# What is the same for many checks is written once, with a zero byte where the name belongs, which never has one.
+_STATES = {
+    status: "".join(f'{_begin(table.STATUS)}\0",salus_check_status="{one}"}} {int(one is status)}\n' for one in Status)
+    for status in Status
+}
+_NO_RECOVERIES = "".join(f'{_begin(table.RECOVERIES)}\0",outcome="{one}"}} 0\n' for one in Outcome)
+_RUNS, _LAST_RUN, _LAST_SUCCESS = _begin(table.RUNS), _begin(table.LAST_RUN), _begin(table.LAST_SUCCESS)
+_METRIC, _EXHAUSTED = _begin(table.METRIC), _begin(table.EXHAUSTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ class Scrape:
         self._openmetrics = openmetrics
         self._lines: dict[Family, list[str]] = {family: [] for family in FAMILIES}
         self._written: list[bytes] = []
+        self._number_names = _Written()
 
     @property
     def body(self) -> bytes:
@@ -86,6 +93,7 @@ class Scrape:
             for some in _in_steps(lines, 25 * STEP):
                 self._written.append("".join(some).encode())
                 yield
+            lines.clear()
         if self._openmetrics:
             self._written.append(b"# EOF\n")
 
@@ -109,40 +117,39 @@ class Scrape:
         well_at = None
         if runs is not None:
             well_at = runs.well_at
-            begin = f'{table.RUNS.name}{{check="{check}",status='
+            begin = f'{_RUNS}{check}",status='
             lines[table.RUNS].append(
                 f'{begin}"healthy"}} {runs.healthy}\n{begin}"degraded"}} {runs.degraded}\n'
                 f'{begin}"unhealthy"}} {runs.unhealthy}\n{begin}"unknown"}} {runs.unknown}\n'
             )
         if last is not None:
             at = instant(last.at)
-            lines[table.LAST_RUN].append(f'{table.LAST_RUN.name}{{check="{check}"}} {at}\n')
+            lines[table.LAST_RUN].append(f'{_LAST_RUN}{check}"}} {at}\n')
             if well_at is None and last.status is Status.HEALTHY:
                 well_at = last.at  # an earlier Salus saw it
             if well_at is not None:
                 at = at if well_at is last.at else instant(well_at)
-                lines[table.LAST_SUCCESS].append(f'{table.LAST_SUCCESS.name}{{check="{check}"}} {at}\n')
+                lines[table.LAST_SUCCESS].append(f'{_LAST_SUCCESS}{check}"}} {at}\n')
             if last.metrics:
                 self._numbers(check, last.metrics)
         self._healing(check, name)
 
     def _numbers(self, check: str, metrics: Mapping[str, Metric]) -> None:
-        known: set[str] = set()
-        begin, lines = f'{table.METRIC.name}{{check="{check}",name="', self._lines[table.METRIC]
-        for name, metric in islice(metrics.items(), MOST_NUMBERS):
-            written = escape(name[:LONGEST_NAME])
-            if written not in known:
-                known.add(written)
-                lines.append(f'{begin}{written}"}} {number(metric.value)}\n')
+        # By their written names: two that are written alike would be one series with two values.
+        found = {self._number_names[name]: metric.value for name, metric in islice(metrics.items(), MOST_NUMBERS)}
+        begin = f'{_METRIC}{check}",name="'
+        lines = [f'{begin}{name}"}} {number(value)}\n' for name, value in found.items()]
+        self._lines[table.METRIC].append("".join(lines))
 
     def _healing(self, check: str, name: str) -> None:
         counts, exhausted = self._parts.counts, self._parts.counts.exhausted(name)
-        ended = counts.recoveries.get(name)
         if exhausted is not None:
-            self._lines[table.EXHAUSTED].append(f'{table.EXHAUSTED.name}{{check="{check}"}} {int(exhausted)}\n')
-        if exhausted is not None or ended:
-            outcomes = _from_zero(Outcome, ended or {})
+            self._lines[table.EXHAUSTED].append(f'{_EXHAUSTED}{check}"}} {int(exhausted)}\n')
+        if ended := counts.recoveries.get(name):
+            outcomes = _from_zero(Outcome, ended)
             self._counted(table.RECOVERIES, {(name, outcome): count for outcome, count in outcomes.items()})
+        elif exhausted is not None:
+            self._lines[table.RECOVERIES].append(_NO_RECOVERIES.replace("\0", check))
         if refused := counts.refusals.get(name):
             self._counted(table.REFUSALS, {(name, reason): count for reason, count in refused.items()})
 
@@ -179,6 +186,14 @@ class Scrape:
         for values, count in counts.items():
             labels = ",".join([f'{name}{escape(value)}"' for name, value in zip(names, values, strict=True)])
             self._lines[family].append(f"{family.name}{{{labels}}} {count}\n")
+
+
+class _Written(dict[str, str]):
+    """The names of numbers, as they are written: most checks of a kind call theirs alike."""
+
+    def __missing__(self, name: str) -> str:
+        written = self[name] = escape(name[:LONGEST_NAME])
+        return written
 
 
 def _from_zero(names: Iterable[str], counts: Mapping[str, int]) -> dict[str, int]:

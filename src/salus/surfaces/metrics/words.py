@@ -11,6 +11,7 @@ from salus.ports.metrics import Times
 # A zero byte is the end of everything to Prometheus' own parser, escaped or not; half a character is none.
 _SPECIAL = re.compile('[\\\\"\n\0\ud800-\udfff]')
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{REPLACEMENT CHARACTER}"})
+_LONGEST_ID = 100  # OpenMetrics: names and values of an exemplar's labels are at most 128 characters together
 _ODD = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
@@ -42,6 +43,6 @@ def histogram(name: str, times: Times, *, examples: bool) -> list[str]:
         count += times.counts[place]
         line = f'{name}_bucket{{le="{number(bound)}"}} {count}'
         if examples and (one := times.examples.get(place)) is not None:
-            line += f' # {{recovery_id="{escape(one.recovery)[:100]}"}} {number(one.seconds)} {instant(one.at)}'
+            line += f' # {{recovery_id="{escape(one.recovery[:_LONGEST_ID])}"}} {number(one.seconds)} {instant(one.at)}'
         lines.append(f"{line}\n")
     return [*lines, f"{name}_sum {number(times.total)}\n", f"{name}_count {count}\n"]

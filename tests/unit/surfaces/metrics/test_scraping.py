@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from salus.clock import SystemClock
-from salus.model import Metric, Role, Status
+from salus.engine.units import CheckUnit, RuleUnit
+from salus.model import Metric, RecoveryRule, Role, RuleState, Status
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.http import App, Receive, Scope, Send
 from salus.surfaces.metrics.app import OPENMETRICS, TEXT, MetricsApp
 from salus.surfaces.metrics.scrape import Scrape
+from salus.testing import ScriptedCheck
 from tests.asgi import Answer, ask
 from tests.exposition import parse
 from tests.fake_access import Door
@@ -178,8 +180,14 @@ def many(count: int) -> Scene:
     metrics = {f"number_{place}": Metric(place / 3) for place in range(4)}
     scene = Scene(view=FakeView([check(f"check-{place:05}", metrics=metrics) for place in range(count)]))
     for report in scene.view.checks():
-        assert report.state.last is not None
-        scene.meter.looked(report.spec.name, report.state.last)
+        name, last = report.spec.name, report.state.last
+        assert last is not None
+        scene.meter.looked(name, last)
+        rule = RecoveryRule(name=name, check=name, ladders=())
+        healed = RuleUnit(rule, (), (), frozenset(), RuleState(rule=name))
+        scene.units[name] = CheckUnit(
+            spec=report.spec, check=ScriptedCheck(Status.HEALTHY), state=report.state, rules=(healed,)
+        )
     return scene
 
 
