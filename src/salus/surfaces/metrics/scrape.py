@@ -66,6 +66,7 @@ class Scrape:
     def __init__(self, parts: Parts, *, openmetrics: bool) -> None:
         """Write nothing yet."""
         self._parts = parts
+        self._counts = parts.counts
         self._openmetrics = openmetrics
         self._lines: dict[Family, list[str]] = {family: [] for family in FAMILIES}
         self._written: list[bytes] = []
@@ -82,7 +83,7 @@ class Scrape:
         self._build()
         self._times()
         yield
-        self._counted(table.ACTIONS, self._parts.counts.actions)
+        self._counted(table.ACTIONS, self._counts.actions)
         self._counted(table.NOTIFICATIONS, self._tries())
         suppressed = _from_zero(Suppression, self._parts.suppressed())
         self._counted(table.SUPPRESSED, {(reason,): count for reason, count in suppressed.items()})
@@ -111,16 +112,15 @@ class Scrape:
         yield
 
     def _check(self, check: str, name: str, state: CheckState) -> None:
-        lines, last = self._lines, state.last
+        lines, last, well_at = self._lines, state.last, None
         lines[table.STATUS].append(_STATES[state.status].replace("\0", check))
-        runs = self._parts.counts.runs.get(name)
-        well_at = None
-        if runs is not None:
+        if (runs := self._counts.runs.get(name)) is not None:
             well_at = runs.well_at
-            begin = f'{_RUNS}{check}",status='
             lines[table.RUNS].append(
-                f'{begin}"healthy"}} {runs.healthy}\n{begin}"degraded"}} {runs.degraded}\n'
-                f'{begin}"unhealthy"}} {runs.unhealthy}\n{begin}"unknown"}} {runs.unknown}\n'
+                f'{_RUNS}{check}",status="healthy"}} {runs.healthy}\n'
+                f'{_RUNS}{check}",status="degraded"}} {runs.degraded}\n'
+                f'{_RUNS}{check}",status="unhealthy"}} {runs.unhealthy}\n'
+                f'{_RUNS}{check}",status="unknown"}} {runs.unknown}\n'
             )
         if last is not None:
             at = instant(last.at)
@@ -142,7 +142,7 @@ class Scrape:
         self._lines[table.METRIC].append("".join(lines))
 
     def _healing(self, check: str, name: str) -> None:
-        counts, exhausted = self._parts.counts, self._parts.counts.exhausted(name)
+        counts, exhausted = self._counts, self._counts.exhausted(name)
         if exhausted is not None:
             self._lines[table.EXHAUSTED].append(f'{_EXHAUSTED}{check}"}} {int(exhausted)}\n')
         if ended := counts.recoveries.get(name):
@@ -160,7 +160,7 @@ class Scrape:
         self._lines[table.BUILD].append(f'{table.BUILD.name}{{version="{version}",python="{python}"}} 1\n')
 
     def _times(self) -> None:
-        counts = self._parts.counts
+        counts = self._counts
         for family, times in (
             (table.LOOKS, counts.looks),
             (table.LATENESS, counts.lateness),
@@ -171,7 +171,7 @@ class Scrape:
 
     def _tries(self) -> dict[tuple[str, str], int]:
         tries = {(channel, result): 0 for channel in self._parts.channels() for result in TRIES}
-        tries.update(self._parts.counts.notifications)
+        tries.update(self._counts.notifications)
         return tries
 
     def _alerts(self) -> Iterator[None]:
