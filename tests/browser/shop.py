@@ -86,6 +86,11 @@ class Shop:
     def close(self) -> None:
         self.salus.close()
 
+    def show_everybody(self) -> None:
+        """Tell everybody how it is, from the next start on."""
+        self.salus.details = "always"
+        self.salus.write(self._config())
+
     def well(self) -> bool:
         """Tell whether everything is healthy."""
         status = self.salus.status()

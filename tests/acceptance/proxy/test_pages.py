@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from tests.acceptance.proxy.client import Client, Reply
-from tests.acceptance.proxy.nginx import PREFIX, location, snippets
+from tests.acceptance.proxy.nginx import PREFIX, SHOWN, location, snippets
 from tests.acceptance.proxy.site import HOME, Site, bearer, csrf
 from tests.acceptance.salus_process import eventually
 from tests.visitor import Html
@@ -75,8 +75,9 @@ def trouble(site: Site) -> None:
     eventually(lambda: site.salus.ask("GET", "/api/v1/alerts")[1]["items"], what="an alert")
 
 
-def test_both_pages_of_the_documentation_show_the_same_lines() -> None:
-    assert snippets("tokens-and-access.md") in ([], snippets("dashboard.md"))
+def test_the_lines_of_the_documentation_are_those_that_are_tested() -> None:
+    assert [snippets(page) for page in ("tokens-and-access.md", "watch-in-a-terminal.md")] == [[], []]
+    assert location(8787, SHOWN) == snippets("dashboard.md")[0]
     assert f"location {PREFIX}/ {{" in location(1)
     assert f"X-Forwarded-Prefix {PREFIX};" in location(1)
 
