@@ -234,6 +234,7 @@ def _key(report: CheckReport) -> tuple[Hashable, ...]:
         state.since,
         state.last.at if state.last else None,
         report.healing,
+        report.paused,
         state.flapping,
     )
 
