@@ -70,12 +70,12 @@ NAVIGATION = (
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "incidents": IncidentsPage,
     "alerts": AlertsPage,
     "services": ServicesPage,
     "maintenance": MaintenancePage,
     "audit": AuditPage,
     "tokens": TokensPage,
-    "incidents": IncidentsPage,
     "dependencies": Dependencies,
     "statistics": StatisticsPage,
     "system": System,

@@ -102,6 +102,14 @@ async def test_the_least_available_stand_first(query: str) -> None:
     assert rows(await page(api, query)) == ["b", "c", "a"]
 
 
+async def test_of_very_many_the_worst_are_those_of_the_last_day() -> None:
+    api, history = shares_of(**{f"c{number:04}": 1.0 for number in range(600)} | {"z": 0.1})
+    shown = await page(api, "?days=90")
+    assert rows(shown)[0] == "z"
+    assert "Worst first , 24 h" in shown.words or "Worst first, 24 h" in shown.words
+    assert history.asked < 20
+
+
 async def test_they_can_stand_by_name_and_be_searched_for() -> None:
     api, _ = shares_of(a=1.0, b=0.5, ab=0.9)
     assert rows(await page(api, "?sort=name")) == ["a", "ab", "b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from salus.model import Event, EventKind, Outcome, RecoveryRecord, RuleReport, Status
 from salus.model.history import Incident
@@ -31,6 +32,7 @@ _OF_A_SERVICE = {
     EventKind.SERVICE_STARTED: ("started", "play"),
     EventKind.SERVICE_STOPPED: ("stopped", "stop"),
 }
+_ALERTS = frozenset({EventKind.ALERT_FIRING, EventKind.ALERT_ACKNOWLEDGED, EventKind.ALERT_RESOLVED})
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _OF_A_RECOVERY = frozenset(
     {
@@ -139,7 +141,7 @@ def story(
     2. Everything that a recovery did is one chapter, with its steps; it stands where the recovery began.
     3. The same refusal again and again is one chapter that says how often; so are services that start together.
     4. That a check is well, before anything was wrong, and that a service restarts while a recovery restarts it, is not
-       told. Everything else is a chapter of its own.
+       told, nor is who was told of what before. Everything else is a chapter of its own.
 
     Args:
         incident: the incident.
@@ -152,24 +154,38 @@ def story(
     found: list[Chapter] = _first_look(incident)
     told: set[str] = set()
     for event in sorted(events, key=lambda one: one.id):
+        if not _is_news(event, incident, spans):
+            continue
         if event.kind in _OF_A_RECOVERY and event.recovery:
             if event.recovery not in told:
                 told.add(event.recovery)
                 found.append(_recovery(event, records.get(event.recovery), rules))
         elif event.kind is EventKind.STATUS_CHANGED:
-            if event.new != Status.HEALTHY or (event.at >= incident.started_at and event.old != Status.UNKNOWN):
-                _add(found, _turned(event, incident))
-        elif event.kind in _OF_A_SERVICE and event.service:
-            if not any(event.service in names and began <= event.at <= ended for names, began, ended in spans):
-                _add(found, _served(event, event.service))
+            _add(found, _turned(event, incident))
         elif event.kind is EventKind.RECOVERY_REFUSED:
-            if event.held_back:  # that it had no reason to act yet is no news
-                _add(found, _refused(event))
+            _add(found, _refused(event))
+        elif event.kind in _OF_A_SERVICE and event.service:
+            _add(found, _served(event, event.service))
         else:
             found.append(_plain(event))
     found += [_recovery(None, record, rules) for name, record in records.items() if name not in told]
     found.sort(key=lambda one: one.at)
     return [*found, *_end(incident)]
+
+
+_Span: TypeAlias = tuple[frozenset[str], datetime, datetime]
+
+
+def _is_news(event: Event, incident: Incident, spans: Iterable[_Span]) -> bool:
+    """Tell whether an event says something about the incident that its other chapters do not."""
+    before = event.at < incident.started_at
+    if event.kind is EventKind.STATUS_CHANGED and event.new == Status.HEALTHY:
+        return not before and event.old != Status.UNKNOWN
+    if event.kind is EventKind.RECOVERY_REFUSED:
+        return event.held_back  # that a rule had no reason to act yet is none
+    if event.kind in _OF_A_SERVICE:
+        return not any(event.service in names and began <= event.at <= ended for names, began, ended in spans)
+    return not (before and event.kind in _ALERTS)
 
 
 def _first_look(incident: Incident) -> list[Chapter]:
@@ -226,7 +242,7 @@ def _served(event: Event, service: str) -> Chapter:
     )
 
 
-def _span(record: RecoveryRecord) -> tuple[frozenset[str], datetime, datetime]:
+def _span(record: RecoveryRecord) -> _Span:
     """Return the services that a recovery has to itself, and from when to when."""
     names = frozenset(one.removeprefix("service:") for one in record.targets if one.startswith("service:"))
     return names, record.started_at, record.finished_at or _NEVER

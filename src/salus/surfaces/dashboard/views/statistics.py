@@ -25,11 +25,12 @@ ON_A_PAGE = 50
 MOST_INCIDENTS = 500
 MOST_ROWS = 200
 _REFRESH = 30.0
-_SLOW = 300.0
-_MANY = 500
+MANY = 500
+"""Of more checks the worst are those of the last day: going through the days of all of them would take seconds."""
 _AT_ONCE = 10
 _DAY = timedelta(days=1)
-_DAYS_SHOWN = 90
+_DAYS_DRAWN = 30  # ninety of each of fifty checks would weigh half a megabyte; the page of a check has them
+_DAYS_READ = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,6 @@ class StatisticsPage:
         self._healing: Kept[Healing] = Kept(source.clock, _REFRESH, Healing())
         self._lines: Kept[Mapping[str, Line]] = Kept(source.clock, _REFRESH, {})
         self._orders: Kept[Sequence[str]] = Kept(source.clock, _REFRESH, ())
-        self._slow_orders: Kept[Sequence[str]] = Kept(source.clock, _SLOW, ())
         self._reading = asyncio.Lock()
 
     async def page(self, visit: Visit) -> Page:
@@ -115,7 +115,7 @@ class StatisticsPage:
         parts: list[Region | Rows] = [
             _tabs(wanted, visit, trouble),
             *_told(healing.value, wanted),
-            _filters(wanted, visit),
+            _filters(wanted, visit, WINDOWS[wanted.days if len(ordered.value) <= MANY else "1"]),
             Rows(id="available", rows=[self._row(name, lines.value, wanted) for name in shown], tag="tbody"),
             _end(wanted, number, pages, len(names), visit),
         ]
@@ -132,14 +132,13 @@ class StatisticsPage:
         return Healing(now, cast("Mapping[str, Any]", told), len(incidents))
 
     async def _ordered(self, wanted: Wanted) -> Found[Sequence[str]]:
-        """Return the names of all checks in order: to know the worst, all are gone through, which is kept for long."""
+        """Return the names of all checks in order: to know the worst, all are gone through."""
         view = self._source.view
         names = view.names()
         if wanted.sort == "name":
             return Found(names)
-        slow = wanted.days != "1" and len(names) > _MANY
-        kept = self._slow_orders if slow else self._orders
-        return await kept.get(wanted.days, tuple(names), lambda: self._worst_first(names, int(wanted.days)))
+        days = wanted.days if len(names) <= MANY else "1"
+        return await self._orders.get(days, tuple(names), lambda: self._worst_first(names, int(days)))
 
     async def _worst_first(self, names: Sequence[str], days: int) -> Sequence[str]:
         history, now = self._source.parts.history, self._source.clock.now()
@@ -156,7 +155,7 @@ class StatisticsPage:
 
     async def _read_lines(self, names: Sequence[str]) -> Mapping[str, Line]:
         history, now = self._source.parts.history, self._source.clock.now()
-        since = (now - (_DAYS_SHOWN - 1) * _DAY).date()
+        since = (now - (_DAYS_READ - 1) * _DAY).date()
         found: dict[str, Sequence[Day]] = {}
         for start in range(0, len(names), _AT_ONCE):
             found |= await history.days(names[start : start + _AT_ONCE], since=since)
@@ -191,7 +190,7 @@ def _lines(
         days = found.get(name, ())
         shares: list[float | None] = [lately.get(name, Times()).availability]
         shares += [total([day for day in days if (today - day.date).days < length]) for length in (7, 30, 90)]
-        told[name] = Line(tuple(shares), draw_days(days, today, _DAYS_SHOWN))
+        told[name] = Line(tuple(shares), draw_days(days, today, _DAYS_DRAWN))
     return told
 
 
@@ -242,10 +241,10 @@ def _reasons(whole: Mapping[str, Any]) -> list[tuple[str, str, int, float]]:
     return [(reason, words if words != reason else "", times, times / count) for reason, words, times in told]
 
 
-def _filters(wanted: Wanted, visit: Visit) -> Region:
+def _filters(wanted: Wanted, visit: Visit, window: str) -> Region:
     sorts = tuple((sort, word, visit.address_with(sort=sort, page="")) for sort, word in SORTS.items())
-    facts = {"wanted": wanted, "sorts": sorts, "windows": WINDOWS}
-    return Region(id="filters", template="statistics_filters.html", facts=facts, key=(wanted, sorts))
+    facts = {"wanted": wanted, "sorts": sorts, "window": window}
+    return Region(id="filters", template="statistics_filters.html", facts=facts, key=(wanted, sorts, window))
 
 
 def _end(wanted: Wanted, number: int, pages: int, found: int, visit: Visit) -> Region:
