@@ -81,6 +81,11 @@ class Gate:
         return replace(stranger, name=token.name, role=token.role, token=token, session=session)
 
 
+def had_session(cookies: bytes) -> bool:
+    """Tell whether a browser signed in once: whether its session is still good is another question."""
+    return bool(_cookie(cookies))
+
+
 def _cookie(cookies: bytes) -> str:
     if not cookies:
         return ""

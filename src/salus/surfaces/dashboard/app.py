@@ -14,7 +14,7 @@ from salus.model import Role
 from salus.ports import Clock
 from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
-from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.gate import Gate, had_session
 from salus.surfaces.api.app import ApiApp
 from salus.surfaces.api.queries import split
 from salus.surfaces.bodies import line
@@ -109,7 +109,9 @@ class Dashboard:
         if not self._may(view, visit.caller):
             if visit.caller.role is None:
                 return self._to_sign_in(scope, path, visit)
-            raise Refused(403, f"a {visit.caller.role} may not see this", f"use a token with the role {view.role}")
+            raise Refused(
+                403, f"the role {visit.caller.role} may not see this", f"use a token with the role {view.role}"
+            )
         watch = self._watch(path, view, replace(visit, name=name))
         if not watch.fresh():
             await watch.refresh()
@@ -133,7 +135,8 @@ class Dashboard:
         wanted = f"{visit.caller.prefix}{ROOT}{path}"
         query = scope.get("query_string", b"").decode("ascii", "replace")
         wanted += f"?{query}" if query else ""
-        return _moved(f"{visit.caller.prefix}{ROOT}/sign-in?next={quote(wanted[:1000], safe='')}")
+        ended = "ended=1&" if had_session(header(scope, b"cookie")) else ""
+        return _moved(f"{visit.caller.prefix}{ROOT}/sign-in?{ended}next={quote(wanted[:1000], safe='')}")
 
     # ── what stays open ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -51,7 +51,9 @@ async def test_whoever_signs_out_is_a_stranger_again() -> None:
     assert (await visitor.post("/sign-out")).headers["location"] == f"{ROOT}/sign-in?out=1"
     assert visitor.cookies == {}
     visitor.cookies = before
-    assert (await visitor.get("/")).code == 303
+    answer = await visitor.get("/")
+    assert (answer.code, answer.headers["location"].partition("next=")[0]) == (303, f"{ROOT}/sign-in?ended=1&")
+    assert "session has ended" in (await visitor.page("/sign-in?ended=1")).words
 
 
 async def test_where_details_are_shown_to_everybody_a_stranger_sees_the_overview_and_no_button() -> None:
