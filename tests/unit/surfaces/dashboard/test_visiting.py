@@ -103,7 +103,7 @@ async def test_what_went_wrong_is_said_with_its_remedy() -> None:
     visitor = await Visitor(FakeApi()).sign_in(Role.OPERATOR)
     await visitor.post("/do/pause", seconds="soon")
     words = (await visitor.page("/")).words
-    assert "seconds: 'soon'" in words
+    assert "'soon' is not a duration (write a duration such as" in words
     assert "write a duration such as" in words
 
 
