@@ -83,7 +83,7 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
         click.echo(wire.pretty([wire.recovery(record) for record in found]))
         return
     if not found:
-        click.echo("no recoveries: nothing had to be healed")
+        click.echo("no recoveries (`salus explain CHECK` says why a rule did not act)")
         return
     table = Table(
         ["when", "id", "rule", "attempt", "outcome", "detected", "healed", "actions", "because"],
