@@ -89,6 +89,20 @@ async def test_a_cookie_stands_for_its_token_until_that_is_revoked() -> None:
     assert door.gate.caller(asked) == Caller(address="192.0.2.7")
 
 
+async def test_the_cookie_of_another_salus_on_the_same_host_does_not_hide_ours() -> None:
+    door = Door()
+    await door.token(Role.OPERATOR)
+    cookie, _ = door.gate.sessions.begin(door.book.tokens()[0])
+    for text in (
+        f"{COOKIE}={cookie}; {COOKIE}=x",
+        f"{COOKIE}=x; {COOKIE}={cookie}",
+        f"a=b;{COOKIE}=x;{COOKIE}={cookie}",
+    ):
+        assert door.gate.caller(scope(cookie=text)).role is Role.OPERATOR
+    others = f"{COOKIE}=x; " * 100
+    assert door.gate.caller(scope(cookie=f"{others}{COOKIE}={cookie}")).role is None
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "=", f"{COOKIE}=", f"{COOKIE}=x", f'{COOKIE}="\\200', "a" * 100_000, ";;"])
 async def test_a_cookie_that_is_none_makes_a_stranger(cookie: str) -> None:
     caller = Door().gate.caller(scope(cookie=cookie))

@@ -14,7 +14,8 @@ from salus.model import Role
 from salus.ports import Clock
 from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
-from salus.surfaces.access.gate import Gate, had_session
+from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.sessions import COOKIE
 from salus.surfaces.api.app import ApiApp
 from salus.surfaces.api.queries import split
 from salus.surfaces.bodies import line
@@ -30,7 +31,18 @@ from salus.surfaces.dashboard.survey import Surveyor
 from salus.surfaces.dashboard.watch import Watch, Watches
 from salus.surfaces.dashboard.writer import ROOT, Writer
 from salus.surfaces.door import path_of
-from salus.surfaces.http import JSON, Receive, Refused, Response, Scope, Send, header, json_response, not_allowed
+from salus.surfaces.http import (
+    JSON,
+    Receive,
+    Refused,
+    Response,
+    Scope,
+    Send,
+    cookies,
+    header,
+    json_response,
+    not_allowed,
+)
 
 _LOG = logging.getLogger(__name__)
 _HTML = "text/html; charset=utf-8"
@@ -135,7 +147,7 @@ class Dashboard:
         wanted = f"{visit.caller.prefix}{ROOT}{path}"
         query = scope.get("query_string", b"").decode("ascii", "replace")
         wanted += f"?{query}" if query else ""
-        ended = "ended=1&" if had_session(header(scope, b"cookie")) else ""
+        ended = "ended=1&" if any(cookies(scope, COOKIE)) else ""
         return _moved(f"{visit.caller.prefix}{ROOT}/sign-in?{ended}next={quote(wanted[:1000], safe='')}")
 
     # ── what stays open ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,7 @@ from salus.surfaces.http import JSON, Receive, Refused, Response, Scope, header
 _YEAR = 365 * 86400
 _MOST_SAID = 256
 _METHODS = ("POST", "DELETE")
+_ANOTHER = "open the page itself and try again; a reverse proxy has to hand on the header Host as it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Deeds:
             Refused: 403, it was not sent by a page of ours, or its sender is not known; 404, it goes nowhere.
         """
         if not forms.same_site(scope):
-            raise Refused(403, "that form was sent by another site", "open the page itself and try again")
+            raise Refused(403, "that form was sent by another site", _ANOTHER)
         form = await forms.fields(scope, receive)
         if path == "/theme":
             return self._theme(form, visit)
