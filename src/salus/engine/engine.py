@@ -537,6 +537,8 @@ class Engine:
     def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
         """Hear that a check has no verdict any more, since a person has set it aside."""
         self.version += 1
+        if self.tally is not None:
+            self.tally.judged(unit, before, self.now())
         self._remember(unit, seen)
         self._record(unit, seen, changed=True)
         if before.status is not unit.state.status:

@@ -266,7 +266,7 @@ class ApiApp:
         if caller.role is None:
             raise refusal(caller)
         needed = endpoint.role or Role.ADMIN
-        raise Refused(403, f"a {caller.role} may not do this", f"use a token with the role {needed}")
+        raise Refused(403, f"the role {caller.role} may not do this", f"use a token with the role {needed}")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         body = await whole_body(receive, LARGEST)

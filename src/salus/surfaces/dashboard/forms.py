@@ -94,7 +94,8 @@ def _value(name: str, values: list[str], kind: Any) -> Json:
         try:
             return float(text) if text.replace(".", "", 1).isdigit() else float(Duration.parse(text.replace(" ", "")))
         except ValueError as error:
-            raise Refused(422, f"{name}: {error}", "write a duration such as 30m, 2h or 1d") from None
+            what = str(error).partition(": write")[0]
+            raise Refused(422, what, "write a duration such as 30m, 2h or 1d") from None
     if plain is int:
         if not text.lstrip("-").isdecimal() or len(text) > 18:
             raise Refused(422, f"{name}: {text[:50]!r} is no number", "write digits")

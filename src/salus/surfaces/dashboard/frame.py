@@ -93,7 +93,7 @@ class Frame:
             **self._known(scope, visit),
             "title": "Sign in · Salus",
             "next": local(visit.asked("next", 1000), visit),
-            "wrong": next((one for one in ("wrong", "wait", "out") if one in visit.query), ""),
+            "wrong": next((one for one in ("wrong", "wait", "out", "ended") if one in visit.query), ""),
             "said": None,
             "open": gate.open,
         }

@@ -118,7 +118,7 @@ class StatusPage:
     async def _answer(self, scope: Scope) -> Response:
         settings = self._parts.settings()
         if settings.status_page is None:
-            raise _nothing()
+            raise Refused(404, "there is no status page here", "it is off until the config has `status_page`")
         path = path_of(scope).removeprefix(ROOT).rstrip("/")
         if scope["method"] not in ("GET", "HEAD"):
             raise not_allowed(scope["method"], "the status page", "GET, HEAD")

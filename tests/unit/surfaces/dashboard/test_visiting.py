@@ -51,7 +51,9 @@ async def test_whoever_signs_out_is_a_stranger_again() -> None:
     assert (await visitor.post("/sign-out")).headers["location"] == f"{ROOT}/sign-in?out=1"
     assert visitor.cookies == {}
     visitor.cookies = before
-    assert (await visitor.get("/")).code == 303
+    answer = await visitor.get("/")
+    assert (answer.code, answer.headers["location"].partition("next=")[0]) == (303, f"{ROOT}/sign-in?ended=1&")
+    assert "session has ended" in (await visitor.page("/sign-in?ended=1")).words
 
 
 async def test_where_details_are_shown_to_everybody_a_stranger_sees_the_overview_and_no_button() -> None:
@@ -101,7 +103,7 @@ async def test_what_went_wrong_is_said_with_its_remedy() -> None:
     visitor = await Visitor(FakeApi()).sign_in(Role.OPERATOR)
     await visitor.post("/do/pause", seconds="soon")
     words = (await visitor.page("/")).words
-    assert "seconds: 'soon'" in words
+    assert "'soon' is not a duration (write a duration such as" in words
     assert "write a duration such as" in words
 
 

@@ -37,6 +37,7 @@ async def test_without_the_section_there_is_nothing_at_all(path: str) -> None:
     shop = Shop("checks: {web-http: memory}")
     answer = await shop.ask(path, accept="text/html")
     assert (answer.code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json["remedy"] == "it is off until the config has `status_page`"
     assert shop.past.asked == []
 
 
