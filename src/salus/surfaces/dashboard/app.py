@@ -111,10 +111,13 @@ class Dashboard:
                 return self._to_sign_in(scope, path, visit)
             raise Refused(403, f"a {visit.caller.role} may not see this", f"use a token with the role {view.role}")
         watch = self._watch(path, view, replace(visit, name=name))
-        if not watch.fresh():
-            await watch.refresh()
-        said = self._deeds.said(visit.caller)
-        return self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+        async with self._watches.turns:
+            if not watch.fresh():
+                await watch.refresh()
+            said = self._deeds.said(visit.caller)
+            page = self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+            await self._clock.sleep(0)
+        return page
 
     def _watch(self, path: str, view: PageView, visit: Visit) -> Watch:
         caller = visit.caller
@@ -147,8 +150,16 @@ class Dashboard:
         watch = self._watch(path, view, seen)
         mark = header(scope, b"last-event-id").decode("latin-1") or query.get("mark", "")
         if watch.page is None:
-            await watch.refresh()
-        await self.live.serve(watch, mark, receive, send, still=lambda: self._may(view, self._gate.caller(scope)))
+            async with self._watches.turns:
+                await watch.refresh()
+        await self.live.serve(
+            watch,
+            mark,
+            receive,
+            send,
+            still=lambda: self._may(view, self._gate.caller(scope)),
+            stranger=visit.caller.role is None,
+        )
 
     async def _data(self, path: str, visit: Visit) -> Response:
         if not visit.caller.may(Role.VIEWER):

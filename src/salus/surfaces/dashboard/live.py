@@ -17,6 +17,7 @@ from salus.tasks import Nursery
 _LOG = logging.getLogger(__name__)
 
 MOST_READERS = 96
+MOST_STRANGERS = 64
 GATHER = 0.05
 HEARTBEAT = 15.0
 _REST = 1.0
@@ -58,15 +59,29 @@ class Live:
         for changed in self._changed.values():
             changed.set()
 
-    async def serve(self, watch: Watch, mark: str, receive: Receive, send: Send, *, still: Callable[[], bool]) -> None:
+    async def serve(
+        self,
+        watch: Watch,
+        mark: str,
+        receive: Receive,
+        send: Send,
+        *,
+        still: Callable[[], bool],
+        stranger: bool = False,
+    ) -> None:
         """Send what changes until the reader goes away, may no longer look (``still``), or ``close`` is called.
+
+        Strangers leave some room to those who are known, whatever they do.
 
         Raises:
             Refused: 429, too many look already. Nothing was sent.
         """
-        if len(self._readers) >= MOST_READERS:
-            raise Refused(429, f"{MOST_READERS} pages are open already", "close some of them", {"Retry-After": "30"})
-        reader = _Reader(watch, mark)
+        alike, most = len(self._readers), MOST_READERS
+        if stranger and alike < most:
+            alike, most = sum(one.stranger for one in self._readers), MOST_STRANGERS
+        if alike >= most:
+            raise Refused(429, f"{most} pages are open already", "close some of them", {"Retry-After": "30"})
+        reader = _Reader(watch, mark, stranger=stranger)
         if self._closed:
             reader.end()
         self._join(reader)
@@ -150,8 +165,9 @@ class Live:
 class _Reader:
     """One open page, and what it has seen."""
 
-    def __init__(self, watch: Watch, mark: str) -> None:
+    def __init__(self, watch: Watch, mark: str, *, stranger: bool) -> None:
         self.watch = watch
+        self.stranger = stranger
         self.mark = mark
         self.ended = False
         self.reload = False
