@@ -35,7 +35,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         environment: a word for people, such as ``production``; shown in ``/health``.
         show_details: who sees more than the bare status in ``/health``.
         trusted_proxies: addresses and networks of reverse proxies; what they say of who asks, and how
-            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``), is believed. Of anybody else it is not.
+            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``, ``-Host``), is believed. Of anybody else it is not.
         log_level: what is logged.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.

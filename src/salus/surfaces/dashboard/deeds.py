@@ -56,7 +56,7 @@ class Deeds:
         Raises:
             Refused: 403, it was not sent by a page of ours, or its sender is not known; 404, it goes nowhere.
         """
-        if not forms.same_site(scope):
+        if not forms.same_site(scope, visit.caller):
             raise Refused(403, "that form was sent by another site", "open the page itself and try again")
         form = await forms.fields(scope, receive)
         if path == "/theme":
