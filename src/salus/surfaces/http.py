@@ -104,7 +104,7 @@ def json_response(value: Json, code: int = 200) -> Response:
     return Response(code, JSON, wire.encode(value) + b"\n")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: Python itself writes where an exception came from
 class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
     """A request that is answered with a problem."""
 
