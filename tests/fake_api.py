@@ -36,6 +36,7 @@ from salus.model import (
 )
 from salus.model.statuspage import Announcement, Impact
 from salus.ports import Batch, Service
+from salus.ports.history import History
 from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.api.app import ApiApp, Parts
@@ -109,6 +110,7 @@ class FakeApi:
     desk: FakeDesk = field(default_factory=lambda: FakeDesk(silence_list=[SILENCE]))
     bus: Bus = field(default_factory=Bus)
     past: PastStore = field(default_factory=PastStore)
+    history: History | None = None
     incidents: FakeIncidents = field(default_factory=FakeIncidents)
     view: FakeView = field(
         default_factory=lambda: FakeView(
@@ -141,7 +143,7 @@ class FakeApi:
             control=self.control,
             desk=self.desk,
             past=self.past,
-            history=self._history(),
+            history=self.history or self._history(),
             incidents=self.incidents,
             access=self.door.book,
             service=self._service,

@@ -15,11 +15,14 @@ from salus.surfaces.dashboard.views.alerts import AlertsPage
 from salus.surfaces.dashboard.views.audit import AuditPage
 from salus.surfaces.dashboard.views.check import CheckPage
 from salus.surfaces.dashboard.views.dependencies import Dependencies
+from salus.surfaces.dashboard.views.incident import IncidentPage
+from salus.surfaces.dashboard.views.incidents import IncidentsPage
 from salus.surfaces.dashboard.views.maintenance import MaintenancePage
 from salus.surfaces.dashboard.views.overview import Overview
 from salus.surfaces.dashboard.views.recoveries import RecoveriesPage, RecoveryPage
 from salus.surfaces.dashboard.views.rules import RulePage, RulesPage
 from salus.surfaces.dashboard.views.services import ServicePage, ServicesPage
+from salus.surfaces.dashboard.views.statistics import StatisticsPage
 from salus.surfaces.dashboard.views.system import System
 from salus.surfaces.dashboard.views.tokens import TokensPage
 
@@ -67,18 +70,21 @@ NAVIGATION = (
 # A path of one part, or of two where the second is a name.
 _PAGES: dict[str, Make] = {
     "": Overview,
+    "incidents": IncidentsPage,
     "alerts": AlertsPage,
     "services": ServicesPage,
     "maintenance": MaintenancePage,
     "audit": AuditPage,
     "tokens": TokensPage,
     "dependencies": Dependencies,
+    "statistics": StatisticsPage,
     "system": System,
     "recoveries": RecoveriesPage,
     "rules": RulesPage,
 }
 _NAMED: dict[str, Make] = {
     "checks": CheckPage,
+    "incidents": IncidentPage,
     "recoveries": RecoveryPage,
     "rules": RulePage,
     "alerts": AlertPage,
@@ -113,7 +119,17 @@ class Routes:
 
         Raises:
             NotFoundError: there is no such answer.
+            StoreError: the ledger cannot be read.
         """
-        raise NotFoundError(
-            f"there is nothing at {path[:200]!r}", remedy="GET /api/v1/openapi.json lists what there is"
-        )
+        from salus.surfaces.dashboard import data  # only programs ask for it
+
+        view, past, clock = self._source.view, self._source.past, self._source.clock
+        if path == "/api/data":
+            incidents = self._source.parts.incidents
+            return await data.at_a_glance(
+                view=view, desk=self._source.desk, past=past, incidents=incidents, clock=clock
+            )
+        if path == "/api/recovery":
+            return await data.recovery(view=view, past=past, clock=clock)
+        message = f"there is nothing at {path[:200]!r}"
+        raise NotFoundError(message, remedy="there are /health-dashboard/api/data and /health-dashboard/api/recovery")

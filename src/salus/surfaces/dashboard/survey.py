@@ -23,7 +23,7 @@ class Survey:
         overall: all of them in one word.
         reports: by name.
         counts: how many have each status.
-        worries: those that are not well and have been looked at.
+        worries: those that are not well and have been looked at; what a person has paused worries nobody.
         tags, services: those that there are, by name.
     """
 
@@ -75,7 +75,7 @@ class Surveyor:
             spec, state = report.spec, report.state
             reports.append(report)
             counts[state.status] += 1
-            if state.status is not Status.HEALTHY and state.last is not None:
+            if state.status is not Status.HEALTHY and state.last is not None and report.paused is None:
                 worries.append(report)
             tags.update(spec.tags)
             if spec.service:

@@ -108,6 +108,8 @@ async def test_the_past_of_a_check_and_of_recoveries_is_told_newest_first() -> N
     assert names((await get(api, "/checks/disk/history")).json, "at") == []
     assert names((await get(api, "/recoveries")).json, "id") == [f"r{number}" for number in range(5)]
     assert names((await get(api, "/recoveries?check=disk")).json, "id") == []
+    assert names((await get(api, "/recoveries?outcome=recovered&limit=1")).json, "id") == ["r0"]
+    assert names((await get(api, "/recoveries?outcome=failed")).json, "id") == []
     assert names((await get(api, "/recoveries?running=true")).json, "id") == ["running"]
     assert (await get(api, "/recoveries/running")).json["outcome"] is None
     assert (await get(api, "/recoveries/r3")).json["evidence"]["last_output"][1] == "MemoryError"

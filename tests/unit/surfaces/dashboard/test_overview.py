@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from salus.model import CheckReport, Role, Status
-from tests.fake_agent import WEB_RULE, check, refusal
+from salus.model import CheckReport, Pause, Role, Status
+from tests.fake_agent import NOW, WEB_RULE, check, refusal
 from tests.fake_api import FakeApi
 from tests.visitor import Html, Visitor
 
@@ -35,6 +35,13 @@ async def test_the_worst_stands_first_and_what_is_well_does_not_stand_there() ->
     worries = page.words.partition("What needs attention")[2].partition("Checks")[0]
     assert worries.index("disk") < worries.index("api")
     assert "db" not in worries.split()
+
+
+async def test_a_check_that_a_person_has_paused_is_no_worry_and_says_so() -> None:
+    paused = replace(check("aside", Status.UNKNOWN, "paused by olaf"), paused=Pause(since=NOW, by="olaf"))
+    page = await looking_at(paused, FEW[1])
+    assert "What needs attention" not in page.words
+    assert "Paused aside paused by olaf" in page.words
 
 
 async def test_a_check_that_was_not_looked_at_yet_is_no_worry() -> None:

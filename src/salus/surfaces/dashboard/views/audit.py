@@ -103,6 +103,7 @@ class AuditPage:
         end = {
             "found": len(leaf.events),
             "read": leaf.read,
+            "narrowed": bool(asked.who or asked.what or asked.check or visit.asked("kind", 40)),
             "first": visit.address_with(after="") if asked.before is not None else "",
             "more": visit.address_with(after=str(leaf.after)) if leaf.after is not None else "",
         }

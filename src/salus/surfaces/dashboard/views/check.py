@@ -47,7 +47,8 @@ class CheckPage:
         stamp = _stamp(report, explained, running)
         parts: list[Region | Rows] = [
             _head(report, explained),
-            await self._look(report),
+            _look(report),
+            await self._looks(report),
             await self._available(report),
             *await self._curves(report, visit),
             await self._around(report, known=known),
@@ -55,7 +56,7 @@ class CheckPage:
             _configuration(report, known=known),
         ]
         if known:
-            rules = self._source.view.rules() if running else ()
+            rules = self._source.view.rules(visit.name) if running else ()
             whys = [why(one, report) for one in explained]
             parts += [
                 Rows(id="healing", rows=[card(one, rules) for one in running], classes="stack"),
@@ -72,19 +73,10 @@ class CheckPage:
             refresh=_REFRESH,
         )
 
-    async def _look(self, report: CheckReport) -> Region:
-        last, drawn = report.state.last, await self._past.looks(report)
-        short, long = facts(last.metadata) if last else ([], [])
-        told = {
-            "check": report,
-            "against": against(last) if last else None,
-            "numbers": numbers(last.metrics) if last else [],
-            "short": short,
-            "long": long,
-            "bars": drawn.value,
-            "trouble": drawn.trouble,
-        }
-        return Region(id="look", template="check_look.html", facts=told, key=(last, report.state, drawn))
+    async def _looks(self, report: CheckReport) -> Region:
+        drawn = await self._past.looks(report)
+        told = {"bars": drawn.value, "trouble": drawn.trouble}
+        return Region(id="looks", template="check_looks.html", facts=told, key=drawn)
 
     async def _available(self, report: CheckReport) -> Region:
         found = await self._past.availability(report)
@@ -115,7 +107,14 @@ class CheckPage:
         service = (
             next((one for one in self._source.view.services() if one.name == name), None) if known and name else None
         )
-        told = {"needs": needs, "needed": needed, "service": name, "state": service, "known": known}
+        told = {
+            "name": report.spec.name,
+            "needs": needs,
+            "needed": needed,
+            "service": name,
+            "state": service,
+            "known": known,
+        }
         return Region(id="around", template="check_around.html", facts=told, key=(needs, needed, service, name))
 
     async def _incidents(self, report: CheckReport, *, known: bool) -> Region:
@@ -177,6 +176,19 @@ def _head(report: CheckReport, explained: Sequence[RuleExplanation]) -> Region:
     state = report.state
     key = (report.spec, state.status, state.since, state.flapping, report.healing, report.paused, tuple(rules))
     return Region(id="head", template="check_head.html", facts=told, key=key)
+
+
+def _look(report: CheckReport) -> Region:
+    last = report.state.last
+    short, long = facts(last.metadata) if last else ([], [])
+    told = {
+        "check": report,
+        "against": against(last) if last else None,
+        "numbers": numbers(last.metrics) if last else [],
+        "short": short,
+        "long": long,
+    }
+    return Region(id="look", template="check_look.html", facts=told, key=(report.state, report.paused))
 
 
 def _configuration(report: CheckReport, *, known: bool) -> Region:

@@ -26,6 +26,8 @@ LAST = 10
 _DAYS_SHOWN = 90
 _DAY = timedelta(days=1)
 _SHORT, _LONG = 12.0, 60.0
+_CURVES_LAST = {"1": 30.0, "24": 60.0, "168": 300.0, "720": 300.0}
+"""Seconds for which curves are told again: looks are kept once a minute, and the pictures are the largest of a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,7 @@ class CheckPast:
         self._source = source
         clock = source.clock
         self._looks: Kept[str] = Kept(clock, _SHORT, "")
-        self._curves: Kept[Curves] = Kept(clock, _SHORT, NO_CURVES)
-        self._long_curves: Kept[Curves] = Kept(clock, _LONG, NO_CURVES)
+        self._curves = {hours: Kept(clock, seconds, NO_CURVES) for hours, seconds in _CURVES_LAST.items()}
         self._days: Kept[Availability] = Kept(clock, _LONG, NOT_KNOWN)
         self._recoveries: Kept[Sequence[RecoveryRecord]] = Kept(clock, _LONG, ())
         self._incidents: Kept[Sequence[Incident]] = Kept(clock, _LONG, ())
@@ -95,12 +96,11 @@ class CheckPast:
 
     async def curves(self, report: CheckReport, hours: str, metric: str) -> Found[Curves]:
         """Draw the numbers of a check over the last hours: one of them, or the first few."""
-        kept = self._curves if hours in ("1", "24") else self._long_curves
 
         async def read() -> Curves:
             return await self._read_curves(report, int(hours), metric)
 
-        return await kept.get((report.spec.name, hours, metric), "", read)
+        return await self._curves[hours].get((report.spec.name, metric), "", read)
 
     async def _read_curves(self, report: CheckReport, hours: int, metric: str) -> Curves:
         history, name = self._source.parts.history, report.spec.name

@@ -27,6 +27,7 @@ from salus.surfaces.dashboard.views.why import (
 
 ON_A_PAGE = 50
 _LAST = 10
+_AT_ONCE = 200
 _STATES = ("off", "asks a person", "gave up", "heals what comes back", "in an incident", "observes", "ready")
 
 
@@ -72,8 +73,13 @@ class RulesPage:
         wanted, view = Wanted.of(visit), self._source.view
         disabled = set(view.policy().disabled)
         reports = view.rules()
-        stated = [(one, *state_in_words(one, visit.now, off=one.rule.name in disabled)) for one in reports]
-        found = [one for one in stated if wanted.takes(one[0], one[1])]
+        found: list[tuple[RuleReport, str, str]] = []
+        for count, one in enumerate(reports, 1):
+            state, tone = state_in_words(one, visit.now, off=one.rule.name in disabled)
+            if wanted.takes(one, state):
+                found.append((one, state, tone))
+            if not count % _AT_ONCE:
+                await self._source.clock.sleep(0)
         pages = max(1, -(-len(found) // ON_A_PAGE))
         at = min(wanted.page, pages)
         shown = found[(at - 1) * ON_A_PAGE : at * ON_A_PAGE]
