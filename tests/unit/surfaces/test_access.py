@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from salus.model import EventKind, Role
 from salus.surfaces.access import sessions
 from salus.surfaces.access.audit import BURST, Audit
 from salus.surfaces.access.caller import Caller
+from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.proxies import Origin, origin
 from salus.surfaces.access.sessions import COOKIE, IDLE, LONGEST, MOST, Sessions
 from salus.surfaces.access.throttle import MOST_ADDRESSES, Throttle
@@ -233,3 +235,40 @@ def test_the_audit_says_who_asked_what_and_how_it_ended_in_one_clean_line() -> N
         "role": "operator",
         "address": "192.0.2.7",
     }
+
+
+# ── cookies ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "sent,found",
+    [
+        ("salus_session=abc", "abc"),
+        ("a=b; salus_session=abc; c=d", "abc"),
+        ("salus_session = abc ;x", "abc"),
+        ("salus_session=old; salus_session=abc", "abc"),
+        ("salus_session=a=b", "a=b"),
+        ("xsalus_session=abc; salus_sessionx=abc", ""),
+        ("salus_session", ""),
+        ("", ""),
+    ],
+)
+def test_a_cookie_is_found_by_its_name(sent: str, found: str) -> None:
+    assert cookie(scope(cookie=sent), "salus_session") == found
+
+
+def test_cookies_may_come_in_several_headers() -> None:
+    several = scope()
+    several["headers"] = [(b"cookie", b"a=b"), (b"x", b"salus_session=evil"), (b"cookie", b"salus_session=abc")]
+    assert cookie(several, "salus_session") == "abc"
+
+
+@pytest.mark.parametrize(
+    "most", ['a="' + "\\" * 32_000, ";" * 32_000, "a=b;" * 8_000, '"' * 32_000, "salus_session=" * 2000]
+)
+def test_no_cookie_takes_long_to_read(most: str) -> None:
+    one = scope(cookie=f"salus_session=x;{most}")
+    began = time.thread_time()
+    for _ in range(20):
+        cookie(one, "salus_session")
+    assert time.thread_time() - began < 0.2  # a hundred times what it takes

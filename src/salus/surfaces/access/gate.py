@@ -9,13 +9,12 @@ from salus.clock import SystemClock
 from salus.model import Role
 from salus.ports import Access, Clock
 from salus.surfaces.access.caller import Caller
+from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.proxies import origin
 from salus.surfaces.access.sessions import COOKIE, Sessions
 from salus.surfaces.access.throttle import Throttle
 from salus.surfaces.http import Scope, header
 from salus.surfaces.peer import user_of
-
-_LONGEST_COOKIES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Gate:
         stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix, host=came.host)
         if authorization := header(scope, b"authorization"):
             return self._by_token(stranger, authorization)
-        if cookies := header(scope, b"cookie"):
-            return self._by_cookie(stranger, cookies)
+        if value := cookie(scope, COOKIE):
+            return self._by_cookie(stranger, value)
         return stranger
 
     def sign_in(self, caller: Caller, text: str) -> Caller:
@@ -72,24 +71,10 @@ class Gate:
             return replace(stranger, wrong=True, wait=self.throttle.wrong(stranger.address))
         return replace(stranger, name=token.name, role=token.role, token=token)
 
-    def _by_cookie(self, stranger: Caller, cookies: bytes) -> Caller:
+    def _by_cookie(self, stranger: Caller, value: str) -> Caller:
         """A cookie that is no longer good makes a stranger: the browser goes on sending it for a while."""
-        session = self.sessions.find(value) if (value := _cookie(cookies)) else None
+        session = self.sessions.find(value)
         token = self._access.valid(session.token) if session else None
         if session is None or token is None:
             return stranger
         return replace(stranger, name=token.name, role=token.role, token=token, session=session)
-
-
-def _cookie(cookies: bytes) -> str:
-    if not cookies:
-        return ""
-    from http.cookies import CookieError, SimpleCookie  # for those who come with a browser
-
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(cookies[:_LONGEST_COOKIES].decode("latin-1"))
-    except CookieError:
-        return ""
-    morsel = jar.get(COOKIE)
-    return morsel.value if morsel else ""

@@ -13,7 +13,7 @@ from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.app import ApiApp
-from salus.surfaces.bodies import line
+from salus.surfaces.bodies import LARGEST, line
 from salus.surfaces.dashboard import forms, outcomes
 from salus.surfaces.dashboard.frame import THEME, THEMES, local
 from salus.surfaces.dashboard.page import Visit
@@ -22,6 +22,7 @@ from salus.surfaces.http import JSON, Receive, Refused, Response, Scope, header
 
 _YEAR = 365 * 86400
 _MOST_SAID = 256
+_OF_STRANGERS = 8192
 _METHODS = ("POST", "DELETE")
 
 
@@ -58,7 +59,8 @@ class Deeds:
         """
         if not forms.same_site(scope, visit.caller):
             raise Refused(403, "that form was sent by another site", "open the page itself and try again")
-        form = await forms.fields(scope, receive)
+        # Taking a large form apart takes milliseconds; nobody unknown has anything large to say.
+        form = await forms.fields(scope, receive, LARGEST if visit.caller.session else _OF_STRANGERS)
         if path == "/theme":
             return self._theme(form, visit)
         if path == "/sign-in":

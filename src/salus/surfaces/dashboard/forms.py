@@ -22,8 +22,8 @@ _MOST_FIELDS = 100
 _OWN = ("csrf", "next", "method")
 
 
-async def fields(scope: Scope, receive: Receive) -> dict[str, list[str]]:
-    """Read a form.
+async def fields(scope: Scope, receive: Receive, most: int = LARGEST) -> dict[str, list[str]]:
+    """Read a form of at most so many bytes.
 
     Raises:
         Refused: 400, 413, 415 or 422, it is no form of ours.
@@ -31,7 +31,7 @@ async def fields(scope: Scope, receive: Receive) -> dict[str, list[str]]:
     media = header(scope, b"content-type").decode("latin-1").partition(";")[0].strip().lower()
     if media != _FORM:
         raise Refused(415, "that is no form", f"send Content-Type: {_FORM}")
-    body = await whole_body(receive, LARGEST)
+    body = await whole_body(receive, most)
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

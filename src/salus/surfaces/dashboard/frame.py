@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import unquote
 
 import salus
 from salus.model import Overall, Pause, PolicyReport, Status
+from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.dashboard.page import Page, PageView, Region, Visit
 from salus.surfaces.dashboard.routes import NAVIGATION
@@ -17,7 +17,7 @@ from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.watch import Watch
 from salus.surfaces.dashboard.words import iso
 from salus.surfaces.dashboard.writer import ROOT, Writer
-from salus.surfaces.http import Scope, header
+from salus.surfaces.http import Scope
 
 THEMES = ("light", "dark")
 THEME = "salus_theme"
@@ -118,7 +118,7 @@ class Frame:
         return self._writer.page("trouble.html", facts, visit, visit.now)
 
     def _known(self, scope: Scope, visit: Visit) -> dict[str, Any]:
-        theme = _cookies(scope).get(THEME, "")
+        theme = cookie(scope, THEME)
         every = visit.asked("refresh", 5)
         return {
             "who": visit.caller,
@@ -153,12 +153,3 @@ def _html(text: str) -> Any:
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704 - a region, written by our own templates
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header(scope, b"cookie")[:4096].decode("latin-1"))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}

@@ -128,3 +128,12 @@ async def test_strangers_leave_room_for_those_who_are_known(monkeypatch: pytest.
         assert (await stranger.get("/live")).code == 429
         async with viewer.looking("/"):
             assert (await viewer.get("/live")).code == 429
+
+
+async def test_a_stranger_may_send_no_large_form() -> None:
+    api = FakeApi()
+    stranger, operator = Visitor(api), await Visitor(api).sign_in(Role.OPERATOR)
+    large = {f"a{number}": "\x01" * 500 for number in range(20)}
+    for path in ("/sign-in", "/theme", "/do/pause"):
+        assert (await stranger.send(path, large)).code == 413
+    assert (await operator.send("/theme", {**large, "csrf": operator.csrf})).code == 303
