@@ -56,6 +56,7 @@ from salus.surfaces.stream import Subscribe
 _LOG = logging.getLogger(__name__)
 _OPENAPI = f"{ROOT}/openapi.json"
 _CSRF = CSRF.lower().encode()
+_STRANGERS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,9 @@ class ApiApp:
         self._clock = clock
         self._gate = gate
         self._audit = audit
+        # Where everybody may see details, anybody may ask: however many do at once, so few are answered at a time, and
+        # those who are known wait for none of them.
+        self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self.live = LiveEvents(parts.subscribe, parts.past, clock)
         self._router = Router(
             GROUPS,
@@ -235,8 +239,13 @@ class ApiApp:
             )
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
-        told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
-        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
+        asked = Asked(name=name, query=query, body=body, user=caller.name, caller=caller)
+        if caller.role is None and endpoint.shown:
+            async with self._strangers:
+                response = await _answered(endpoint, room, asked)
+                await self._clock.sleep(0)  # the next one has the next turn of the loop
+        else:
+            response = await _answered(endpoint, room, asked)
         self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 
@@ -279,6 +288,11 @@ class ApiApp:
         """Audit what writes, and wrong credentials whatever they were for."""
         if method not in ("GET", "HEAD") or caller.wrong:
             self._audit.write(caller, method, path, code, detail)
+
+
+async def _answered(endpoint: Endpoint, room: object, asked: Asked) -> Response:
+    told = await _ask(endpoint, room, asked)
+    return told if isinstance(told, Response) else json_response(told, endpoint.success)
 
 
 async def _ask(endpoint: Endpoint, room: object, asked: Asked) -> Json | Response:
