@@ -11,10 +11,10 @@ from salus.model import EventKind, Role
 from salus.surfaces.access import sessions
 from salus.surfaces.access.audit import BURST, Audit
 from salus.surfaces.access.caller import Caller
-from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.proxies import Origin, origin
 from salus.surfaces.access.sessions import COOKIE, IDLE, LONGEST, MOST, Sessions
 from salus.surfaces.access.throttle import MOST_ADDRESSES, Throttle
+from salus.surfaces.http import cookies
 from tests.fake_access import Door, scope
 from tests.fake_agent import FixedClock
 
@@ -89,6 +89,20 @@ async def test_a_cookie_stands_for_its_token_until_that_is_revoked() -> None:
     assert caller.session.csrf == session.csrf
     await door.book.revoke(token.id)
     assert door.gate.caller(asked) == Caller(address="192.0.2.7")
+
+
+async def test_the_cookie_of_another_salus_on_the_same_host_does_not_hide_ours() -> None:
+    door = Door()
+    await door.token(Role.OPERATOR)
+    cookie, _ = door.gate.sessions.begin(door.book.tokens()[0])
+    for text in (
+        f"{COOKIE}={cookie}; {COOKIE}=x",
+        f"{COOKIE}=x; {COOKIE}={cookie}",
+        f"a=b;{COOKIE}=x;{COOKIE}={cookie}",
+    ):
+        assert door.gate.caller(scope(cookie=text)).role is Role.OPERATOR
+    others = f"{COOKIE}=x; " * 100
+    assert door.gate.caller(scope(cookie=f"{others}{COOKIE}={cookie}")).role is None
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "=", f"{COOKIE}=", f"{COOKIE}=x", f'{COOKIE}="\\200', "a" * 100_000, ";;"])
@@ -243,32 +257,25 @@ def test_the_audit_says_who_asked_what_and_how_it_ended_in_one_clean_line() -> N
 @pytest.mark.parametrize(
     "sent,found",
     [
-        ("salus_session=abc", "abc"),
-        ("a=b; salus_session=abc; c=d", "abc"),
-        ("salus_session = abc ;x", "abc"),
-        ("salus_session=old; salus_session=abc", "abc"),
-        ("salus_session=a=b", "a=b"),
-        ("xsalus_session=abc; salus_sessionx=abc", ""),
-        ("salus_session", ""),
-        ("", ""),
+        ("salus_session=abc", ["abc"]),
+        ("a=b; salus_session=abc; c=d", ["abc"]),
+        ("salus_session = abc ;x", ["abc"]),
+        ("salus_session=one; salus_session=two", ["one", "two"]),
+        ("salus_session=a=b", ["a=b"]),
+        ("xsalus_session=abc; salus_sessionx=abc", []),
+        ("", []),
     ],
 )
-def test_a_cookie_is_found_by_its_name(sent: str, found: str) -> None:
-    assert cookie(scope(cookie=sent), "salus_session") == found
-
-
-def test_cookies_may_come_in_several_headers() -> None:
-    several = scope()
-    several["headers"] = [(b"cookie", b"a=b"), (b"x", b"salus_session=evil"), (b"cookie", b"salus_session=abc")]
-    assert cookie(several, "salus_session") == "abc"
+def test_a_cookie_is_found_by_its_name(sent: str, found: list[str]) -> None:
+    assert cookies(scope(cookie=sent), COOKIE) == found
 
 
 @pytest.mark.parametrize(
-    "most", ['a="' + "\\" * 32_000, ";" * 32_000, "a=b;" * 8_000, '"' * 32_000, "salus_session=" * 2000]
+    "most", ['a="' + "\\" * 32_000, ";" * 32_000, "a=b;" * 8_000, '"' * 32_000, f"{COOKIE}=" * 2000]
 )
 def test_no_cookie_takes_long_to_read(most: str) -> None:
-    one = scope(cookie=f"salus_session=x;{most}")
+    one = scope(cookie=f"{COOKIE}=x;{most}")
     began = time.thread_time()
     for _ in range(20):
-        cookie(one, "salus_session")
-    assert time.thread_time() - began < 0.2  # a hundred times what it takes
+        cookies(one, COOKIE)
+    assert time.thread_time() - began < 0.2  # far more than what it takes; Python's own reader takes a second

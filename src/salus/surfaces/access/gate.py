@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from salus.clock import SystemClock
 from salus.model import Role
 from salus.ports import Access, Clock
 from salus.surfaces.access.caller import Caller
-from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.proxies import origin
 from salus.surfaces.access.sessions import COOKIE, Sessions
 from salus.surfaces.access.throttle import Throttle
-from salus.surfaces.http import Scope, header
+from salus.surfaces.http import Scope, cookies, header
 from salus.surfaces.peer import user_of
+
+_MOST_COOKIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,7 @@ class Gate:
         stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix, host=came.host)
         if authorization := header(scope, b"authorization"):
             return self._by_token(stranger, authorization)
-        if value := cookie(scope, COOKIE):
-            return self._by_cookie(stranger, value)
-        return stranger
+        return self._by_cookie(stranger, cookies(scope, COOKIE)[:_MOST_COOKIES])
 
     def sign_in(self, caller: Caller, text: str) -> Caller:
         """Return who somebody is by the token that they typed."""
@@ -71,10 +70,14 @@ class Gate:
             return replace(stranger, wrong=True, wait=self.throttle.wrong(stranger.address))
         return replace(stranger, name=token.name, role=token.role, token=token)
 
-    def _by_cookie(self, stranger: Caller, value: str) -> Caller:
-        """A cookie that is no longer good makes a stranger: the browser goes on sending it for a while."""
-        session = self.sessions.find(value)
-        token = self._access.valid(session.token) if session else None
-        if session is None or token is None:
-            return stranger
-        return replace(stranger, name=token.name, role=token.role, token=token, session=session)
+    def _by_cookie(self, stranger: Caller, values: Sequence[str]) -> Caller:
+        """A cookie that is no longer good makes a stranger: the browser goes on sending it for a while.
+
+        The one of another Salus on the same host is no good either, and stands beside ours.
+        """
+        for value in values:
+            session = self.sessions.find(value)
+            token = self._access.valid(session.token) if session else None
+            if session is not None and token is not None:
+                return replace(stranger, name=token.name, role=token.role, token=token, session=session)
+        return stranger

@@ -55,6 +55,7 @@ from salus.surfaces.stream import Subscribe
 
 _LOG = logging.getLogger(__name__)
 _OPENAPI = f"{ROOT}/openapi.json"
+_PREFIX = "{prefix}"
 _CSRF = CSRF.lower().encode()
 _STRANGERS_AT_ONCE = 2
 
@@ -227,7 +228,7 @@ class ApiApp:
     ) -> Response | None:
         path, method = path_of(scope), scope["method"]
         if path == _OPENAPI:
-            return await _openapi(method)
+            return await _openapi(method, caller.prefix)
         endpoint, room, name = self._router.find(method, path)
         self._see_that_they_may(endpoint, scope, caller)
         query = split(scope.get("query_string", b""))
@@ -308,13 +309,16 @@ def _problem(told: Mapping[str, Json]) -> Response:
 
 
 @cache
-def _document() -> Response:
+def _document() -> tuple[bytes, bytes]:
+    """Return what stands before the path of a proxy in the document, and what after it."""
     from salus.surfaces.api.openapi import document
 
-    return json_response(document())
+    before, _, after = wire.encode(document(_PREFIX)).partition(_PREFIX.encode())
+    return before, after + b"\n"
 
 
-async def _openapi(method: str) -> Response:
+async def _openapi(method: str, prefix: str) -> Response:
     if method not in ("GET", "HEAD"):
         raise not_allowed(method, _OPENAPI, "GET, HEAD")
-    return await asyncio.to_thread(_document)  # it is made, and what makes it is loaded, the first time
+    before, after = await asyncio.to_thread(_document)  # it is made, and what makes it is loaded, the first time
+    return Response(200, JSON, before + prefix.encode() + after)

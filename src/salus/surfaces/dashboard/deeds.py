@@ -24,6 +24,7 @@ _YEAR = 365 * 86400
 _MOST_SAID = 256
 _OF_STRANGERS = 8192
 _METHODS = ("POST", "DELETE")
+_ANOTHER = "open the page itself and try again; a reverse proxy has to hand on the header Host as it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Deeds:
             Refused: 403, it was not sent by a page of ours, or its sender is not known; 404, it goes nowhere.
         """
         if not forms.same_site(scope, visit.caller):
-            raise Refused(403, "that form was sent by another site", "open the page itself and try again")
+            raise Refused(403, "that form was sent by another site", _ANOTHER)
         # Taking a large form apart takes milliseconds; nobody unknown has anything large to say.
         form = await forms.fields(scope, receive, LARGEST if visit.caller.session else _OF_STRANGERS)
         if path == "/theme":

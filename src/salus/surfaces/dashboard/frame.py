@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 import salus
 from salus.model import Overall, Pause, PolicyReport, Status
-from salus.surfaces.access.cookies import cookie
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.dashboard.page import Page, PageView, Region, Visit
 from salus.surfaces.dashboard.routes import NAVIGATION
@@ -17,7 +16,7 @@ from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.watch import Watch
 from salus.surfaces.dashboard.words import iso
 from salus.surfaces.dashboard.writer import ROOT, Writer
-from salus.surfaces.http import Scope
+from salus.surfaces.http import Scope, cookies
 
 THEMES = ("light", "dark")
 THEME = "salus_theme"
@@ -118,7 +117,7 @@ class Frame:
         return self._writer.page("trouble.html", facts, visit, visit.now)
 
     def _known(self, scope: Scope, visit: Visit) -> dict[str, Any]:
-        theme = cookie(scope, THEME)
+        theme = next(iter(cookies(scope, THEME)), "")
         every = visit.asked("refresh", 5)
         return {
             "who": visit.caller,
