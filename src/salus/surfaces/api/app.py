@@ -163,20 +163,24 @@ class ApiApp:
             raise Refused(406, f"{path} is no JSON", "ask for it by itself")
         return told
 
-    async def perform(self, caller: Caller, method: str, path: str, body: bytes) -> Response:
+    async def perform(
+        self, caller: Caller, method: str, path: str, body: bytes | Callable[[type[Body]], bytes]
+    ) -> Response:
         """Do what a form asks for: as if its sender had asked the API, the audit included.
 
         Args:
             caller: who sent it; that the form is one of ours has been proved.
             method: ``POST`` or ``DELETE``.
             path: below ``/api/v1``.
-            body: JSON.
+            body: JSON, or what writes it for the body that is asked for, and may refuse to. It is asked only for who
+                may do this, and what it refuses is audited too.
         """
         whole = ROOT + path
         try:
             endpoint, room, name = self._router.find(method, whole)
             self._see_the_role(endpoint, caller)
-            told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
+            sent = body if isinstance(body, bytes) else body(endpoint.body or Body)
+            told = await _ask(endpoint, room, Asked(name=name, body=sent, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
         response = told if isinstance(told, Response) else json_response(told, endpoint.success)

@@ -81,11 +81,8 @@ class Deeds:
         method = _one(form, "method").upper() or "POST"
         if method not in _METHODS:
             raise Refused(405, f"{line(method)[:20]} does nothing", "use POST or DELETE")
-        kind = self._api.body_of(method, path)
-        try:
-            answer = await self._api.perform(visit.caller, method, path, forms.body(form, kind))
-        except Refused as refused:  # a field is not understood: that is said beside the form
-            answer = refused.response()
+        self._api.body_of(method, path)  # there is such a thing to do
+        answer = await self._api.perform(visit.caller, method, path, lambda kind: forms.body(form, kind))
         said = _words(answer)
         if JSON in header(scope, b"accept").decode("latin-1"):
             return Response(200 if said.good else answer.code, JSON, wire.encode(asdict(said)))
