@@ -34,6 +34,7 @@ from salus.model import (
     Status,
 )
 from salus.ports import Batch
+from salus.surfaces.access.audit import KINDS as AUDIT
 from salus.surfaces.dashboard import routes
 from tests.fake_access import Door
 from tests.fake_agent import (
@@ -67,6 +68,8 @@ NAMES = (
     *TAKEN,
 )
 HOUR = timedelta(hours=1)
+AUDITED = "asked-by-olaf"
+"""Who asked Salus for something: no viewer may learn that."""
 
 
 def _facts(name: str) -> Mapping[str, Json]:
@@ -232,6 +235,16 @@ async def besieged(*, details: str = "when_authorized", **door: Any) -> FakeApi:
         )
         for place, name in many
         for number in range(5)
+    ]
+    events += [
+        Event(
+            id=1_772_366_001_000_000 + place,
+            at=NOW,
+            kind=kind,
+            message=f"{AUDITED}: POST /api/v1/pause: 200",
+            data={"by": AUDITED, "request": "POST /api/v1/pause", "code": 200, "address": AUDITED},
+        )
+        for place, kind in enumerate(sorted(AUDIT))
     ]
     ended = [
         replace(_alert(name, place), id=f"ee{place:014x}", state=AlertState.RESOLVED, resolved_at=NOW, resolution=name)

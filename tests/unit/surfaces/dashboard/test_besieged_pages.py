@@ -13,7 +13,7 @@ from salus.surfaces.api.door import ROOT as API
 from salus.surfaces.dashboard import routes
 from tests.fake_api import FakeApi
 from tests.fake_desk import SECRET
-from tests.unit.surfaces.dashboard.besieged import QUERIES, ROLES, besieged, one_of_each, pages, plainest
+from tests.unit.surfaces.dashboard.besieged import AUDITED, QUERIES, ROLES, besieged, one_of_each, pages, plainest
 from tests.unit.surfaces.dashboard.hostile import acts, is_harmless
 from tests.visitor import ROOT, Html, Visitor
 
@@ -110,6 +110,16 @@ async def test_strangers_are_told_that_healing_is_paused_and_not_by_whom_nor_why
     async with stranger.looking("/") as looking:
         await looking.until("patch")
     assert not [one for one in OF_PEOPLE if one in looking.text]
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_no_page_and_no_answer_tells_a_viewer_who_asked_for_what(role: Role) -> None:
+    visitor = await Visitor(await besieged()).sign_in(role)
+    queries = ("", "?tab=events", "?tab=events&kind=people", "?tab=events&kind=request_done", "?who=olaf")
+    paths = [path + query for path in one_of_each().values() for query in queries]
+    told = [path for path in (*paths, "/api/data", "/api/recovery") if AUDITED in (await visitor.get(path)).text]
+    assert bool(told) == role.may(Role.OPERATOR), told
+    assert ("/api/data" in told) == role.may(Role.OPERATOR)
 
 
 async def test_who_is_not_let_in_learns_neither_the_host_nor_the_version() -> None:
