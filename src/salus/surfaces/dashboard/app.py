@@ -111,7 +111,7 @@ class Dashboard:
                 return self._to_sign_in(scope, path, visit)
             raise Refused(403, f"a {visit.caller.role} may not see this", f"use a token with the role {view.role}")
         watch = self._watch(path, view, replace(visit, name=name))
-        async with self._watches.turns:
+        async with self._watches.turns[watch.known]:
             if not watch.fresh():
                 await watch.refresh()
             said = self._deeds.said(visit.caller)
@@ -150,7 +150,7 @@ class Dashboard:
         watch = self._watch(path, view, seen)
         mark = header(scope, b"last-event-id").decode("latin-1") or query.get("mark", "")
         if watch.page is None:
-            async with self._watches.turns:
+            async with self._watches.turns[watch.known]:
                 await watch.refresh()
         await self.live.serve(
             watch,

@@ -58,6 +58,11 @@ class Watch:
         self._turn = asyncio.Lock()
 
     @property
+    def known(self) -> bool:
+        """Tell whether it is written for people who are known."""
+        return self._visit.caller.role is not None
+
+    @property
     def mark(self) -> str:
         """Return what a reader says to go on from here."""
         return f"{self.stamp}-{self.version}"
@@ -147,13 +152,14 @@ class Watches:
     """The pages that are being looked at, and those that were a moment ago.
 
     Attributes:
-        turns: whoever has one may write a page. Each is written in slices of a millisecond, so this is how many such
-            slices everybody else waits for, however many people load pages at the same time.
+        turns: whoever has one may write a page: those who are known, and by themselves strangers, so that nobody known
+            waits for a crowd of them. Each is written in slices of a millisecond, so this is how many such slices
+            everybody else waits for, however many people load pages at the same time.
     """
 
     def __init__(self, *, most: int = 64, heaviest: int = _HEAVIEST) -> None:
         """Keep at most so many that nobody listens to, and at most so many characters of them."""
-        self.turns = asyncio.Semaphore(_AT_ONCE)
+        self.turns = {known: asyncio.Semaphore(_AT_ONCE if known else 1) for known in (True, False)}
         self._most = most
         self._heaviest = heaviest
         self._watches: dict[Hashable, Watch] = {}

@@ -95,10 +95,11 @@ async def test_ever_other_searches_of_a_stranger_leave_little_behind() -> None:
     assert sum(kept) <= 4 * 1024 * 1024 + max(kept)
 
 
-async def test_however_many_load_pages_at_once_two_are_written_at_a_time() -> None:
+@pytest.mark.parametrize("role,at_once", [(None, 1), (Role.VIEWER, 2)])
+async def test_however_many_load_pages_at_once_few_are_written_at_a_time(role: Role | None, at_once: int) -> None:
     api = FakeApi(door=Door(details="always"))
-    stranger = Visitor(api)
-    await stranger.get("/")
+    visitor = await Visitor(api).sign_in(role) if role else Visitor(api)
+    await visitor.get("/")
     busy: list[int] = [0]
     most: list[int] = []
     real = Watch.refresh
@@ -114,9 +115,19 @@ async def test_however_many_load_pages_at_once_two_are_written_at_a_time() -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Watch, "refresh", counted)
-        answers = await asyncio.gather(*(stranger.get(f"/?q={number}") for number in range(60)))
+        answers = await asyncio.gather(*(visitor.get(f"/?q={number}") for number in range(60)))
     assert {one.code for one in answers} == {200}
-    assert (len(most), max(most)) == (60, 2)
+    assert (len(most), max(most)) == (60, at_once)
+
+
+async def test_nobody_known_waits_for_a_crowd_of_strangers() -> None:
+    api = FakeApi(door=Door(details="always"))
+    stranger, viewer = Visitor(api), await Visitor(api).sign_in(Role.VIEWER)
+    crowd = [asyncio.create_task(stranger.get(f"/?q={number}")) for number in range(60)]
+    await asyncio.sleep(0)
+    assert (await viewer.get("/")).code == 200
+    assert sum(one.done() for one in crowd) < 30
+    assert {one.code for one in await asyncio.gather(*crowd)} == {200}
 
 
 async def test_strangers_leave_room_for_those_who_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
