@@ -19,6 +19,7 @@ from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.refusing import refusal
 from salus.surfaces.api.announcing import AnnouncementRequests
 from salus.surfaces.api.charts import ChartRequests
 from salus.surfaces.api.curves import CurveRequests
@@ -28,7 +29,7 @@ from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
-from salus.surfaces.api.people import CSRF, SessionRequests, SignedIn, TokenRequests, refusal
+from salus.surfaces.api.people import CSRF, SessionRequests, SignedIn, TokenRequests
 from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
