@@ -37,7 +37,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         metrics: who reads ``/metrics``: ``local`` whoever asks from this host or has a token, ``public`` everybody,
             ``token`` only who has one.
         trusted_proxies: addresses and networks of reverse proxies; what they say of who asks, and how
-            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``), is believed. Of anybody else it is not.
+            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``, ``-Host``), is believed. Of anybody else it is not.
         log_level: what is logged.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.

@@ -49,7 +49,7 @@ class Gate:
         2. Else the cookie of a session, as long as the token behind it is good.
         """
         came = origin(scope, self._shown().trusted_proxies)
-        stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix)
+        stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix, host=came.host)
         if authorization := header(scope, b"authorization"):
             return self._by_token(stranger, authorization)
         return self._by_cookie(stranger, cookies(scope, COOKIE)[:_MOST_COOKIES])

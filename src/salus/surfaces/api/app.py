@@ -58,6 +58,7 @@ _LOG = logging.getLogger(__name__)
 _OPENAPI = f"{ROOT}/openapi.json"
 _PREFIX = "{prefix}"
 _CSRF = CSRF.lower().encode()
+_STRANGERS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,9 @@ class ApiApp:
         self._clock = clock
         self._gate = gate
         self._audit = audit
+        # Where everybody may see details, anybody may ask: however many do at once, so few are answered at a time, and
+        # those who are known wait for none of them.
+        self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self.live = LiveEvents(parts.subscribe, parts.past, clock)
         self._router = Router(
             GROUPS,
@@ -160,20 +164,24 @@ class ApiApp:
             raise Refused(406, f"{path} is no JSON", "ask for it by itself")
         return told
 
-    async def perform(self, caller: Caller, method: str, path: str, body: bytes) -> Response:
+    async def perform(
+        self, caller: Caller, method: str, path: str, body: bytes | Callable[[type[Body]], bytes]
+    ) -> Response:
         """Do what a form asks for: as if its sender had asked the API, the audit included.
 
         Args:
             caller: who sent it; that the form is one of ours has been proved.
             method: ``POST`` or ``DELETE``.
             path: below ``/api/v1``.
-            body: JSON.
+            body: JSON, or what writes it for the body that is asked for, and may refuse to. It is asked only for who
+                may do this, and what it refuses is audited too.
         """
         whole = ROOT + path
         try:
             endpoint, room, name = self._router.find(method, whole)
             self._see_the_role(endpoint, caller)
-            told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
+            sent = body if isinstance(body, bytes) else body(endpoint.body or Body)
+            told = await _ask(endpoint, room, Asked(name=name, body=sent, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
         response = told if isinstance(told, Response) else json_response(told, endpoint.success)
@@ -237,8 +245,13 @@ class ApiApp:
             )
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
-        told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
-        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
+        asked = Asked(name=name, query=query, body=body, user=caller.name, caller=caller)
+        if caller.role is None and endpoint.shown:
+            async with self._strangers:
+                response = await _answered(endpoint, room, asked)
+                await self._clock.sleep(0)  # the next one has the next turn of the loop
+        else:
+            response = await _answered(endpoint, room, asked)
         self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 
@@ -281,6 +294,11 @@ class ApiApp:
         """Audit what writes, and wrong credentials whatever they were for."""
         if method not in ("GET", "HEAD") or caller.wrong:
             self._audit.write(caller, method, path, code, detail)
+
+
+async def _answered(endpoint: Endpoint, room: object, asked: Asked) -> Response:
+    told = await _ask(endpoint, room, asked)
+    return told if isinstance(told, Response) else json_response(told, endpoint.success)
 
 
 async def _ask(endpoint: Endpoint, room: object, asked: Asked) -> Json | Response:

@@ -142,6 +142,7 @@ def _query(query: type[Query] | None) -> list[Schema]:
     found = []
     for name, one in schema["properties"].items():
         parameter: Schema = {"name": name, "in": "query", "schema": _plain(one), "description": meanings.get(name, "")}
+        parameter["allowEmptyValue"] = True  # an empty one says nothing, as an empty field of a form
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         found.append(parameter)

@@ -69,6 +69,8 @@ class SessionRequests:
         known = self._gate.sign_in(asked.caller, body.token)
         if known.token is None:
             raise refusal(known)
+        if asked.caller.session:  # of one browser only the last sign-in is good
+            self._gate.sessions.end(asked.caller.session.csrf)
         cookie, session = self._gate.sessions.begin(known.token)
         told = {**who(known), "csrf": session.csrf}
         return SignedIn(200, JSON, wire.encode(told) + b"\n", (_cookie(known, cookie, int(LONGEST)),), caller=known)

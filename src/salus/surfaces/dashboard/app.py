@@ -125,10 +125,13 @@ class Dashboard:
                 403, f"the role {visit.caller.role} may not see this", f"use a token with the role {view.role}"
             )
         watch = self._watch(path, view, replace(visit, name=name))
-        if not watch.fresh():
-            await watch.refresh()
-        said = self._deeds.said(visit.caller)
-        return self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+        async with self._watches.turns[watch.known]:
+            if not watch.fresh():
+                await watch.refresh()
+            said = self._deeds.said(visit.caller)
+            page = self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+            await self._clock.sleep(0)
+        return page
 
     def _watch(self, path: str, view: PageView, visit: Visit) -> Watch:
         caller = visit.caller
@@ -162,8 +165,16 @@ class Dashboard:
         watch = self._watch(path, view, seen)
         mark = header(scope, b"last-event-id").decode("latin-1") or query.get("mark", "")
         if watch.page is None:
-            await watch.refresh()
-        await self.live.serve(watch, mark, receive, send, still=lambda: self._may(view, self._gate.caller(scope)))
+            async with self._watches.turns[watch.known]:
+                await watch.refresh()
+        await self.live.serve(
+            watch,
+            mark,
+            receive,
+            send,
+            still=lambda: self._may(view, self._gate.caller(scope)),
+            stranger=visit.caller.role is None,
+        )
 
     async def _data(self, path: str, visit: Visit) -> Response:
         if not visit.caller.may(Role.VIEWER):

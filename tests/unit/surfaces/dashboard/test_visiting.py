@@ -143,6 +143,15 @@ async def test_a_viewer_may_not_act_by_form_either() -> None:
     assert api.door.told.audit()[-1] == ("viewer", "POST /api/v1/pause", 403)
 
 
+async def test_a_field_that_is_not_understood_is_audited_and_said_to_nobody_who_may_not_act() -> None:
+    api = FakeApi()
+    operator, viewer = await Visitor(api).sign_in(Role.OPERATOR), await Visitor(api).sign_in(Role.VIEWER)
+    for visitor, code in ((operator, 422), (viewer, 403)):
+        answer = await visitor.send("/do/pause", {"csrf": visitor.csrf, "seconds": "soon"}, accept="application/json")
+        assert (answer.code, api.control.asked) == (code, [])
+        assert api.door.told.audit()[-1][1:] == ("POST /api/v1/pause", code)
+
+
 @pytest.mark.parametrize("media", ["application/json", "multipart/form-data", "text/plain", ""])
 async def test_only_forms_are_read_as_forms(media: str) -> None:
     visitor = await Visitor(FakeApi()).sign_in(Role.OPERATOR)

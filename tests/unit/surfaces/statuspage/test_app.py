@@ -166,6 +166,19 @@ async def test_who_asks_for_ever_other_pages_is_told_to_come_later() -> None:
     assert (await shop.ask(paths[-1])).code == 200
 
 
+async def test_who_asks_for_ever_other_pages_keeps_nobody_from_the_page_itself() -> None:
+    shop = Shop()
+    for number in range(40):
+        shop.outage("web-http", ago=timedelta(hours=number + 1), lasted=timedelta(minutes=2))
+    told: Any = await shop.json("incidents")
+    for _ in range(3):
+        for one in told["incidents"]:
+            await shop.ask(f"/status/incidents/{one['id']}")
+        assert (await shop.ask()).code == 200
+        shop.clock.at += timedelta(seconds=FRESH + 1)
+        shop.app._written.level = 0.0
+
+
 async def test_copies_are_bounded() -> None:
     shop = Shop()
     for number in range(MOST_COPIES + 20):

@@ -199,7 +199,11 @@ def _heading(name: str, reports: Sequence[CheckReport], group: str) -> Region:
     told = [(status, counts[status]) for status in _WORST_FIRST if counts[status]]
     facts = {"name": name, "group": group, "counts": told, "total": len(reports)}
     return Region(
-        id=f"group-{name or 'none'}", template="overview_group.html", facts=facts, key=tuple(told), classes="group-head"
+        id=f"group-{name}" if name else "ungrouped",
+        template="overview_group.html",
+        facts=facts,
+        key=tuple(told),
+        classes="group-head",
     )
 
 
