@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from salus.errors import NotFoundError
 from salus.model import CheckReport, Event, Matcher, Matching, RecoveryRecord, Role, RuleExplanation
+from salus.surfaces.dashboard.kept import Found
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check_past import EVENTS_SHOWN, LAST, SPANS, CheckPast
 from salus.surfaces.dashboard.views.check_words import against, facts, numbers, thresholds
 from salus.surfaces.dashboard.views.happened import event_row
 from salus.surfaces.dashboard.views.healing import card
-from salus.surfaces.dashboard.views.kept import Found
 from salus.surfaces.dashboard.views.kin import Kin
 from salus.surfaces.dashboard.views.recoveries import row
 from salus.surfaces.dashboard.views.why import key_of, why

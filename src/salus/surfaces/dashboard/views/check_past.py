@@ -13,10 +13,10 @@ from salus.ports import EventQuery, RecoveryQuery
 from salus.ports.history import IncidentQuery
 from salus.surfaces.charts import Limit, curve, curve_table, days, look_bars
 from salus.surfaces.charts.daily import total
+from salus.surfaces.dashboard.kept import Found, Reads
 from salus.surfaces.dashboard.page import Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.check_words import name_of
-from salus.surfaces.dashboard.views.kept import Found, Kept
 
 SPANS = {"1": "1 h", "24": "24 h", "168": "7 d", "720": "30 d"}
 MOST_CURVES = 6
@@ -74,12 +74,12 @@ class CheckPast:
         """Read that of ``source``."""
         self._source = source
         clock = source.clock
-        self._looks: Kept[str] = Kept(clock, _SHORT, "")
-        self._curves = {hours: Kept(clock, seconds, NO_CURVES) for hours, seconds in _CURVES_LAST.items()}
-        self._days: Kept[Availability] = Kept(clock, _LONG, NOT_KNOWN)
-        self._recoveries: Kept[Sequence[RecoveryRecord]] = Kept(clock, _LONG, ())
-        self._incidents: Kept[Sequence[Incident]] = Kept(clock, _LONG, ())
-        self._events: Kept[Sequence[Event]] = Kept(clock, _SHORT, ())
+        self._looks: Reads[str] = Reads(clock, _SHORT, "")
+        self._curves = {hours: Reads(clock, seconds, NO_CURVES) for hours, seconds in _CURVES_LAST.items()}
+        self._days: Reads[Availability] = Reads(clock, _LONG, NOT_KNOWN)
+        self._recoveries: Reads[Sequence[RecoveryRecord]] = Reads(clock, _LONG, ())
+        self._incidents: Reads[Sequence[Incident]] = Reads(clock, _LONG, ())
+        self._events: Reads[Sequence[Event]] = Reads(clock, _SHORT, ())
 
     async def looks(self, report: CheckReport) -> Found[str]:
         """Draw the last looks that were kept."""

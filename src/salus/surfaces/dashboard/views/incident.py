@@ -9,10 +9,10 @@ from typing import ClassVar
 from salus.model import Event, RecoveryRecord, Role, ServiceStatus, Status
 from salus.model.history import Incident
 from salus.ports import RecoveryQuery
+from salus.surfaces.dashboard.kept import Found, Reads
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.incident_story import Chapter, story
-from salus.surfaces.dashboard.views.kept import Found, Kept
 from salus.surfaces.dashboard.views.recoveries import row
 
 MOST_EVENTS = 500
@@ -60,8 +60,8 @@ class IncidentPage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._live: Kept[Told] = Kept(source.clock, _SLOWER, Told())
-        self._over: Kept[Told] = Kept(source.clock, _FRESH, Told())
+        self._live: Reads[Told] = Reads(source.clock, _SLOWER, Told())
+        self._over: Reads[Told] = Reads(source.clock, _FRESH, Told())
 
     async def page(self, visit: Visit) -> Page:
         """Make it. Raises NotFoundError."""

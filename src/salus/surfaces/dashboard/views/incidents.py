@@ -12,9 +12,9 @@ from salus.model import CheckReport, RecoveryRecord, Role, Status
 from salus.model.history import Incident
 from salus.ports import RecoveryQuery
 from salus.ports.history import IncidentQuery
+from salus.surfaces.dashboard.kept import Found, Reads
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
-from salus.surfaces.dashboard.views.kept import Found, Kept
 
 ON_A_PAGE = 30
 MOST_OPEN = 30
@@ -98,8 +98,8 @@ class IncidentsPage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._open: Kept[Sequence[Incident]] = Kept(source.clock, _LIVE, ())
-        self._over: Kept[Past] = Kept(source.clock, _FRESH, Past())
+        self._open: Reads[Sequence[Incident]] = Reads(source.clock, _LIVE, ())
+        self._over: Reads[Past] = Reads(source.clock, _FRESH, Past())
 
     async def page(self, visit: Visit) -> Page:
         """Make it."""

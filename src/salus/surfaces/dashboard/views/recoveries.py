@@ -10,11 +10,11 @@ from typing import ClassVar
 from salus.errors import NotFoundError
 from salus.model import Event, Outcome, RecoveryRecord, Role, RuleReport
 from salus.ports import EventQuery, RecoveryQuery
+from salus.surfaces.dashboard.kept import Found, Reads
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.evidence import evidence
 from salus.surfaces.dashboard.views.healing import PHASES, card, chips, rungs_of
-from salus.surfaces.dashboard.views.kept import Found, Kept
 from salus.surfaces.dashboard.views.recovery_story import Moment, story
 
 ON_A_PAGE = 30
@@ -76,7 +76,7 @@ class RecoveriesPage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._read: Kept[Sequence[RecoveryRecord]] = Kept(source.clock, _FRESH, ())
+        self._read: Reads[Sequence[RecoveryRecord]] = Reads(source.clock, _FRESH, ())
 
     async def page(self, visit: Visit) -> Page:
         """Make it."""
@@ -142,9 +142,9 @@ class RecoveryPage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._ended: Kept[Sequence[RecoveryRecord]] = Kept(source.clock, 60.0, ())
-        self._events: Kept[Sequence[Event]] = Kept(source.clock, 2.0, ())
-        self._old_events: Kept[Sequence[Event]] = Kept(source.clock, 60.0, ())
+        self._ended: Reads[Sequence[RecoveryRecord]] = Reads(source.clock, 60.0, ())
+        self._events: Reads[Sequence[Event]] = Reads(source.clock, 2.0, ())
+        self._old_events: Reads[Sequence[Event]] = Reads(source.clock, 60.0, ())
 
     async def page(self, visit: Visit) -> Page:
         """Make it. Raises NotFoundError."""

@@ -11,9 +11,9 @@ from salus.errors import NotFoundError
 from salus.model import Answer, CheckReport, Mode, RecoveryRecord, Role, RuleReport
 from salus.ports import RecoveryQuery
 from salus.rules.memory import cooldown, half_open_due
+from salus.surfaces.dashboard.kept import Reads
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
-from salus.surfaces.dashboard.views.kept import Kept
 from salus.surfaces.dashboard.views.recoveries import row
 from salus.surfaces.dashboard.views.why import (
     Why,
@@ -118,7 +118,7 @@ class RulePage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._recoveries: Kept[Sequence[RecoveryRecord]] = Kept(source.clock, 30.0, ())
+        self._recoveries: Reads[Sequence[RecoveryRecord]] = Reads(source.clock, 30.0, ())
 
     async def page(self, visit: Visit) -> Page:
         """Make it. Raises NotFoundError."""

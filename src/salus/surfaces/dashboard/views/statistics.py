@@ -13,9 +13,9 @@ from salus.model.history import Day, Times
 from salus.ports.history import IncidentQuery
 from salus.surfaces.charts import days as draw_days
 from salus.surfaces.charts.daily import total
+from salus.surfaces.dashboard.kept import Found, Reads
 from salus.surfaces.dashboard.page import Page, Region, Rows, Visit
 from salus.surfaces.dashboard.source import Source
-from salus.surfaces.dashboard.views.kept import Found, Kept
 from salus.surfaces.dashboard.words import iso
 from salus.surfaces.explain import WORDS
 
@@ -93,9 +93,9 @@ class StatisticsPage:
     def __init__(self, source: Source) -> None:
         """Show ``source``."""
         self._source = source
-        self._healing: Kept[Healing] = Kept(source.clock, _REFRESH, Healing())
-        self._lines: Kept[Mapping[str, Line]] = Kept(source.clock, _REFRESH, {})
-        self._orders: Kept[Sequence[str]] = Kept(source.clock, _REFRESH, ())
+        self._healing: Reads[Healing] = Reads(source.clock, _REFRESH, Healing())
+        self._lines: Reads[Mapping[str, Line]] = Reads(source.clock, _REFRESH, {})
+        self._orders: Reads[Sequence[str]] = Reads(source.clock, _REFRESH, ())
         self._reading = asyncio.Lock()
 
     async def page(self, visit: Visit) -> Page:
