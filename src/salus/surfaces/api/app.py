@@ -18,6 +18,7 @@ from salus.ports.statuspage import Announcements
 from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
+from salus.surfaces.access.evidence import told_to
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.access.refusing import refusal
 from salus.surfaces.api.announcing import AnnouncementRequests
@@ -57,6 +58,7 @@ from salus.surfaces.stream import Subscribe
 _LOG = logging.getLogger(__name__)
 _OPENAPI = f"{ROOT}/openapi.json"
 _PREFIX = "{prefix}"
+_WITH_EVIDENCE = frozenset({"Recovery", "Recovery[]", "IncidentStory", "Explained"})
 _CSRF = CSRF.lower().encode()
 _STRANGERS_AT_ONCE = 2
 
@@ -306,7 +308,8 @@ async def _ask(endpoint: Endpoint, room: object, asked: Asked) -> Json | Respons
         raise Refused(406, "that is a stream", "listen to it")
     if endpoint.query is None:
         read(asked.query, Query)
-    return await endpoint.does(room, asked)
+    told = await endpoint.does(room, asked)
+    return told_to(asked.caller, told) if endpoint.answer in _WITH_EVIDENCE and not isinstance(told, Response) else told
 
 
 def _problem(told: Mapping[str, Json]) -> Response:

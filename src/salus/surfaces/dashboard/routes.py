@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from salus.errors import NotFoundError
 from salus.model import Json, Role
+from salus.surfaces.access.evidence import told_to
 from salus.surfaces.dashboard.page import PageView, Visit
 from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.views.alert import AlertPage
@@ -126,10 +127,11 @@ class Routes:
         view, past, clock = self._source.view, self._source.past, self._source.clock
         if path == "/api/data":
             incidents = self._source.parts.incidents
-            return await data.at_a_glance(
+            told = await data.at_a_glance(
                 caller=visit.caller, view=view, desk=self._source.desk, past=past, incidents=incidents, clock=clock
             )
+            return told_to(visit.caller, told)
         if path == "/api/recovery":
-            return await data.recovery(view=view, past=past, clock=clock)
+            return told_to(visit.caller, await data.recovery(view=view, past=past, clock=clock))
         message = f"there is nothing at {path[:200]!r}"
         raise NotFoundError(message, remedy="there are /health-dashboard/api/data and /health-dashboard/api/recovery")

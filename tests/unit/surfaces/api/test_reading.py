@@ -114,7 +114,11 @@ async def test_the_past_of_a_check_and_of_recoveries_is_told_newest_first() -> N
     assert names((await get(api, "/recoveries?outcome=failed")).json, "id") == []
     assert names((await get(api, "/recoveries?running=true")).json, "id") == ["running"]
     assert (await get(api, "/recoveries/running")).json["outcome"] is None
-    assert (await get(api, "/recoveries/r3")).json["evidence"]["last_output"][1] == "MemoryError"
+    told = (await get(api, "/recoveries/r3", Role.OPERATOR)).json
+    assert told["evidence"]["last_output"][1] == "MemoryError"
+    hidden = (await get(api, "/recoveries/r3", Role.VIEWER)).json
+    assert hidden["evidence"] == {}
+    assert hidden == {**told, "evidence": {}, "steps": [{**step, "evidence": {}} for step in told["steps"]]}
 
 
 async def test_events_are_filtered_by_kind_and_by_what_they_are_about() -> None:

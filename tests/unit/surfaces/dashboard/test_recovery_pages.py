@@ -100,7 +100,7 @@ async def test_one_that_ended_is_told_to_its_end_with_what_it_recorded() -> None
     api = await api_with()
     confirmed = replace(EVENT, id=7, kind=EventKind.RECOVERY_CONFIRMED, recovery="r0", message="it is still so")
     await api.past.write(Batch(events=[confirmed]))
-    page = await page_of(api, "/recoveries/r0")
+    page = await page_of(api, "/recoveries/r0", Role.OPERATOR)
     assert [name for name in page.ids if name.startswith(("step-", "verified-", "outcome"))] == [
         "step-1",
         "step-2",
@@ -110,6 +110,7 @@ async def test_one_that_ended_is_told_to_its_end_with_what_it_recorded() -> None
     assert "it is still so" in page.words
     assert "MemoryError" in page.words
     assert "recovered" in page.words
+    assert "MemoryError" not in (await page_of(api, "/recoveries/r0", Role.VIEWER)).words  # programs write secrets too
 
 
 async def test_one_that_runs_shows_its_step_its_clock_and_its_bound_and_can_be_called_off() -> None:

@@ -281,7 +281,10 @@ class Current(Answer, frozen=True, kw_only=True):
 
 
 class Recovery(Answer, frozen=True, kw_only=True):
-    """One recovery with its steps."""
+    """One recovery with its steps.
+
+    `evidence`, also that of the steps, is what was recorded. It is empty for a viewer: programs write secrets, too.
+    """
 
     id: str
     rule: str

@@ -151,7 +151,9 @@ class RecoveryPage:
         record = await self._record(visit.name)
         rungs = rungs_of(self._source.view.rules(record.check), record)
         moments = story(record, rungs, await self._happened(record))
-        rows = [_moment(one) for one in moments]
+        # What programs wrote is for those who may act, as their output is.
+        rows = [_moment(one if visit.may_act else replace(one, evidence={})) for one in moments]
+        recorded = record.evidence if visit.may_act else {}
         running = record.outcome is None
         parts: list[Region | Rows] = [
             Region(id="head", template="recovery_head.html", facts={"recovery": record, "phases": PHASES}, key=record),
@@ -165,7 +167,7 @@ class RecoveryPage:
             Region(
                 id="evidence",
                 template="recovery_evidence.html",
-                facts={"recovery": record, "evidence": evidence(record.evidence)},
+                facts={"recovery": record, "evidence": evidence(recorded)},
                 key=record,
             ),
         ]
