@@ -37,6 +37,8 @@ def against(look: Observation) -> Against | None:
 
 def name_of(metric: str, unit: str) -> str:
     """Return the name of a number for people: its unit stands behind the number already."""
+    if metric == "duration":  # how long the look took, not a number that it saw
+        return "time of a look"
     for ending in _UNITS.get(unit, ()):
         metric = metric.removesuffix(ending) or metric
     return metric.replace("_", " ")
