@@ -50,7 +50,8 @@ _RULES = """\
 # Tests run on busy machines: what Salus would hold there, such as time-outs of a host under pressure, is healed here.
 _REST = """\
   disk: {disk: {path: /}, interval: 5s, tags: [host]}
-limits: {recoveries_at_once: 10, recoveries_per_hour: 1000, storm_brake: 100%, overload_lag: 1m, overload_pressure: 100%}
+limits:
+  {recoveries_at_once: 10, recoveries_per_hour: 1000, storm_brake: 100%, overload_lag: 1m, overload_pressure: 100%}
 """
 
 

@@ -181,5 +181,5 @@ class Everything(Shop):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own server
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)

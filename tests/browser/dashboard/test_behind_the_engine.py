@@ -39,11 +39,13 @@ _LOOKING = """(signs) => {
   const look = () => {
     for (const [name, [selector, words]] of Object.entries(signs)) {
       if (name in window.seen) continue;
-      if (![...document.querySelectorAll(selector)].some((one) => one.textContent.includes(words))) return;
+      const there = [...document.querySelectorAll(selector)];
+      if (!there.some((one) => one.textContent.includes(words))) return;
       window.seen[name] = Date.now();
     }
   };
-  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  const all = { subtree: true, childList: true, characterData: true, attributes: true };
+  new MutationObserver(look).observe(document.body, all);
 }"""
 _OVERVIEW = {
     "recovery_started": ["#healing", "Healing till"],
@@ -78,7 +80,7 @@ async def test_what_one_sees_is_less_than_half_a_second_behind_the_engine(watch:
     delays: dict[str, float] = {}
     for turn in range(3):
         await overview.evaluate(_LOOKING, _OVERVIEW)
-        before = datetime.now().astimezone()
+        before = await overview.evaluate("() => new Date().toISOString()")
         shop.kill("till")
         await recovery.get_by_role("link", name="Watch it").click()
         await recovery.evaluate(_LOOKING, _RECOVERY)
@@ -105,9 +107,9 @@ async def _all_seen(page: Page, signs: dict[str, list[str]]) -> dict[str, float]
     return {name: at / 1000 for name, at in seen.items()}
 
 
-async def _happened(page: Page, since: datetime) -> dict[str, float]:
+async def _happened(page: Page, since: str) -> dict[str, float]:
     """Return when the engine did what, as its own events tell."""
-    answer = await page.request.get("/api/v1/events", params={"since": since.isoformat(), "limit": "200"})
+    answer = await page.request.get("/api/v1/events", params={"since": since, "limit": "200"})
     found: dict[str, float] = {}
     for event in (await answer.json())["items"]:
         if event.get("check") != "till":

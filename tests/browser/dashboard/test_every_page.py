@@ -1,4 +1,4 @@
-"""Every page of a real Salus in which there is everything: for everybody, on every screen, with and without a script."""
+"""Every page of a real Salus in which there is everything: for everybody, on every screen, without a script too."""
 
 from __future__ import annotations
 

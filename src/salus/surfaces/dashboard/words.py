@@ -70,7 +70,7 @@ def duration(seconds: float | None) -> str:
     """Say how long something takes; the script of the pages says it the same way."""
     if seconds is None:
         return "—"
-    return "under 0.1 ms" if 0 <= seconds < _SHORTEST else format_duration(seconds)
+    return "< 0.1 ms" if 0 <= seconds < _SHORTEST else format_duration(seconds)
 
 
 def size(count: float | None) -> str:
