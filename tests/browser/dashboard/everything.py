@@ -65,8 +65,9 @@ _ALERTS = """\
     bad: {status: unhealthy, all_checks: true, for: 0s}
     sluggish: {status: degraded, all_checks: true, for: 0s}
 """
+# In a window its checks are not healed: these tests must not depend on the hour in which they run.
 _MAINTENANCE = """\
-  nightly: {cron: "0 3 * * *", duration: 1h, tags: [storage], description: "Backups are written"}
+  nightly: {cron: "0 3 * * *", duration: 1h, checks: [memory], description: "Backups are written"}
 """
 MORE = {
     "services": _SERVICES,
