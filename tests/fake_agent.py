@@ -156,8 +156,8 @@ class FakeView:
     def services(self) -> Sequence[ServiceStatus]:
         return self.service_list
 
-    def rules(self) -> Sequence[RuleReport]:
-        return self.rule_list
+    def rules(self, check: str = "") -> Sequence[RuleReport]:
+        return [one for one in self.rule_list if check in ("", one.rule.check)]
 
     def recoveries(self) -> Sequence[RecoveryRecord]:
         return self.running

@@ -242,7 +242,8 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime, *, pa
     """Give all checks in one word and one sentence.
 
     A critical unhealthy check makes the whole ``unhealthy``. Any degraded check, or an unhealthy one that is not
-    critical, makes it ``degraded``; so does a critical check that could not tell once its start period is over.
+    critical, makes it ``degraded``; so does a critical check that could not tell once its start period is over. A good
+    verdict that is too old says nothing; a bad one stays until a look says otherwise.
     Ready: started, and not unhealthy, and no critical check unknown. Started: every check has been looked at once.
     Live: no check marked ``liveness`` is unhealthy. ``paused`` further ones were set aside, and only counted.
     """
@@ -254,7 +255,8 @@ def overall(checks: Iterable[tuple[CheckSpec, CheckState]], now: datetime, *, pa
     count = 0
     for spec, state in checks:
         count += 1
-        status = Status.UNKNOWN if stale(state, spec, now) else state.status
+        # What was bad and not looked at since, as while an action of its recovery runs, has not become better.
+        status = state.status if state.status.bad or not stale(state, spec, now) else Status.UNKNOWN
         if state.started is None:
             waiting.append(spec.name)
         elif status is Status.UNHEALTHY:

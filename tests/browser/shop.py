@@ -61,8 +61,8 @@ class _Salus(SalusProcess):
     details = "when_authorized"
 
     def write(self, config: str) -> None:
-        head = f"salus: {{listen: '127.0.0.1:{self.port}', state_dir: ./state, show_details: {self.details}}}\n"
-        self.config.write_text(head + config)
+        head = f"listen: '127.0.0.1:{self.port}', state_dir: ./state, show_details: {self.details}"
+        self.config.write_text(f"salus: {{{head}, trusted_proxies: [127.0.0.1]}}\n{config}")
         self.config.chmod(0o600)
 
 
@@ -87,6 +87,11 @@ class Shop:
 
     def close(self) -> None:
         self.salus.close()
+
+    def show_everybody(self) -> None:
+        """Tell everybody how it is, from the next start on."""
+        self.salus.details = "always"
+        self.salus.write(self._config())
 
     def well(self) -> bool:
         """Tell whether its services and their host are healthy."""

@@ -60,6 +60,7 @@ class Watch:
             locale="en-GB",
             timezone_id="UTC",
             reduced_motion="reduce",
+            ignore_https_errors=True,  # a proxy of ours has a certificate that was made for the test
         )
         self._contexts.append(context)
         context.set_default_timeout(10_000)

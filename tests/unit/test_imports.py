@@ -63,6 +63,7 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.store.history",
         "salus.surfaces.charts",
         "salus.surfaces.dashboard",
+        "salus.surfaces.metrics",
         "salus.surfaces.statuspage",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"

@@ -383,11 +383,11 @@ class Agent:
 
     async def _reload_quietly(self) -> None:
         try:
-            said = await self.reload()
+            await self.reload()
+        except ConfigError:
+            pass  # told as an event, like what has changed: the log says either once
         except SalusError as error:
             _log.error("not reloaded: %s", error)
-        else:
-            _log.info("reloaded: %s", said)
 
     def _keep(self, memo: Memo) -> None:
         self._recorder.memo(memo)

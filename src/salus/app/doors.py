@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from salus.engine.announcements import AnnouncementBook
     from salus.surfaces.api.app import ApiApp
     from salus.surfaces.dashboard.app import Dashboard
+    from salus.surfaces.metrics.app import MetricsApp
     from salus.surfaces.statuspage.app import StatusPage
 
 
@@ -104,7 +105,26 @@ class Doors:
             )
             return StatusPage(parts, clock=clock)
 
-        wings: list[Lazy[Any]] = [door, Lazy("/health-dashboard", dashboard), Lazy("/status", status_page)]
+        def metrics() -> MetricsApp:
+            from salus.surfaces.metrics.app import MetricsApp
+            from salus.surfaces.metrics.scrape import Parts
+
+            alerting = agent.alerting
+            parts = Parts(
+                view=agent.view,
+                counts=engine.meter,
+                alerts=alerting.alerter.desk.alerts.values,
+                channels=lambda: [report.spec.name for report in alerting.courier.report()],
+                suppressed=lambda: alerting.alerter.desk.suppressed,
+            )
+            return MetricsApp(parts, gate, audit, lambda: agent.settings.agent.metrics, clock=clock)
+
+        wings: list[Lazy[Any]] = [
+            door,
+            Lazy("/health-dashboard", dashboard),
+            Lazy("/status", status_page),
+            Lazy("/metrics", metrics),
+        ]
         self.network = FrontDoor(wings, receiving, home="health-dashboard/")
         self.local = ControlApp(
             agent.view,

@@ -134,6 +134,8 @@ class Reload:
             "limits": (before.limits, after.limits),
             "maintenance": (before.maintenance, after.maintenance),
             "alerts": (before.alerts, after.alerts),
+            "status page": (before.status_page, after.status_page),
+            "salus": (before.agent, after.agent),
         }
         parts += [f"{name}: changed" for name, (was, is_now) in sections.items() if was != is_now]
         return "; ".join(parts)

@@ -83,7 +83,7 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
         click.echo(wire.pretty([wire.recovery(record) for record in found]))
         return
     if not found:
-        click.echo("no recoveries: nothing had to be healed")
+        click.echo("no recoveries (`salus explain CHECK` says why a rule did not act)")
         return
     table = Table(
         ["when", "id", "rule", "attempt", "outcome", "detected", "healed", "actions", "because"],
@@ -197,9 +197,10 @@ def _show_one(path: Path, recovery_id: str, *, as_json: bool) -> None:
         click.echo(f"{name + ':':<15}{value or '-'}")
     click.echo()
     show_recovery({**told, "outcome": _outcome(record)})
-    for where, evidence in [("before anything was touched", told["evidence"])] + [
-        (f"by step {step['position']}, {step['action']}", step["evidence"]) for step in told["steps"]
-    ]:
+    before = dict(told["evidence"])
+    at_the_end = {name: before.pop(name) for name in ("last_output",) if name in before}
+    steps = [(f"by step {step['position']}, {step['action']}", step["evidence"]) for step in told["steps"]]
+    for where, evidence in [("before anything was touched", before), *steps, ("when it ended", at_the_end)]:
         if evidence:
             click.echo(f"\nEvidence recorded {where}:")
             click.echo("\n".join(_evidence(evidence, 2)))

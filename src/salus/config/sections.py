@@ -169,7 +169,7 @@ class Builder:
             return None
         self._proxies(shape)
         kept = (
-            *("store", "environment", "show_details", "trusted_proxies"),
+            *("store", "environment", "show_details", "metrics", "trusted_proxies"),
             *("keep_events", "keep_observations", "keep_days", "observe_every"),
         )
         return AgentSettings(

@@ -26,6 +26,7 @@ class AgentSettings:
         store: ``sqlite`` or ``memory``.
         environment: a word for people.
         show_details: ``never``, ``when_authorized`` or ``always``.
+        metrics: who reads ``/metrics``: ``local``, ``public`` or ``token``.
         trusted_proxies: addresses and networks whose forwarded headers are believed.
         log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
         keep_events: seconds that the ledger keeps events.
@@ -40,6 +41,7 @@ class AgentSettings:
     store: str = "sqlite"
     environment: str = "production"
     show_details: str = "when_authorized"
+    metrics: str = "local"
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
     keep_events: float = 90 * 86400.0

@@ -34,8 +34,10 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         store: ``sqlite`` keeps the ledger across restarts, ``memory`` forgets it.
         environment: a word for people, such as ``production``; shown in ``/health``.
         show_details: who sees more than the bare status in ``/health``.
+        metrics: who reads ``/metrics``: ``local`` whoever asks from this host or has a token, ``public`` everybody,
+            ``token`` only who has one.
         trusted_proxies: addresses and networks of reverse proxies; what they say of who asks, and how
-            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``), is believed. Of anybody else it is not.
+            (``X-Forwarded-For``, ``-Proto``, ``-Prefix``, ``-Host``), is believed. Of anybody else it is not.
         log_level: what is logged.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.
@@ -49,6 +51,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
     store: Literal["sqlite", "memory"] = "sqlite"
     environment: str = "production"
     show_details: Literal["never", "when_authorized", "always"] = "when_authorized"
+    metrics: Literal["local", "public", "token"] = "local"
     trusted_proxies: tuple[str, ...] = ()
     log_level: LogLevel = "info"
     keep_events: Positive = Duration(90 * 86400)

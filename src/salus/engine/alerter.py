@@ -144,8 +144,7 @@ class Alerter:
         if not self._running or event.kind not in HEARD:
             return
         if event.kind is EventKind.RECOVERY_FINISHED:
-            running = self._engine.healer.running.get(event.recovery or "")
-            self._events.append(Finished(event, running.record if running else None))
+            self._events.append(Finished(event, self._engine.healer.record(event.recovery or "")))
         else:
             self._events.append(event)
         if len(self._events) > MOST_WAITING:

@@ -20,6 +20,7 @@ from salus.engine.healer import Healer
 from salus.engine.judging import Judging
 from salus.engine.jumps import Jumps, set_back_meanwhile
 from salus.engine.kin import Kin
+from salus.engine.meter import Meter
 from salus.engine.policy import Policy
 from salus.engine.pressure import Pressure
 from salus.engine.prober import Prober
@@ -93,6 +94,8 @@ class Engine:
         self.prober = Prober(site, self._seen, ended=self._ended, pressure=self.pressure)
         self._kin = Kin(self.prober, self._clock)
         self.healer = Healer(self)
+        self.meter = Meter(lambda: self.units, self.healer.record)
+        bus.subscribe(self.meter)
         self._asides: Asides | None = None
 
     @property
@@ -132,6 +135,7 @@ class Engine:
                 self._watchers.setdefault(service, []).append(unit)
         if self.tally is not None:
             self.tally.replaced(gone, self.now())
+        self.meter.keep(self.units)
         if self._running:
             self._settle()
             self._enter_all()
@@ -385,10 +389,12 @@ class Engine:
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
-        worst = 0.0
+        worst, lateness = 0.0, self.meter.lateness
         for entry in self._schedule.pop_due(now + TIMER_SLACK):
             unit = entry.key
-            if (late := now - entry.due) > worst:  # told before its look begins, so that it is no excuse for that
+            late = now - entry.due
+            lateness.add(late)
+            if late > worst:  # told before its look begins, so that it is no excuse for that
                 worst = late
                 self.pressure.late(late)
             if unit.probe is not None:
@@ -409,6 +415,7 @@ class Engine:
         unit.state, transition = fold(before, seen, unit.spec, now)
         unit.ring = looked(unit.ring, seen.status)
         unit.looks += 1
+        self.meter.looked(unit.spec.name, seen)
         self.version += 1
         self._remember(unit, seen)
         if seen.incarnation and seen.incarnation != unit.incarnation:
@@ -530,6 +537,8 @@ class Engine:
     def put_aside(self, unit: CheckUnit, seen: Observation, before: CheckState) -> None:
         """Hear that a check has no verdict any more, since a person has set it aside."""
         self.version += 1
+        if self.tally is not None:
+            self.tally.judged(unit, before, self.now())
         self._remember(unit, seen)
         self._record(unit, seen, changed=True)
         if before.status is not unit.state.status:

@@ -217,6 +217,11 @@ class Healer:
         )
         return self._begin(unit, rule, plan)
 
+    def record(self, recovery: str) -> RecoveryRecord | None:
+        """Return a recovery that runs, or has ended this very moment, by its id."""
+        running = self.running.get(recovery)
+        return running.record if running else None
+
     def mode_changed(self, unit: CheckUnit, rule: RuleUnit, mode: Mode) -> None:
         """Hear how far a rule may go now: in another mode than ``approve`` nothing is asked any more."""
         if mode is Mode.APPROVE or rule.memory.approval is None:

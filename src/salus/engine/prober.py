@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from salus.engine.pressure import Pressure
 from salus.engine.units import CheckUnit
@@ -21,6 +21,7 @@ from salus.units import format_duration
 
 GRACE = 1.0
 LOOKS_AT_ONCE = 4000
+LONGEST = 2000
 
 Seen = Callable[[CheckUnit, Observation], None]
 
@@ -290,7 +291,7 @@ def _held(look: Look, said: str, why: str) -> Observation:
 def _observation_of(look: Look, answer: object) -> Observation:
     """Return the answer of a check; a stranger's check may answer anything."""
     if isinstance(answer, Observation):
-        return answer
+        return answer if len(answer.message) <= LONGEST else replace(answer, message=_short(answer.message))
     said = f"the check answered with {type(answer).__name__} instead of an observation"
     return look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED)
 
@@ -298,4 +299,10 @@ def _observation_of(look: Look, answer: object) -> Observation:
 def _crashed(look: Look, error: BaseException) -> Observation:
     """Blame the check for what it raised; what the system said through it, others may hear too."""
     cause = (cause_of(error.errno) if isinstance(error, OSError) else "") or Cause.CRASHED
-    return look.observe(Status.UNKNOWN, f"the check failed with {type(error).__name__}: {error}", cause=cause)
+    said = _short(f"the check failed with {type(error).__name__}: {error}")
+    return look.observe(Status.UNKNOWN, said, cause=cause)
+
+
+def _short(message: str) -> str:
+    """Keep the beginning: a message goes into pages, rows and notifications, and an answer of others may be in it."""
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"

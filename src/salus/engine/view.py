@@ -98,9 +98,11 @@ class EngineView:
         """Return all services, by name."""
         return [service.status for _, service in sorted(self._engine.site.services.items())]
 
-    def rules(self) -> Sequence[RuleReport]:
-        """Return all rules, by name."""
+    def rules(self, check: str = "") -> Sequence[RuleReport]:
+        """Return all rules, by name; or those of one check, which costs little however many there are."""
         modes, whole = self._engine.policy.modes, self._engine.limits.mode
+        one = self._engine.units.get(check)
+        units = self._engine.units.values() if not check else (one,) if one else ()
         reports = [
             RuleReport(
                 rule=rule.rule,
@@ -109,7 +111,7 @@ class EngineView:
                 override=modes.get(rule.rule.name),
                 whole=whole,
             )
-            for unit in self._engine.units.values()
+            for unit in units
             for rule in unit.rules
         ]
         return sorted(reports, key=lambda report: report.rule.name)

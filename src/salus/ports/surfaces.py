@@ -71,8 +71,8 @@ class View(Protocol):
         """Return all services, by name."""
         ...
 
-    def rules(self) -> Sequence[RuleReport]:
-        """Return all rules, by name."""
+    def rules(self, check: str = "") -> Sequence[RuleReport]:
+        """Return all rules, by name; or those of one check, which costs little however many there are."""
         ...
 
     def recoveries(self) -> Sequence[RecoveryRecord]:

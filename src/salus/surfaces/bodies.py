@@ -20,7 +20,8 @@ Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
 Words: TypeAlias = Annotated[str, msgspec.Meta(max_length=1000)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=100)]
 Matching: TypeAlias = Annotated[str, msgspec.Meta(max_length=matchers.LONGEST)]
-TokenName: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_TOKEN_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # noqa: S105 - what a name looks like, no secret
+TokenName: TypeAlias = Annotated[str, msgspec.Meta(pattern=_TOKEN_NAME)]
 TokenSeconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10 * _LONGEST_WAIT)]
 LabelValue: TypeAlias = Annotated[str, msgspec.Meta(max_length=1000)]
 Labels: TypeAlias = Annotated[dict[Name, LabelValue], msgspec.Meta(max_length=_MOST_LABELS)]
@@ -174,6 +175,7 @@ class SignInBody(Body, frozen=True, kw_only=True):
 
 
 _Body = TypeVar("_Body", bound=Body)
+_NAMED = "a name is letters, digits, '-', '_' and '.', at most 100, and begins with a letter or digit"
 
 
 def parse(body: bytes, kind: type[_Body]) -> _Body:
@@ -185,7 +187,7 @@ def parse(body: bytes, kind: type[_Body]) -> _Body:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        what = str(error)
+        what = str(error).replace(f"Expected `str` matching regex {_TOKEN_NAME!r}", _NAMED)
         raise Refused(422, f"the body is not understood: {what[:300]}", f"send JSON such as {kind.example}") from None
 
 

@@ -120,11 +120,12 @@ def test_from_a_token_to_a_healed_service_and_the_audit_of_it_all(salus: SalusPr
     assert api.ask("POST", "/checks/disk/run")[1]["status"] == "healthy"
 
     before = api.get("/services/web")["pid"]
-    with viewer.listening():
+    with api.listening(), viewer.listening():
         code, told = api.ask("POST", "/services/web/restart")
         assert (code, told["state"]) == (200, "running")
         assert told["pid"] != before
-        eventually(lambda: "request_done" in viewer.kinds(), what="the restart on the stream")
+        eventually(lambda: "request_done" in api.kinds(), what="the restart on the stream")
+        assert "request_done" not in viewer.kinds()  # who asked for what is told to those who may act
         os.kill(told["pid"], signal.SIGKILL)
         eventually(lambda: "recovery_finished" in viewer.kinds(), what="the recovery on the stream")
     kinds = viewer.kinds()

@@ -172,10 +172,11 @@ def test_a_bad_reload_is_refused_and_a_good_one_applied(agent: Agent) -> None:
     assert "alerts" not in done.stdout
     assert "nightly" in agent.status()
     window = "maintenance: {leap: {cron: '0 3 29 2 *', duration: 1m, checks: [nightly]}}\n"
-    file.write_text(f"{file.read_text()}alerts: {{channels: {{mine: {{file: ./mine.jsonl}}}}}}\n{window}")
+    page = "status_page: {components: {Job: nightly}}\n"
+    file.write_text(f"{file.read_text()}alerts: {{channels: {{mine: {{file: ./mine.jsonl}}}}}}\n{window}{page}")
     assert agent.run("reload").stdout == (
         "reloaded: checks: nothing changed; services: nothing changed; rules: nothing changed; "
-        "maintenance: changed; alerts: changed\n"
+        "maintenance: changed; alerts: changed; status page: changed\n"
     )
 
 

@@ -293,7 +293,7 @@ STEP  ACTION           RESULT  TOOK    CHECK AFTER  MESSAGE
 1     log              ok      0.0 ms  -            -
 2     restart_service  ok      340 ms  passes       web restarted, pid 778
 
-Evidence recorded before anything was touched:
+Evidence recorded when it ended:
   last_output:
     Traceback (most recent call last):
     MemoryError

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from salus.clock import SystemClock
 from salus.ports import RecoveryQuery
@@ -144,26 +140,6 @@ def test_nobody_comes_in_without_the_token_and_it_appears_nowhere(salus: Make, t
 
 
 # ── from the real ones ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def peer(tmp_path: Path) -> Iterator[Callable[[Sequence[str]], subprocess.Popen[bytes]]]:
-    """Start a real program; whatever runs ends with the test."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        if (program := shutil.which(command[0], path=path)) is None:
-            pytest.skip(f"not on this platform: {command[0]} is not installed (scripts/install-test-peers)")
-        with (tmp_path / f"{command[0]}.log").open("wb") as log:
-            process = subprocess.Popen([program, *command[1:]], cwd=tmp_path, stdout=log, stderr=log)
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait(timeout=10)
 
 
 def prometheus(folder: Path, target: int, alertmanager: str) -> list[str]:

@@ -185,5 +185,10 @@ class TestOverall:
     def test_a_stale_critical_check_is_not_believed(self) -> None:
         assert not overall([self.pair("db", H, critical=True)], at(1000)).ready
 
+    def test_a_bad_verdict_that_nobody_looked_at_since_stays_bad_for_a_long_action_runs_without_looks(self) -> None:
+        assert overall([self.pair("db", U, critical=True)], at(1000)).message == "Down: db"
+        assert overall([self.pair("web", U)], at(1000)).message == "Degraded: web"
+        assert not overall([self.pair("db", U, liveness=True)], at(1000)).live
+
     def test_all_well_says_so(self) -> None:
         assert overall([self.pair("web", H)], at(1)).message == "All systems operational"

@@ -268,6 +268,30 @@ def test_a_check_that_leaves_the_config_and_one_that_comes_are_counted_while_the
         runner.run(scenario(Life(clock, MemoryStore())))
 
 
+def test_the_time_before_a_pause_keeps_its_verdict_and_the_pause_itself_is_unknown() -> None:
+    async def scenario(life: Life) -> None:
+        life.world.check("web", Status.UNHEALTHY, interval=10)
+        await life.start()
+        await life.clock.sleep(130)
+        (before,) = await life.days()
+        asides = life.world.engine.asides
+        asides.pause(life.world.units["web"], None, reason="", by="olaf")
+        (at_once,) = await life.days()
+        assert times(at_once) == times(before)
+        await life.clock.sleep(50)
+        asides.resume("web", "over")
+        await life.clock.sleep(20)
+        (after,) = await life.days()
+        assert after.unhealthy == pytest.approx(before.unhealthy + 20, abs=1)
+        assert after.unknown == pytest.approx(50, abs=1)
+        await life.stop()
+        lately = await life.history.lately(["web"], since=EPOCH)
+        assert lately["web"].unhealthy == pytest.approx(after.unhealthy, abs=1)
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(Life(clock, MemoryStore())))
+
+
 # ── older ledgers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from salus.engine.prober import LONGEST
 from salus.errors import CheckBrokenError
 from salus.model import EventKind, Observation, Status
 from salus.ports import Look
@@ -112,6 +113,24 @@ def test_a_broken_check_is_unknown_and_says_why() -> None:
             assert seen["broken"].message == "no descriptors left"
             assert seen["buggy"] is not None
             assert "KeyError" in seen["buggy"].message
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
+def test_what_a_check_says_is_cut_to_what_a_page_can_show() -> None:
+    class Talks(Fails):
+        async def look(self, look: Look) -> Observation:
+            return look.degraded("<" * 1_000_000)
+
+    async def scenario(world: World) -> None:
+        world.add("fails", Fails(ValueError("x" * 1_000_000)))
+        world.add("talks", Talks(ValueError()))
+        async with world.running():
+            await world.clock.sleep(5)
+            seen = {name: unit.state.last for name, unit in world.units.items()}
+            said = {name: (last.status, len(last.message)) for name, last in seen.items() if last}
+            assert said == {"fails": (Status.UNKNOWN, LONGEST), "talks": (Status.DEGRADED, LONGEST)}
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.proxies import Origin, origin
 from salus.surfaces.access.sessions import COOKIE, IDLE, LONGEST, MOST, Sessions
 from salus.surfaces.access.throttle import MOST_ADDRESSES, Throttle
+from salus.surfaces.http import cookies
 from tests.fake_access import Door, scope
 from tests.fake_agent import FixedClock
 
@@ -87,6 +89,20 @@ async def test_a_cookie_stands_for_its_token_until_that_is_revoked() -> None:
     assert caller.session.csrf == session.csrf
     await door.book.revoke(token.id)
     assert door.gate.caller(asked) == Caller(address="192.0.2.7")
+
+
+async def test_the_cookie_of_another_salus_on_the_same_host_does_not_hide_ours() -> None:
+    door = Door()
+    await door.token(Role.OPERATOR)
+    cookie, _ = door.gate.sessions.begin(door.book.tokens()[0])
+    for text in (
+        f"{COOKIE}={cookie}; {COOKIE}=x",
+        f"{COOKIE}=x; {COOKIE}={cookie}",
+        f"a=b;{COOKIE}=x;{COOKIE}={cookie}",
+    ):
+        assert door.gate.caller(scope(cookie=text)).role is Role.OPERATOR
+    others = f"{COOKIE}=x; " * 100
+    assert door.gate.caller(scope(cookie=f"{others}{COOKIE}={cookie}")).role is None
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "=", f"{COOKIE}=", f"{COOKIE}=x", f'{COOKIE}="\\200', "a" * 100_000, ";;"])
@@ -233,3 +249,33 @@ def test_the_audit_says_who_asked_what_and_how_it_ended_in_one_clean_line() -> N
         "role": "operator",
         "address": "192.0.2.7",
     }
+
+
+# ── cookies ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "sent,found",
+    [
+        ("salus_session=abc", ["abc"]),
+        ("a=b; salus_session=abc; c=d", ["abc"]),
+        ("salus_session = abc ;x", ["abc"]),
+        ("salus_session=one; salus_session=two", ["one", "two"]),
+        ("salus_session=a=b", ["a=b"]),
+        ("xsalus_session=abc; salus_sessionx=abc", []),
+        ("", []),
+    ],
+)
+def test_a_cookie_is_found_by_its_name(sent: str, found: list[str]) -> None:
+    assert cookies(scope(cookie=sent), COOKIE) == found
+
+
+@pytest.mark.parametrize(
+    "most", ['a="' + "\\" * 32_000, ";" * 32_000, "a=b;" * 8_000, '"' * 32_000, f"{COOKIE}=" * 2000]
+)
+def test_no_cookie_takes_long_to_read(most: str) -> None:
+    one = scope(cookie=f"{COOKIE}=x;{most}")
+    began = time.thread_time()
+    for _ in range(20):
+        cookies(one, COOKIE)
+    assert time.thread_time() - began < 0.2  # far more than what it takes; Python's own reader takes a second

@@ -38,7 +38,9 @@ def readable(caller: Caller, wanted: Collection[EventKind] = ()) -> tuple[EventK
         return tuple(wanted)
     left = tuple(kind for kind in wanted or EventKind if kind not in KINDS)
     if not left:
-        raise Refused(403, f"a {caller.role} may not read the audit", f"use a token with the role {Role.OPERATOR}")
+        raise Refused(
+            403, f"the role {caller.role} may not read the audit", f"use a token with the role {Role.OPERATOR}"
+        )
     return left
 
 

@@ -20,6 +20,7 @@ class Caller:
         address: where the request came from.
         secure: it came over TLS, by a proxy that is trusted.
         prefix: the path under which that proxy offers Salus.
+        host: the name by which that proxy was asked for, where it says so.
         wrong: credentials were sent, and are not good.
         wait: so many of them were wrong lately that the answer is to come later; seconds.
     """
@@ -31,6 +32,7 @@ class Caller:
     address: str = ""
     secure: bool = False
     prefix: str = ""
+    host: str = ""
     wrong: bool = False
     wait: float = 0.0
 

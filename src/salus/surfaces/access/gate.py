@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from salus.clock import SystemClock
@@ -12,10 +12,10 @@ from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.proxies import origin
 from salus.surfaces.access.sessions import COOKIE, Sessions
 from salus.surfaces.access.throttle import Throttle
-from salus.surfaces.http import Scope, header
+from salus.surfaces.http import Scope, cookies, header
 from salus.surfaces.peer import user_of
 
-_LONGEST_COOKIES = 4096
+_MOST_COOKIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,10 @@ class Gate:
         2. Else the cookie of a session, as long as the token behind it is good.
         """
         came = origin(scope, self._shown().trusted_proxies)
-        stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix)
+        stranger = Caller(address=came.address, secure=came.secure, prefix=came.prefix, host=came.host)
         if authorization := header(scope, b"authorization"):
             return self._by_token(stranger, authorization)
-        if cookies := header(scope, b"cookie"):
-            return self._by_cookie(stranger, cookies)
-        return stranger
+        return self._by_cookie(stranger, cookies(scope, COOKIE)[:_MOST_COOKIES])
 
     def sign_in(self, caller: Caller, text: str) -> Caller:
         """Return who somebody is by the token that they typed."""
@@ -72,24 +70,14 @@ class Gate:
             return replace(stranger, wrong=True, wait=self.throttle.wrong(stranger.address))
         return replace(stranger, name=token.name, role=token.role, token=token)
 
-    def _by_cookie(self, stranger: Caller, cookies: bytes) -> Caller:
-        """A cookie that is no longer good makes a stranger: the browser goes on sending it for a while."""
-        session = self.sessions.find(value) if (value := _cookie(cookies)) else None
-        token = self._access.valid(session.token) if session else None
-        if session is None or token is None:
-            return stranger
-        return replace(stranger, name=token.name, role=token.role, token=token, session=session)
+    def _by_cookie(self, stranger: Caller, values: Sequence[str]) -> Caller:
+        """A cookie that is no longer good makes a stranger: the browser goes on sending it for a while.
 
-
-def _cookie(cookies: bytes) -> str:
-    if not cookies:
-        return ""
-    from http.cookies import CookieError, SimpleCookie  # for those who come with a browser
-
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(cookies[:_LONGEST_COOKIES].decode("latin-1"))
-    except CookieError:
-        return ""
-    morsel = jar.get(COOKIE)
-    return morsel.value if morsel else ""
+        The one of another Salus on the same host is no good either, and stands beside ours.
+        """
+        for value in values:
+            session = self.sessions.find(value)
+            token = self._access.valid(session.token) if session else None
+            if session is not None and token is not None:
+                return replace(stranger, name=token.name, role=token.role, token=token, session=session)
+        return stranger

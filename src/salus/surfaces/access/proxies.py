@@ -18,11 +18,12 @@ _LONGEST_CHAIN = 1024
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from: the address, whether over TLS, and under which path it is offered there."""
+    """Where a request came from: the address, whether over TLS, and under which path and name it is offered there."""
 
     address: str
     secure: bool = False
     prefix: str = ""
+    host: str = ""
 
 
 def origin(scope: Scope, trusted: tuple[str, ...]) -> Origin:
@@ -30,7 +31,7 @@ def origin(scope: Scope, trusted: tuple[str, ...]) -> Origin:
 
     1. Whoever connected is it, unless they are a trusted proxy.
     2. Of ``X-Forwarded-For`` the last address that is no trusted proxy counts: what stands before it anybody can write.
-    3. ``X-Forwarded-Proto`` and ``X-Forwarded-Prefix`` are those of the proxy that connected.
+    3. ``X-Forwarded-Proto``, ``X-Forwarded-Prefix`` and ``X-Forwarded-Host`` are those of the proxy that connected.
     """
     client = scope.get("client")
     peer = str(client[0]) if client else ""
@@ -44,7 +45,8 @@ def origin(scope: Scope, trusted: tuple[str, ...]) -> Origin:
     said = header(scope, b"x-forwarded-prefix").decode("latin-1").strip().rstrip("/")
     prefix = said if _PREFIX.fullmatch(said) else ""
     proto = header(scope, b"x-forwarded-proto").decode("latin-1").rpartition(",")[2].strip().lower()
-    return Origin(address if _address(address) else peer, proto == "https", prefix)
+    host = header(scope, b"x-forwarded-host").decode("latin-1").rpartition(",")[2].strip()
+    return Origin(address if _address(address) else peer, proto == "https", prefix, host)
 
 
 @lru_cache(maxsize=4)

@@ -19,6 +19,7 @@ from salus.surfaces import wire
 from salus.surfaces.access.audit import Audit
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.refusing import refusal
 from salus.surfaces.api.announcing import AnnouncementRequests
 from salus.surfaces.api.charts import ChartRequests
 from salus.surfaces.api.curves import CurveRequests
@@ -28,7 +29,7 @@ from salus.surfaces.api.incidents import IncidentRequests
 from salus.surfaces.api.live import LiveEvents
 from salus.surfaces.api.machine import MachineRequests
 from salus.surfaces.api.past import PastRequests
-from salus.surfaces.api.people import CSRF, SessionRequests, SignedIn, TokenRequests, refusal
+from salus.surfaces.api.people import CSRF, SessionRequests, SignedIn, TokenRequests
 from salus.surfaces.api.present import PresentRequests
 from salus.surfaces.api.queries import Query, read, split
 from salus.surfaces.api.table import Endpoint, Router
@@ -55,7 +56,9 @@ from salus.surfaces.stream import Subscribe
 
 _LOG = logging.getLogger(__name__)
 _OPENAPI = f"{ROOT}/openapi.json"
+_PREFIX = "{prefix}"
 _CSRF = CSRF.lower().encode()
+_STRANGERS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,9 @@ class ApiApp:
         self._clock = clock
         self._gate = gate
         self._audit = audit
+        # Where everybody may see details, anybody may ask: however many do at once, so few are answered at a time, and
+        # those who are known wait for none of them.
+        self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self.live = LiveEvents(parts.subscribe, parts.past, clock)
         self._router = Router(
             GROUPS,
@@ -158,20 +164,24 @@ class ApiApp:
             raise Refused(406, f"{path} is no JSON", "ask for it by itself")
         return told
 
-    async def perform(self, caller: Caller, method: str, path: str, body: bytes) -> Response:
+    async def perform(
+        self, caller: Caller, method: str, path: str, body: bytes | Callable[[type[Body]], bytes]
+    ) -> Response:
         """Do what a form asks for: as if its sender had asked the API, the audit included.
 
         Args:
             caller: who sent it; that the form is one of ours has been proved.
             method: ``POST`` or ``DELETE``.
             path: below ``/api/v1``.
-            body: JSON.
+            body: JSON, or what writes it for the body that is asked for, and may refuse to. It is asked only for who
+                may do this, and what it refuses is audited too.
         """
         whole = ROOT + path
         try:
             endpoint, room, name = self._router.find(method, whole)
             self._see_the_role(endpoint, caller)
-            told = await _ask(endpoint, room, Asked(name=name, body=body, user=caller.name, caller=caller))
+            sent = body if isinstance(body, bytes) else body(endpoint.body or Body)
+            told = await _ask(endpoint, room, Asked(name=name, body=sent, user=caller.name, caller=caller))
         except Exception as error:  # noqa: BLE001 - as every request: whatever went wrong is an answer
             return self._failed(error, caller, method, whole)
         response = told if isinstance(told, Response) else json_response(told, endpoint.success)
@@ -223,7 +233,7 @@ class ApiApp:
     ) -> Response | None:
         path, method = path_of(scope), scope["method"]
         if path == _OPENAPI:
-            return await _openapi(method)
+            return await _openapi(method, caller.prefix)
         endpoint, room, name = self._router.find(method, path)
         self._see_that_they_may(endpoint, scope, caller)
         query = split(scope.get("query_string", b""))
@@ -235,8 +245,13 @@ class ApiApp:
             )
             return None
         body = await self._body(scope, receive) if endpoint.body else b""
-        told = await _ask(endpoint, room, Asked(name=name, query=query, body=body, user=caller.name, caller=caller))
-        response = told if isinstance(told, Response) else json_response(told, endpoint.success)
+        asked = Asked(name=name, query=query, body=body, user=caller.name, caller=caller)
+        if caller.role is None and endpoint.shown:
+            async with self._strangers:
+                response = await _answered(endpoint, room, asked)
+                await self._clock.sleep(0)  # the next one has the next turn of the loop
+        else:
+            response = await _answered(endpoint, room, asked)
         self._note(response.caller if isinstance(response, SignedIn) else caller, method, path, response.code)
         return response
 
@@ -264,7 +279,7 @@ class ApiApp:
         if caller.role is None:
             raise refusal(caller)
         needed = endpoint.role or Role.ADMIN
-        raise Refused(403, f"a {caller.role} may not do this", f"use a token with the role {needed}")
+        raise Refused(403, f"the role {caller.role} may not do this", f"use a token with the role {needed}")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         body = await whole_body(receive, LARGEST)
@@ -281,6 +296,11 @@ class ApiApp:
             self._audit.write(caller, method, path, code, detail)
 
 
+async def _answered(endpoint: Endpoint, room: object, asked: Asked) -> Response:
+    told = await _ask(endpoint, room, asked)
+    return told if isinstance(told, Response) else json_response(told, endpoint.success)
+
+
 async def _ask(endpoint: Endpoint, room: object, asked: Asked) -> Json | Response:
     if endpoint.does is None:
         raise Refused(406, "that is a stream", "listen to it")
@@ -294,13 +314,16 @@ def _problem(told: Mapping[str, Json]) -> Response:
 
 
 @cache
-def _document() -> Response:
+def _document() -> tuple[bytes, bytes]:
+    """Return what stands before the path of a proxy in the document, and what after it."""
     from salus.surfaces.api.openapi import document
 
-    return json_response(document())
+    before, _, after = wire.encode(document(_PREFIX)).partition(_PREFIX.encode())
+    return before, after + b"\n"
 
 
-async def _openapi(method: str) -> Response:
+async def _openapi(method: str, prefix: str) -> Response:
     if method not in ("GET", "HEAD"):
         raise not_allowed(method, _OPENAPI, "GET, HEAD")
-    return await asyncio.to_thread(_document)  # it is made, and what makes it is loaded, the first time
+    before, after = await asyncio.to_thread(_document)  # it is made, and what makes it is loaded, the first time
+    return Response(200, JSON, before + prefix.encode() + after)

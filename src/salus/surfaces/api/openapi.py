@@ -37,8 +37,8 @@ MEANINGS = {
 _REF = "#/components/schemas/{name}"
 
 
-def document() -> dict[str, Json]:
-    """Write it."""
+def document(prefix: str = "") -> dict[str, Json]:
+    """Write it, for a Salus that a proxy offers below the path ``prefix``."""
     endpoints = [endpoint for group in GROUPS for endpoint in group.endpoints]
     paths: dict[str, Json] = {}
     for group in GROUPS:
@@ -55,7 +55,7 @@ def document() -> dict[str, Json]:
             "summary": "Watches software, heals it, proves that the healing worked, and tells people.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": ROOT}],
+        "servers": [{"url": prefix + ROOT}],
         "tags": [{"name": group.tag, "description": group.about} for group in GROUPS if group.about],
         "paths": paths,
         "components": {
@@ -142,6 +142,7 @@ def _query(query: type[Query] | None) -> list[Schema]:
     found = []
     for name, one in schema["properties"].items():
         parameter: Schema = {"name": name, "in": "query", "schema": _plain(one), "description": meanings.get(name, "")}
+        parameter["allowEmptyValue"] = True  # an empty one says nothing, as an empty field of a form
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         found.append(parameter)

@@ -9,11 +9,12 @@ from salus.ports import Access
 from salus.surfaces import wire
 from salus.surfaces.access.caller import STRANGER, Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.refusing import refusal
 from salus.surfaces.access.sessions import COOKIE, LONGEST
 from salus.surfaces.api.queries import page
 from salus.surfaces.asked import Asked
 from salus.surfaces.bodies import Body, SignInBody, TokenBody, line, parse
-from salus.surfaces.http import JSON, Refused, Response
+from salus.surfaces.http import JSON, Response
 
 CSRF = "X-CSRF-Token"
 
@@ -68,6 +69,8 @@ class SessionRequests:
         known = self._gate.sign_in(asked.caller, body.token)
         if known.token is None:
             raise refusal(known)
+        if asked.caller.session:  # of one browser only the last sign-in is good
+            self._gate.sessions.end(asked.caller.session.csrf)
         cookie, session = self._gate.sessions.begin(known.token)
         told = {**who(known), "csrf": session.csrf}
         return SignedIn(200, JSON, wire.encode(told) + b"\n", (_cookie(known, cookie, int(LONGEST)),), caller=known)
@@ -78,15 +81,6 @@ class SessionRequests:
             self._gate.sessions.end(asked.caller.session.csrf)
         told = wire.encode({"message": "signed out"}) + b"\n"
         return Response(200, JSON, told, (_cookie(asked.caller, "", 0),))
-
-
-def refusal(caller: Caller) -> Refused:
-    """Say that credentials are wrong; what is wrong with them is never told."""
-    if caller.wait:
-        headers = {"Retry-After": str(max(1, round(caller.wait)))}
-        return Refused(429, "there were too many wrong tokens", "come again later", headers)
-    challenge = {"WWW-Authenticate": 'Bearer realm="salus"'}
-    return Refused(401, "the token is missing or wrong", "send 'Authorization: Bearer' and a token", challenge)
 
 
 def token(one: Token) -> dict[str, Json]:

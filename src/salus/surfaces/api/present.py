@@ -17,6 +17,7 @@ from salus.surfaces.http import Response
 
 _LONGEST_LINE = 4096
 _AT_ONCE = 500  # checks
+_WRITTEN_AT_ONCE = 100
 
 
 class PresentRequests:
@@ -57,7 +58,12 @@ class PresentRequests:
         start = bisect_right(names, query.after) if query.after else 0
         shown = names[start : start + query.limit]
         more = start + len(shown) < len(names)
-        items: list[Json] = [wire.check(report) for name in shown if (report := self._view.check(name))]
+        items: list[Json] = []
+        for count, name in enumerate(shown, 1):
+            if report := self._view.check(name):
+                items.append(wire.check(report))
+            if count % _WRITTEN_AT_ONCE == 0:
+                await self._clock.sleep(0)
         return {"items": items, "next": shown[-1] if more else None, "total": len(names)}
 
     async def _sought(self, query: ChecksQuery) -> list[str]:

@@ -255,7 +255,8 @@ def read(query: Mapping[str, str], kind: type[_Query]) -> _Query:
     except msgspec.ValidationError as error:
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "nothing"
         what = f"what stands behind the question mark is not understood: {line(str(error))[:300]}"
-        raise Refused(422, what, f"what can stand there: {known}") from None
+        time = "; write a time as 2026-11-23T12:00:00Z" if "RFC3339" in what else ""
+        raise Refused(422, what, f"what can stand there: {known}{time}") from None
     for name in kind.__struct_fields__:
         at = getattr(found, name)
         if isinstance(at, datetime) and not _FIRST_YEAR <= at.year <= _LAST_YEAR:

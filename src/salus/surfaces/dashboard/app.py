@@ -15,6 +15,7 @@ from salus.ports import Clock
 from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
+from salus.surfaces.access.sessions import COOKIE
 from salus.surfaces.api.app import ApiApp
 from salus.surfaces.api.queries import split
 from salus.surfaces.bodies import line
@@ -30,7 +31,18 @@ from salus.surfaces.dashboard.survey import Surveyor
 from salus.surfaces.dashboard.watch import Watch, Watches
 from salus.surfaces.dashboard.writer import ROOT, Writer
 from salus.surfaces.door import path_of
-from salus.surfaces.http import JSON, Receive, Refused, Response, Scope, Send, header, json_response, not_allowed
+from salus.surfaces.http import (
+    JSON,
+    Receive,
+    Refused,
+    Response,
+    Scope,
+    Send,
+    cookies,
+    header,
+    json_response,
+    not_allowed,
+)
 
 _LOG = logging.getLogger(__name__)
 _HTML = "text/html; charset=utf-8"
@@ -109,12 +121,17 @@ class Dashboard:
         if not self._may(view, visit.caller):
             if visit.caller.role is None:
                 return self._to_sign_in(scope, path, visit)
-            raise Refused(403, f"a {visit.caller.role} may not see this", f"use a token with the role {view.role}")
+            raise Refused(
+                403, f"the role {visit.caller.role} may not see this", f"use a token with the role {view.role}"
+            )
         watch = self._watch(path, view, replace(visit, name=name))
-        if not watch.fresh():
-            await watch.refresh()
-        said = self._deeds.said(visit.caller)
-        return self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+        async with self._watches.turns[watch.known]:
+            if not watch.fresh():
+                await watch.refresh()
+            said = self._deeds.said(visit.caller)
+            page = self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)
+            await self._clock.sleep(0)
+        return page
 
     def _watch(self, path: str, view: PageView, visit: Visit) -> Watch:
         caller = visit.caller
@@ -133,7 +150,8 @@ class Dashboard:
         wanted = f"{visit.caller.prefix}{ROOT}{path}"
         query = scope.get("query_string", b"").decode("ascii", "replace")
         wanted += f"?{query}" if query else ""
-        return _moved(f"{visit.caller.prefix}{ROOT}/sign-in?next={quote(wanted[:1000], safe='')}")
+        ended = "ended=1&" if any(cookies(scope, COOKIE)) else ""
+        return _moved(f"{visit.caller.prefix}{ROOT}/sign-in?{ended}next={quote(wanted[:1000], safe='')}")
 
     # ── what stays open ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,8 +165,16 @@ class Dashboard:
         watch = self._watch(path, view, seen)
         mark = header(scope, b"last-event-id").decode("latin-1") or query.get("mark", "")
         if watch.page is None:
-            await watch.refresh()
-        await self.live.serve(watch, mark, receive, send, still=lambda: self._may(view, self._gate.caller(scope)))
+            async with self._watches.turns[watch.known]:
+                await watch.refresh()
+        await self.live.serve(
+            watch,
+            mark,
+            receive,
+            send,
+            still=lambda: self._may(view, self._gate.caller(scope)),
+            stranger=visit.caller.role is None,
+        )
 
     async def _data(self, path: str, visit: Visit) -> Response:
         if not visit.caller.may(Role.VIEWER):

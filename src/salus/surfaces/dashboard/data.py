@@ -11,6 +11,8 @@ from salus.model import CheckReport, Json, Outcome, RecoveryRecord, Status
 from salus.ports import AlertDesk, Clock, EventQuery, Past, RecoveryQuery, View
 from salus.ports.history import IncidentQuery, Incidents
 from salus.surfaces import wire, wire_alerts, wire_incidents
+from salus.surfaces.access.audit import readable
+from salus.surfaces.access.caller import Caller
 
 MOST_CHECKS = 50
 MOST_SERVICES = 200
@@ -25,9 +27,11 @@ _WORST_FIRST = {Status.UNHEALTHY: 0, Status.DEGRADED: 1, Status.UNKNOWN: 2, Stat
 
 
 async def at_a_glance(
-    *, view: View, desk: AlertDesk, past: Past, incidents: Incidents, clock: Clock
+    *, caller: Caller, view: View, desk: AlertDesk, past: Past, incidents: Incidents, clock: Clock
 ) -> dict[str, Json]:
     """Tell everything a dashboard needs: how it is, what needs attention, what is being done, what happened.
+
+    What people asked for is among that for those who may read the audit.
 
     Raises:
         StoreError: the ledger cannot be read.
@@ -37,7 +41,7 @@ async def at_a_glance(
     states = Counter(one.state.value for one in services)
     bad = nsmallest(MOST_CHECKS, filter(_wants_attention, reports), key=_urgency)
     going_on = await incidents.incidents(IncidentQuery(open=True, limit=MOST_INCIDENTS))
-    events = await past.events(EventQuery(limit=MOST_EVENTS))
+    events = await past.events(EventQuery(kinds=readable(caller), limit=MOST_EVENTS))
     policy = view.policy()
     return {
         "timestamp": wire.instant(clock.now()),

@@ -13,7 +13,7 @@ from salus.surfaces import wire
 from salus.surfaces.access.caller import Caller
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.api.app import ApiApp
-from salus.surfaces.bodies import line
+from salus.surfaces.bodies import LARGEST, line
 from salus.surfaces.dashboard import forms, outcomes
 from salus.surfaces.dashboard.frame import THEME, THEMES, local
 from salus.surfaces.dashboard.page import Visit
@@ -22,7 +22,9 @@ from salus.surfaces.http import JSON, Receive, Refused, Response, Scope, header
 
 _YEAR = 365 * 86400
 _MOST_SAID = 256
+_OF_STRANGERS = 8192
 _METHODS = ("POST", "DELETE")
+_ANOTHER = "open the page itself and try again; a reverse proxy has to hand on the header Host as it came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ class Deeds:
         Raises:
             Refused: 403, it was not sent by a page of ours, or its sender is not known; 404, it goes nowhere.
         """
-        if not forms.same_site(scope):
-            raise Refused(403, "that form was sent by another site", "open the page itself and try again")
-        form = await forms.fields(scope, receive)
+        if not forms.same_site(scope, visit.caller):
+            raise Refused(403, "that form was sent by another site", _ANOTHER)
+        # Taking a large form apart takes milliseconds; nobody unknown has anything large to say.
+        form = await forms.fields(scope, receive, LARGEST if visit.caller.session else _OF_STRANGERS)
         if path == "/theme":
             return self._theme(form, visit)
         if path == "/sign-in":
@@ -78,11 +81,8 @@ class Deeds:
         method = _one(form, "method").upper() or "POST"
         if method not in _METHODS:
             raise Refused(405, f"{line(method)[:20]} does nothing", "use POST or DELETE")
-        kind = self._api.body_of(method, path)
-        try:
-            answer = await self._api.perform(visit.caller, method, path, forms.body(form, kind))
-        except Refused as refused:  # a field is not understood: that is said beside the form
-            answer = refused.response()
+        self._api.body_of(method, path)  # there is such a thing to do
+        answer = await self._api.perform(visit.caller, method, path, lambda kind: forms.body(form, kind))
         said = _words(answer)
         if JSON in header(scope, b"accept").decode("latin-1"):
             return Response(200 if said.good else answer.code, JSON, wire.encode(asdict(said)))

@@ -12,6 +12,7 @@ import msgspec
 
 from salus.model import Json
 from salus.surfaces import wire
+from salus.surfaces.access.caller import Caller
 from salus.surfaces.bodies import LARGEST, Body
 from salus.surfaces.http import Receive, Refused, Scope, header, whole_body
 from salus.units import Duration
@@ -21,8 +22,8 @@ _MOST_FIELDS = 100
 _OWN = ("csrf", "next", "method")
 
 
-async def fields(scope: Scope, receive: Receive) -> dict[str, list[str]]:
-    """Read a form.
+async def fields(scope: Scope, receive: Receive, most: int = LARGEST) -> dict[str, list[str]]:
+    """Read a form of at most so many bytes.
 
     Raises:
         Refused: 400, 413, 415 or 422, it is no form of ours.
@@ -30,7 +31,7 @@ async def fields(scope: Scope, receive: Receive) -> dict[str, list[str]]:
     media = header(scope, b"content-type").decode("latin-1").partition(";")[0].strip().lower()
     if media != _FORM:
         raise Refused(415, "that is no form", f"send Content-Type: {_FORM}")
-    body = await whole_body(receive, LARGEST)
+    body = await whole_body(receive, most)
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -47,7 +48,7 @@ async def fields(scope: Scope, receive: Receive) -> dict[str, list[str]]:
     return found
 
 
-def same_site(scope: Scope) -> bool:
+def same_site(scope: Scope, caller: Caller) -> bool:
     """Tell whether a form was sent by a page of ours, as far as the browser says: another site's says otherwise."""
     site = header(scope, b"sec-fetch-site").decode("latin-1")
     if site:
@@ -55,8 +56,8 @@ def same_site(scope: Scope) -> bool:
     origin = header(scope, b"origin").decode("latin-1")
     if not origin:
         return True
-    hosts = (header(scope, b"host"), header(scope, b"x-forwarded-host"))
-    return origin.partition("://")[2].lower() in [one.decode("latin-1").lower() for one in hosts if one]
+    hosts = (header(scope, b"host").decode("latin-1"), caller.host)
+    return origin.partition("://")[2].lower() in [one.lower() for one in hosts if one]
 
 
 def body(form: Mapping[str, list[str]], kind: type[Body]) -> bytes:
@@ -94,9 +95,10 @@ def _value(name: str, values: list[str], kind: Any) -> Json:
         try:
             return float(text) if text.replace(".", "", 1).isdigit() else float(Duration.parse(text.replace(" ", "")))
         except ValueError as error:
-            raise Refused(422, f"{name}: {error}", "write a duration such as 30m, 2h or 1d") from None
+            what = str(error).partition(": write")[0]
+            raise Refused(422, what, "write a duration such as 30m, 2h or 1d") from None
     if plain is int:
-        if not text.lstrip("-").isdecimal() or len(text) > 18:
+        if not text.removeprefix("-").isdecimal() or len(text) > 18:
             raise Refused(422, f"{name}: {text[:50]!r} is no number", "write digits")
         return int(text)
     if isinstance(plain, type) and issubclass(plain, StrEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import unquote
 
 import salus
-from salus.model import Overall, Status
+from salus.model import Overall, Pause, PolicyReport, Status
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.dashboard.page import Page, PageView, Region, Visit
 from salus.surfaces.dashboard.routes import NAVIGATION
@@ -16,7 +16,7 @@ from salus.surfaces.dashboard.source import Source
 from salus.surfaces.dashboard.watch import Watch
 from salus.surfaces.dashboard.words import iso
 from salus.surfaces.dashboard.writer import ROOT, Writer
-from salus.surfaces.http import Scope, header
+from salus.surfaces.http import Scope, cookies
 
 THEMES = ("light", "dark")
 THEME = "salus_theme"
@@ -48,6 +48,8 @@ class Framed:
     def _held(self, visit: Visit) -> Region:
         """Tell what holds healing, where anything does: nobody may wonder why nothing is done."""
         agent, policy = self._source.view.agent(), self._source.view.policy()
+        if visit.caller.role is None:
+            policy = _to_strangers(policy)
         key = (agent.healing_off, agent.problems, policy.pause, policy.maintenance, policy.brakes, policy.mode)
         facts = {"agent": agent, "policy": policy, "now": visit.now}
         whole = (*key, policy.overload, policy.causes, policy.rivals, policy.circuits)
@@ -94,9 +96,10 @@ class Frame:
             **self._known(scope, visit),
             "title": "Sign in · Salus",
             "next": local(visit.asked("next", 1000), visit),
-            "wrong": next((one for one in ("wrong", "wait", "out") if one in visit.query), ""),
+            "wrong": next((one for one in ("wrong", "wait", "out", "ended") if one in visit.query), ""),
             "said": None,
             "open": gate.open,
+            "told": gate.open or visit.caller.role is not None,
         }
         return self._writer.page("sign_in.html", facts, visit, visit.now)
 
@@ -109,11 +112,12 @@ class Frame:
             "what": what,
             "remedy": remedy,
             "said": None,
+            "told": visit.caller.role is not None,
         }
         return self._writer.page("trouble.html", facts, visit, visit.now)
 
     def _known(self, scope: Scope, visit: Visit) -> dict[str, Any]:
-        theme = _cookies(scope).get(THEME, "")
+        theme = next(iter(cookies(scope, THEME)), "")
         every = visit.asked("refresh", 5)
         return {
             "who": visit.caller,
@@ -125,6 +129,7 @@ class Frame:
             "every": int(every) if every.isdecimal() and 5 <= int(every) <= 3600 else 0,
             "version": salus.__version__,
             "agent": self._source.view.agent(),
+            "told": True,
         }
 
 
@@ -132,19 +137,18 @@ def local(where: str, visit: Visit) -> str:
     """Return an address if it is one of our pages, else that of the overview: nobody is sent anywhere else."""
     home = f"{visit.caller.prefix}{ROOT}/"
     ours = where.startswith(home) and where.isprintable() and where.isascii() and "\\" not in where
-    return where if ours and "//" not in where.partition("?")[0] and "/../" not in where else home
+    path = where.partition("#")[0].partition("?")[0]
+    # A browser goes up at %2e%2e as it does at two dots.
+    up = any(unquote(part) in (".", "..") for part in path.split("/"))
+    return where if ours and "//" not in path and not up else home
+
+
+def _to_strangers(policy: PolicyReport) -> PolicyReport:
+    """Return what the API tells everybody of what holds healing: that it is paused; not by whom, why, nor what else."""
+    return PolicyReport(pause=Pause(since=policy.pause.since) if policy.pause else None)
 
 
 def _html(text: str) -> Any:
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704 - a region, written by our own templates
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header(scope, b"cookie")[:4096].decode("latin-1"))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}

@@ -17,9 +17,11 @@ from salus.tasks import Nursery
 _LOG = logging.getLogger(__name__)
 
 MOST_READERS = 96
+MOST_STRANGERS = 64
 GATHER = 0.05
 HEARTBEAT = 15.0
 _REST = 1.0
+_REST_OF_STRANGERS = 3.0
 _LONGEST_REST = 0.25
 _RETRY = 1000  # milliseconds after which a browser that lost us comes again
 _STREAM = "text/event-stream"
@@ -31,7 +33,8 @@ class Live:
     1. An event marks every open page; what happens within ``GATHER`` is written together.
     2. A page is also written anew every ``refresh`` seconds, for looks are no events.
     3. One page is written at a time, in slices of a millisecond, and after each nothing is written for as long as that
-       took: however many pages are open, writing them takes half of the loop at most, and nobody waits for it.
+       took: however many pages are open, writing them takes half of the loop at most, and nobody waits for it. The
+       pages of strangers take turns by themselves, and a quarter: nobody known waits for a crowd of them.
     """
 
     def __init__(self, watches: Watches, subscribe: Subscribe, clock: Clock) -> None:
@@ -41,7 +44,7 @@ class Live:
         self._clock = clock
         self._readers: set[_Reader] = set()
         self._changed: dict[Watch, asyncio.Event] = {}
-        self._turn = asyncio.Lock()
+        self._turns = {known: asyncio.Lock() for known in (True, False)}
         self._keepers = Nursery(_failed)
         self._unsubscribe: Callable[[], None] | None = None
         self._closed = False
@@ -58,15 +61,29 @@ class Live:
         for changed in self._changed.values():
             changed.set()
 
-    async def serve(self, watch: Watch, mark: str, receive: Receive, send: Send, *, still: Callable[[], bool]) -> None:
+    async def serve(
+        self,
+        watch: Watch,
+        mark: str,
+        receive: Receive,
+        send: Send,
+        *,
+        still: Callable[[], bool],
+        stranger: bool = False,
+    ) -> None:
         """Send what changes until the reader goes away, may no longer look (``still``), or ``close`` is called.
+
+        Strangers leave some room to those who are known, whatever they do.
 
         Raises:
             Refused: 429, too many look already. Nothing was sent.
         """
-        if len(self._readers) >= MOST_READERS:
-            raise Refused(429, f"{MOST_READERS} pages are open already", "close some of them", {"Retry-After": "30"})
-        reader = _Reader(watch, mark)
+        alike, most = len(self._readers), MOST_READERS
+        if stranger and alike < most:
+            alike, most = sum(one.stranger for one in self._readers), MOST_STRANGERS
+        if alike >= most:
+            raise Refused(429, f"{most} pages are open already", "close some of them", {"Retry-After": "30"})
+        reader = _Reader(watch, mark, stranger=stranger)
         if self._closed:
             reader.end()
         self._join(reader)
@@ -122,10 +139,11 @@ class Live:
             changed.clear()
             if self._changed.get(watch) is not changed:
                 return
-            async with self._turn:
+            async with self._turns[watch.known]:
                 gone = await self._refresh(watch)
                 self._tell(watch, gone=gone)
-                await self._clock.sleep(min(_LONGEST_REST, _REST * watch.cost))
+                rest = _REST if watch.known else _REST_OF_STRANGERS
+                await self._clock.sleep(min(_LONGEST_REST, rest * watch.cost))
             if gone:
                 return
 
@@ -150,8 +168,9 @@ class Live:
 class _Reader:
     """One open page, and what it has seen."""
 
-    def __init__(self, watch: Watch, mark: str) -> None:
+    def __init__(self, watch: Watch, mark: str, *, stranger: bool) -> None:
         self.watch = watch
+        self.stranger = stranger
         self.mark = mark
         self.ended = False
         self.reload = False

@@ -127,7 +127,7 @@ class Routes:
         if path == "/api/data":
             incidents = self._source.parts.incidents
             return await data.at_a_glance(
-                view=view, desk=self._source.desk, past=past, incidents=incidents, clock=clock
+                caller=visit.caller, view=view, desk=self._source.desk, past=past, incidents=incidents, clock=clock
             )
         if path == "/api/recovery":
             return await data.recovery(view=view, past=past, clock=clock)

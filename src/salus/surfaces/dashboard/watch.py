@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ _SLICE = 0.001
 """Seconds after which the writing lets others run."""
 _REST = 4
 _SHORTEST = 0.05
+_MOST_MESSAGES = 16
+_AT_ONCE = 2
+_HEAVIEST = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,18 @@ class Watch:
         self.version = 0
         self.page: Page | None = None
         self.cost = 0.0
+        self.weight = 0
         self._written: dict[str, Written] = {}
         self._orders: dict[str, tuple[tuple[str, ...], int]] = {}
         self._title = ("", 0)
         self._at: float | None = None
         self._messages: dict[int, bytes] = {}
+        self._turn = asyncio.Lock()
+
+    @property
+    def known(self) -> bool:
+        """Tell whether it is written for people who are known."""
+        return self._visit.caller.role is not None
 
     @property
     def mark(self) -> str:
@@ -63,12 +74,17 @@ class Watch:
         return self._clock.monotonic() - self._at < max(_SHORTEST, _REST * self.cost)
 
     async def refresh(self) -> None:
-        """Write what has changed; raises what the view raises, and then nothing has changed."""
-        began = self._clock.monotonic()
-        page = await self._view.page(replace(self._visit, now=self._clock.now()))
-        await self._take(page)
-        self._at = self._clock.monotonic()
-        self.cost = self._at - began
+        """Write what has changed; raises what the view raises, and then nothing has changed.
+
+        Once at a time: two that are written at once would both be the same version, and a reader of the first would
+        never get the second.
+        """
+        async with self._turn:
+            began = self._clock.monotonic()
+            page = await self._view.page(replace(self._visit, now=self._clock.now()))
+            await self._take(page)
+            self._at = self._clock.monotonic()
+            self.cost = self._at - began
 
     async def _take(self, page: Page) -> None:
         version = self.version + 1
@@ -87,6 +103,7 @@ class Watch:
         title = self._title if page.title == self._title[0] else (page.title, version)
         changed = [title[1], *(one.version for one in written.values()), *(one[1] for one in orders.values())]
         self._written, self._orders, self._title, self.page = written, orders, title, page
+        self.weight = sum(len(one.html) for one in written.values())
         if max(changed) == version:
             self.version = version
             self._messages.clear()
@@ -114,9 +131,12 @@ class Watch:
         seen = int(number) if stamp == self.stamp and number.isascii() and number.isdigit() and len(number) < 16 else 0
         if seen >= self.version:
             return b""
-        if seen not in self._messages:
-            self._messages[seen] = wire.encode(self._changed(seen))
-        return self._messages[seen]
+        if (known := self._messages.get(seen)) is not None:
+            return known
+        message = wire.encode(self._changed(seen))
+        if len(self._messages) < _MOST_MESSAGES:  # whoever makes marks up gets what they ask for, and nothing is kept
+            self._messages[seen] = message
+        return message
 
     def _changed(self, seen: int) -> Mapping[str, object]:
         told: dict[str, object] = {
@@ -129,11 +149,19 @@ class Watch:
 
 
 class Watches:
-    """The pages that are being looked at, and those that were a moment ago."""
+    """The pages that are being looked at, and those that were a moment ago.
 
-    def __init__(self, *, most: int = 64) -> None:
-        """Keep at most so many that nobody listens to."""
+    Attributes:
+        turns: whoever has one may write a page: those who are known, and by themselves strangers, so that nobody known
+            waits for a crowd of them. Each is written in slices of a millisecond, so this is how many such slices
+            everybody else waits for, however many people load pages at the same time.
+    """
+
+    def __init__(self, *, most: int = 64, heaviest: int = _HEAVIEST) -> None:
+        """Keep at most so many that nobody listens to, and at most so many characters of them."""
+        self.turns = {known: asyncio.Semaphore(_AT_ONCE if known else 1) for known in (True, False)}
         self._most = most
+        self._heaviest = heaviest
         self._watches: dict[Hashable, Watch] = {}
         self._listened: dict[Watch, int] = {}
 
@@ -141,12 +169,19 @@ class Watches:
         """Return the watch of equal visitors."""
         watch = self._watches.pop(key, None) or make()
         self._watches[key] = watch  # the last one is the one used last
-        if len(self._watches) > self._most + len(self._listened):
-            idle = next(
-                one for one, found in self._watches.items() if found not in self._listened and found is not watch
-            )
-            del self._watches[idle]
+        self._tidy(watch)
         return watch
+
+    def _tidy(self, watch: Watch) -> None:
+        idle = [
+            (one, found) for one, found in self._watches.items() if found not in self._listened and found is not watch
+        ]
+        weight = sum(found.weight for _, found in idle)
+        for place, (key, found) in enumerate(idle):
+            if len(idle) - place < self._most and weight <= self._heaviest:
+                return
+            del self._watches[key]
+            weight -= found.weight
 
     def __len__(self) -> int:
         """Count them."""

@@ -118,7 +118,7 @@ class StatusPage:
     async def _answer(self, scope: Scope) -> Response:
         settings = self._parts.settings()
         if settings.status_page is None:
-            raise _nothing()
+            raise Refused(404, "there is no status page here", "it is off until the config has `status_page`")
         path = path_of(scope).removeprefix(ROOT).rstrip("/")
         if scope["method"] not in ("GET", "HEAD"):
             raise not_allowed(scope["method"], "the status page", "GET, HEAD")
@@ -169,13 +169,17 @@ class StatusPage:
         async with self._writing:  # one at a time, and each of them once
             found = edition.copies.get((key, root))
             if found is None:
-                if wait := self._written.wait(self._clock.monotonic()):
+                # Whoever asks for everything else must not keep people from the page itself.
+                first = key == _FRONT and not any(one == _FRONT for one, _ in edition.copies)
+                wait = 0.0 if first else self._written.wait(self._clock.monotonic())
+                if wait:
                     raise _busy(wait)
                 found = await asyncio.to_thread(_write, key, edition.page, root)
                 edition.keep((key, root), found)
             return found
 
 
+_FRONT = "front"
 _MISSING = "missing"
 
 
@@ -185,7 +189,7 @@ def _key(path: str, query: bytes, page: Page) -> str:
     So nobody can have things written, or kept, by asking for what is not there.
     """
     if path == "":
-        return "front"
+        return _FRONT
     if path.startswith("/api/v2/"):
         name = path.removeprefix("/api/v2/").removesuffix(".json")
         return f"api:{name}" if path.endswith(".json") and name in _APIS else ""

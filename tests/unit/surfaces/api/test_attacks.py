@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from salus.model import Role
 from salus.surfaces.bodies import LARGEST
 from tests.asgi import Answer, ask
 from tests.fake_access import Door
+from tests.fake_agent import check
 from tests.fake_api import FakeApi
 
 API = "/api/v1"
@@ -95,8 +97,19 @@ async def test_behind_a_trusted_proxy_a_cookie_is_secure_and_for_its_path(truste
 async def test_whoever_is_signed_in_may_sign_in_as_somebody_else() -> None:
     api = FakeApi()
     cookie, _, _ = await sign_in(api)
-    _, _, answer = await sign_in(api, Role.ADMIN, Cookie=cookie)
+    fresh, _, answer = await sign_in(api, Role.ADMIN, Cookie=cookie)
     assert answer.json["name"] == "admin"
+    assert fresh != cookie
+    assert (await ask(api.app, f"{API}/rules", more={"Cookie": cookie})).code == 401
+    assert (await ask(api.app, f"{API}/tokens", more={"Cookie": fresh})).code == 200
+
+
+async def test_a_cookie_that_somebody_brings_along_is_never_the_one_they_are_signed_in_by() -> None:
+    api = FakeApi()
+    planted = "salus_session=planted-by-somebody"
+    fresh, _, _ = await sign_in(api, Role.ADMIN, Cookie=planted)
+    assert fresh != planted
+    assert (await ask(api.app, f"{API}/rules", more={"Cookie": planted})).code == 401
 
 
 async def test_signing_out_ends_the_session_and_only_that() -> None:
@@ -225,6 +238,33 @@ async def test_every_answer_is_safe_in_a_browser() -> None:
         for headers in ({}, more):
             answer = await ask(api.app, path, more=headers)
             assert {name: answer.headers[name] for name in SAFE} == SAFE
+
+
+async def test_however_many_strangers_ask_at_once_two_are_answered_at_a_time_and_nobody_known_waits() -> None:
+    api = FakeApi(door=Door(details="always"))
+    going: list[int] = []
+    most: list[int] = []
+    hold = asyncio.Event()
+
+    async def slow(seconds: float) -> None:
+        going.append(1)
+        most.append(len(going))
+        await hold.wait()
+        going.pop()
+
+    api.view.reports = [check(f"c{number}") for number in range(100)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.door.clock, "sleep", slow)
+        async with asyncio.TaskGroup() as tasks:
+            strangers = [tasks.create_task(ask(api.app, f"{API}/checks")) for _ in range(30)]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            viewer = await api.door.bearer(Role.VIEWER)
+            assert (await ask(api.app, f"{API}/status", more=viewer)).code == 200
+            assert len(going) == 2
+            hold.set()
+    assert {task.result().code for task in strangers} == {200}
+    assert max(most) == 2
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,11 @@ async def test_a_curve_tells_its_points_its_unit_and_which_numbers_there_are() -
     assert (took["metric"], took["unit"], took["points"][0]["status"]) == ("duration", "seconds", "unhealthy")
 
 
+async def test_a_time_that_is_none_is_answered_with_how_one_is_written() -> None:
+    told = (await get(await filled(), "/checks/web/series?since=1h")).json
+    assert told["remedy"] == "what can stand there: metric, since, until, points; write a time as 2026-11-23T12:00:00Z"
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -11,6 +11,8 @@ import pytest
 
 from salus.model import EventKind, Outcome, RecoveryRecord, Role, Status
 from salus.ports import Batch
+from salus.surfaces.api.openapi import document
+from salus.surfaces.http import Receive, Scope, Send
 from tests.asgi import Answer, ask
 from tests.fake_access import Door
 from tests.fake_agent import NOW, RECOVERY, check
@@ -228,6 +230,18 @@ async def test_a_stranger_sees_what_show_details_shows_and_no_more(details: str,
     assert [(await ask(api.app, API + path)).code for path in HIDDEN] == [401] * len(HIDDEN)
     assert (await ask(api.app, f"{API}/openapi.json")).code == 200
     assert (await ask(api.app, f"{API}/session")).json["role"] is None
+
+
+@pytest.mark.parametrize("prefix, told", [("", "/api/v1"), ("/ops/salus", "/ops/salus/api/v1"), ("//evil", "/api/v1")])
+async def test_the_document_says_where_the_api_is_behind_a_proxy(prefix: str, told: str) -> None:
+    api = FakeApi(door=Door(trusted=("192.0.2.7",)))
+
+    async def proxied(scope: Scope, receive: Receive, send: Send) -> None:
+        await api.app({**scope, "client": ("192.0.2.7", 1)}, receive, send)
+
+    answer = await ask(proxied, f"{API}/openapi.json", more={"x-forwarded-prefix": prefix})
+    assert answer.json == document(told.removesuffix(API))
+    assert answer.json["servers"] == [{"url": told}]
 
 
 async def test_a_wrong_token_is_refused_even_where_everybody_may_look() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from salus.model import Event, EventKind, Outcome, Pause, RecoveryRecord, Status
+from salus.model import Event, EventKind, Outcome, Pause, RecoveryRecord, Role, Status
 from salus.ports import Batch
 from salus.surfaces import wire
+from salus.surfaces.access.caller import Caller
 from salus.surfaces.dashboard import data
 from tests.fake_agent import NOW, RECOVERY, check
 from tests.fake_api import FakeApi
@@ -17,7 +18,12 @@ from tests.fake_api import FakeApi
 
 async def glance(api: FakeApi) -> dict[str, Any]:
     told = await data.at_a_glance(
-        view=api.view, desk=api.desk, past=api.past, incidents=api.incidents, clock=api.door.clock
+        caller=Caller(role=Role.VIEWER),
+        view=api.view,
+        desk=api.desk,
+        past=api.past,
+        incidents=api.incidents,
+        clock=api.door.clock,
     )
     found: dict[str, Any] = json.loads(wire.encode(told))
     return found

@@ -221,6 +221,23 @@ def test_a_recovery_is_one_chapter_where_it_began() -> None:
     assert told == ["web turned unhealthy", "Healed web", "web is well again"]
 
 
+def test_the_end_stands_where_it_was_and_what_happens_to_salus_later_is_no_chapter() -> None:
+    over = replace(OPEN_INCIDENT, ended_at=OPEN_INCIDENT.started_at + timedelta(seconds=60))
+    told = titles(
+        turned(1, "web", "unhealthy"),
+        event(2, EventKind.CONFIG_RELOADED, after=30),
+        turned(3, "web", "healthy", after=50, old="unhealthy"),
+        event(4, EventKind.ALERT_RESOLVED, after=80, check="web"),
+        event(5, EventKind.AGENT_STARTED, after=90),
+        event(6, EventKind.MAINTENANCE_STARTED, after=100),
+        incident=over,
+    )
+    assert told[:4] == [
+        *("web turned unhealthy", "A new config is in force", "web is well again", "Everything is well again"),
+    ]
+    assert len(told) == 5
+
+
 def test_a_recovery_whose_row_is_gone_is_still_told() -> None:
     assert titles(event(2, EventKind.RECOVERY_STARTED, recovery="r7", check="web")) == ["Healing web"]
 

@@ -187,6 +187,6 @@ def test_evidence_is_sorted_into_small_facts_and_long_texts() -> None:
         "dead": "yes",
         "command": "a b",
     }
-    assert dict(found.texts)["last output"] == "one\ntwo"
+    assert dict(found.texts)["last output, when it ended"] == "one\ntwo"
     assert '"id": 7' in dict(found.texts)["tasks"]
     assert not evidence({})

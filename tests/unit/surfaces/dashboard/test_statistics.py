@@ -92,8 +92,7 @@ async def page(api: FakeApi, query: str = "") -> Html:
 
 
 def rows(shown: Html) -> list[str]:
-    names = (name for name in shown.ids if name.startswith("available-"))
-    return [name.removeprefix("available-") for name in names if name not in ("available-head", "available-end")]
+    return [name.removeprefix("of-") for name in shown.ids if name.startswith("of-")]
 
 
 @pytest.mark.parametrize("query", ["", "?days=1", "?days=90", "?sort=worst&days=7", "?days=x&sort=y&page=-1"])

@@ -59,6 +59,7 @@ async def test_a_name_that_is_none_is_refused_in_words_and_makes_nothing() -> No
     await visitor.post("/do/tokens", name="<script>", role="admin", next=f"{ROOT}/tokens")
     page = await visitor.page("/tokens")
     assert "note-bad" in page.text
+    assert "begins with a letter or digit" in page.words
     assert len(api.door.book.tokens()) == 1
     is_harmless(page)
 

@@ -51,7 +51,9 @@ async def test_whoever_signs_out_is_a_stranger_again() -> None:
     assert (await visitor.post("/sign-out")).headers["location"] == f"{ROOT}/sign-in?out=1"
     assert visitor.cookies == {}
     visitor.cookies = before
-    assert (await visitor.get("/")).code == 303
+    answer = await visitor.get("/")
+    assert (answer.code, answer.headers["location"].partition("next=")[0]) == (303, f"{ROOT}/sign-in?ended=1&")
+    assert "session has ended" in (await visitor.page("/sign-in?ended=1")).words
 
 
 async def test_where_details_are_shown_to_everybody_a_stranger_sees_the_overview_and_no_button() -> None:
@@ -101,7 +103,7 @@ async def test_what_went_wrong_is_said_with_its_remedy() -> None:
     visitor = await Visitor(FakeApi()).sign_in(Role.OPERATOR)
     await visitor.post("/do/pause", seconds="soon")
     words = (await visitor.page("/")).words
-    assert "seconds: 'soon'" in words
+    assert "'soon' is not a duration (write a duration such as" in words
     assert "write a duration such as" in words
 
 
@@ -139,6 +141,15 @@ async def test_a_viewer_may_not_act_by_form_either() -> None:
     answer = await visitor.send("/do/pause", {"csrf": visitor.csrf}, accept="application/json")
     assert (answer.code, api.control.asked) == (403, [])
     assert api.door.told.audit()[-1] == ("viewer", "POST /api/v1/pause", 403)
+
+
+async def test_a_field_that_is_not_understood_is_audited_and_said_to_nobody_who_may_not_act() -> None:
+    api = FakeApi()
+    operator, viewer = await Visitor(api).sign_in(Role.OPERATOR), await Visitor(api).sign_in(Role.VIEWER)
+    for visitor, code in ((operator, 422), (viewer, 403)):
+        answer = await visitor.send("/do/pause", {"csrf": visitor.csrf, "seconds": "soon"}, accept="application/json")
+        assert (answer.code, api.control.asked) == (code, [])
+        assert api.door.told.audit()[-1][1:] == ("POST /api/v1/pause", code)
 
 
 @pytest.mark.parametrize("media", ["application/json", "multipart/form-data", "text/plain", ""])

@@ -37,6 +37,7 @@ async def test_without_the_section_there_is_nothing_at_all(path: str) -> None:
     shop = Shop("checks: {web-http: memory}")
     answer = await shop.ask(path, accept="text/html")
     assert (answer.code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json["remedy"] == "it is off until the config has `status_page`"
     assert shop.past.asked == []
 
 
@@ -163,6 +164,19 @@ async def test_who_asks_for_ever_other_pages_is_told_to_come_later() -> None:
     assert (await shop.ask(paths[0])).code == 200  # what is written already costs nothing
     shop.clock.at += timedelta(seconds=4)
     assert (await shop.ask(paths[-1])).code == 200
+
+
+async def test_who_asks_for_ever_other_pages_keeps_nobody_from_the_page_itself() -> None:
+    shop = Shop()
+    for number in range(40):
+        shop.outage("web-http", ago=timedelta(hours=number + 1), lasted=timedelta(minutes=2))
+    told: Any = await shop.json("incidents")
+    for _ in range(3):
+        for one in told["incidents"]:
+            await shop.ask(f"/status/incidents/{one['id']}")
+        assert (await shop.ask()).code == 200
+        shop.clock.at += timedelta(seconds=FRESH + 1)
+        shop.app._written.level = 0.0
 
 
 async def test_copies_are_bounded() -> None:

@@ -222,7 +222,7 @@
     const note = document.createElement("div");
     note.className = `note ${good ? "note-good" : "note-bad"}`;
     const words = document.createElement("span");
-    words.textContent = text + (remedy ? `. ${remedy}` : "");
+    words.textContent = text + (remedy ? ` (${remedy})` : "");
     note.append(words);
     if (secret) {
       const code = document.createElement("code");

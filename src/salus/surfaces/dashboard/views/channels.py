@@ -35,7 +35,7 @@ class Channels:
         dead = await self._dead.get(stamp, lambda: self._source.desk.dead_letters(_DEAD))
         return [
             Rows(
-                id="channel-list",
+                id="channels",
                 rows=[_row(one, last.get(one.spec.name)) for one in reports],
                 classes="rows card flush",
             ),

@@ -56,7 +56,7 @@ class CheckPage:
             _configuration(report, known=known),
         ]
         if known:
-            rules = self._source.view.rules() if running else ()
+            rules = self._source.view.rules(visit.name) if running else ()
             whys = [why(one, report) for one in explained]
             parts += [
                 Rows(id="healing", rows=[card(one, rules) for one in running], classes="stack"),

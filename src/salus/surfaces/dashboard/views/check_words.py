@@ -15,6 +15,7 @@ _IT = re.compile(r"expected (?P<expected>.+?), (?P<actual>it (?:is|was|took|does
 _LAST = re.compile(r"(?P<actual>.+?), expected (?P<expected>.+)", re.DOTALL)
 _UNITS = {"bytes": ("_bytes",), "seconds": ("_seconds",), "ratio": ("_ratio", "_share"), "celsius": ("_celsius",)}
 _LONG = 200
+DURATION = "duration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ def against(look: Observation) -> Against | None:
 
 
 def name_of(metric: str, unit: str) -> str:
-    """Return the name of a number for people: its unit stands behind the number already."""
-    if metric == "duration":  # how long the look took, not a number that it saw
-        return "time of a look"
+    """Return the name of a number for people: its unit stands behind the number already.
+
+    What a check itself calls ``duration_seconds`` keeps its unit: ``duration`` is how long the look took.
+    """
+    short = metric
     for ending in _UNITS.get(unit, ()):
-        metric = metric.removesuffix(ending) or metric
-    return metric.replace("_", " ")
+        short = short.removesuffix(ending) or short
+    return (metric if short == DURATION else short).replace("_", " ")
 
 
 def numbers(metrics: Mapping[str, Metric]) -> list[tuple[str, float, str]]:

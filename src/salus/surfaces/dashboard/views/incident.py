@@ -69,7 +69,7 @@ class IncidentPage:
         running = [one for one in self._source.view.recoveries() if one.id in incident.recoveries]
         told = await self._told(incident, running)
         recoveries = _with_what_runs(told.value.recoveries, running)
-        rules = self._source.view.rules()
+        rules = [rule for check in incident.checks[:MOST_CHECKS] for rule in self._source.view.rules(check)]
         chapters = story(incident, told.value.events, recoveries, rules)
         open_ = incident.ended_at is None
         parts: list[Region | Rows] = [

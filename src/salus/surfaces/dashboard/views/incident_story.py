@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from salus.incidents.timeline import AROUND
 from salus.model import Event, EventKind, Outcome, RecoveryRecord, RuleReport, Status
 from salus.model.history import Incident
 from salus.surfaces.dashboard.views.healing import Chip, chips, rungs_of
@@ -141,7 +142,8 @@ def story(
     2. Everything that a recovery did is one chapter, with its steps; it stands where the recovery began.
     3. The same refusal again and again is one chapter that says how often; so are services that start together.
     4. That a check is well, before anything was wrong, and that a service restarts while a recovery restarts it, is not
-       told, nor is who was told of what before. Everything else is a chapter of its own.
+       told, nor is who was told of what before, nor what happened to Salus after the end. Everything else is a
+       chapter of its own.
 
     Args:
         incident: the incident.
@@ -169,8 +171,9 @@ def story(
         else:
             found.append(_plain(event))
     found += [_recovery(None, record, rules) for name, record in records.items() if name not in told]
+    found += _end(incident)
     found.sort(key=lambda one: one.at)
-    return [*found, *_end(incident)]
+    return found
 
 
 _Span: TypeAlias = tuple[frozenset[str], datetime, datetime]
@@ -179,6 +182,8 @@ _Span: TypeAlias = tuple[frozenset[str], datetime, datetime]
 def _is_news(event: Event, incident: Incident, spans: Iterable[_Span]) -> bool:
     """Tell whether an event says something about the incident that its other chapters do not."""
     before = event.at < incident.started_at
+    if event.kind in AROUND and incident.ended_at and event.at > incident.ended_at:
+        return False
     if event.kind is EventKind.STATUS_CHANGED and event.new == Status.HEALTHY:
         return not before and event.old != Status.UNKNOWN
     if event.kind is EventKind.RECOVERY_REFUSED:

@@ -104,14 +104,16 @@ class IncidentsPage:
     async def page(self, visit: Visit) -> Page:
         """Make it."""
         wanted, view = Wanted.of(visit), self._source.view
-        stamp = (view.overall(), tuple(one.id for one in view.recoveries()))
+        running = tuple(one.id for one in view.recoveries())
         going_on: Found[Sequence[Incident]] = Found(())
         if wanted.state != "over" and not wanted.before:
             query = wanted.query(visit, going_on=True)
+            stamp = (view.overall(), running)
             going_on = await self._open.get(wanted, stamp, lambda: self._source.parts.incidents.incidents(query))
         over: Found[Past] = Found(Past())
         if wanted.state != "open":
-            over = await self._over.get(wanted, stamp, lambda: self._read_over(wanted, visit))
+            ended = (tuple(one.id for one in going_on.value), running)  # what is over has left those that go on
+            over = await self._over.get(wanted, ended, lambda: self._read_over(wanted, visit))
         cards = [self._card(one) for one in going_on.value[:MOST_OPEN]]
         parts: list[Region | Rows] = [
             self._filters(wanted),

@@ -125,4 +125,4 @@ class MaintenancePage:
             "tags": tuple(survey.tags[:_MOST_CHOICES]),
             "services": tuple(one.name for one in self._source.view.services())[:_MOST_CHOICES],
         }
-        return Region(id="window-form", template="maintenance_form.html", facts=facts, key=tuple(facts.values()))
+        return Region(id="open-window", template="maintenance_form.html", facts=facts, key=tuple(facts.values()))

@@ -124,20 +124,19 @@ class Overview:
     def _healing(self, visit: Visit) -> list[Rows]:
         if visit.caller.role is None:
             return []
-        running = self._source.view.recoveries()
-        rules = self._source.view.rules() if running else ()
-        return [Rows(id="healing", rows=[card(one, rules) for one in running], classes="stack")]
+        view = self._source.view
+        rows = [card(one, view.rules(one.check)) for one in view.recoveries()]
+        return [Rows(id="healing", rows=rows, classes="stack")]
 
     # ── what wants attention ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _worries(self, survey: Survey, visit: Visit) -> Region:
         """Show the worst first: critical before others, what has lasted longest before what has just begun."""
-        rules: dict[str, list[RuleReport]] = {}
-        for rule in self._source.view.rules() if visit.caller.role else ():
-            rules.setdefault(rule.rule.check, []).append(rule)
+        view = self._source.view
         worries = sorted(survey.worries, key=_urgency)
         shown = worries[:_MOST_WORRIES]
-        items = [(report, _reason(report, rules.get(report.spec.name, []))) for report in shown]
+        told = visit.caller.role is not None
+        items = [(one, _reason(one, view.rules(one.spec.name)) if told else "") for one in shown]
         facts = {"items": items, "more": len(worries) - len(shown)}
         key = tuple((one.spec.name, _key(one), reason) for one, reason in items), len(worries)
         return Region(id="worries", template="overview_worries.html", facts=facts, key=key)
@@ -200,7 +199,11 @@ def _heading(name: str, reports: Sequence[CheckReport], group: str) -> Region:
     told = [(status, counts[status]) for status in _WORST_FIRST if counts[status]]
     facts = {"name": name, "group": group, "counts": told, "total": len(reports)}
     return Region(
-        id=f"group-{name or 'none'}", template="overview_group.html", facts=facts, key=tuple(told), classes="group-head"
+        id=f"group-{name}" if name else "ungrouped",
+        template="overview_group.html",
+        facts=facts,
+        key=tuple(told),
+        classes="group-head",
     )
 
 

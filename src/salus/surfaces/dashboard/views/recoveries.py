@@ -149,7 +149,7 @@ class RecoveryPage:
     async def page(self, visit: Visit) -> Page:
         """Make it. Raises NotFoundError."""
         record = await self._record(visit.name)
-        rungs = rungs_of(self._source.view.rules(), record)
+        rungs = rungs_of(self._source.view.rules(record.check), record)
         moments = story(record, rungs, await self._happened(record))
         rows = [_moment(one) for one in moments]
         running = record.outcome is None

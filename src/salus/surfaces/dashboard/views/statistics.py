@@ -168,7 +168,7 @@ class StatisticsPage:
         shares = tuple(zip(WINDOWS, WINDOWS.values(), line.shares, strict=True))
         facts = {"name": name, "status": status, "line": line, "wanted": wanted, "shares": shares}
         key = (status, line, wanted.days, wanted.text)
-        return Region(id=f"available-{name}", template="statistics_row.html", facts=facts, key=key, tag="tr")
+        return Region(id=f"of-{name}", template="statistics_row.html", facts=facts, key=key, tag="tr")
 
 
 def _sorted(names: Sequence[str], shares: Mapping[str, float | None]) -> Sequence[str]:

@@ -1,0 +1,1 @@
+"""``/metrics``: what is counted and how everything is, in the words of Prometheus."""
