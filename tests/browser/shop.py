@@ -73,7 +73,8 @@ class Shop:
         """Write what it needs; ``more`` is added below the sections of these names, or becomes one."""
         self.folder = folder
         self._ports = {name: free_port() for name in SERVICES}
-        self.salus = _Salus(folder, self._config(more or {}))
+        self._more = more or {}
+        self.salus = _Salus(folder, self._config())
 
     @property
     def url(self) -> str:
@@ -129,7 +130,8 @@ class Shop:
     def _mood(self, name: str) -> Path:
         return self.folder / f"{name}.mood"
 
-    def _config(self, more: Mapping[str, str]) -> str:
+    def _config(self) -> str:
+        more = self._more
         services, checks, rules = (more.get(section, "") for section in ("services", "checks", "rules"))
         before = ""
         for name in SERVICES:

@@ -79,7 +79,7 @@ USES = {
         {"seconds": "30m", "reason": "a new disk"},
     ),
     "checks/*/resume": Use(
-        "checks/disk", _post("/checks/disk/resume"), "", "#head .status", "Healthy", before="checks/*/pause"
+        "checks/disk", _post("/checks/disk/resume"), "", "#head #pause summary", "Pause", before="checks/*/pause"
     ),
     "recoveries": Use("rules/web-http", _post("/do/recoveries"), "web-http:", "main", "recovered"),
     "recoveries/*/cancel": Use(healing("reports"), _post("/cancel"), "cancelled", "#outcome", "Called off"),
