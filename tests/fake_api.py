@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,20 @@ from salus.engine.days import DayBook, micros
 from salus.engine.history import EngineHistory
 from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit
+from salus.errors import StoreUnreadableError
 from salus.matchers import parse_matchers
 from salus.model import (
+    Alert,
     AlertState,
     Event,
     EventKind,
     Json,
     Maintenance,
     Metric,
+    Observation,
     Pause,
     PolicyReport,
+    RecoveryRecord,
     RefusalReason,
     RuleState,
     Selector,
@@ -35,7 +39,7 @@ from salus.model import (
     Status,
 )
 from salus.model.statuspage import Announcement, Impact
-from salus.ports import Batch, Service
+from salus.ports import AlertQuery, Batch, EventQuery, RecoveryQuery, Service
 from salus.ports.history import History
 from salus.store.memory import MemoryStore
 from salus.surfaces.access.audit import Audit
@@ -82,12 +86,33 @@ EVENT = Event(id=1_772_366_000_000_000, at=NOW, kind=EventKind.STATUS_CHANGED, m
 
 
 class PastStore(MemoryStore):
-    """A ledger in memory that has everything written at once."""
+    """A ledger in memory that has everything written at once; ``broken`` cannot be read."""
 
     settled = True
+    broken = False
 
     async def settle(self) -> bool:
         return self.settled
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        self._see()
+        return await super().events(query)
+
+    async def recoveries(self, query: RecoveryQuery) -> Sequence[RecoveryRecord]:
+        self._see()
+        return await super().recoveries(query)
+
+    async def alerts(self, query: AlertQuery) -> Sequence[Alert]:
+        self._see()
+        return await super().alerts(query)
+
+    async def observations(self, check: str, *, since: datetime, limit: int = 1000) -> Sequence[Observation]:
+        self._see()
+        return await super().observations(check, since=since, limit=limit)
+
+    def _see(self) -> None:
+        if self.broken:
+            raise StoreUnreadableError("the disk is gone")
 
 
 @dataclass

@@ -9,26 +9,12 @@ from playwright.async_api import Locator, Page, expect
 
 from salus.model import Role
 from tests.browser.dashboard.people import ROOT, sign_in, visitor
-from tests.browser.looking import assert_accessible, assert_fits, pictures, tab_to
+from tests.browser.looking import tab_to
 from tests.browser.shop import Shop
-from tests.browser.watched import NARROW, Watch
+from tests.browser.watched import Watch
 from tests.fake_api import SILENCE, FakeApi
 from tests.fake_desk import WEB_DOWN, FakeDesk
 from tests.served_agent import Agent
-
-PAGES = {
-    "services": "services",
-    "service": "services/web",
-    "alerts": "alerts",
-    "ended": "alerts?tab=ended",
-    "silences": "alerts?tab=silences&match=check%3Dweb",
-    "channels": "alerts?tab=channels",
-    "alert": f"alerts/{WEB_DOWN.id}",
-    "maintenance": "maintenance",
-    "tokens": "tokens",
-    "audit": "audit",
-    "events": "audit?tab=events",
-}
 
 
 @pytest.fixture
@@ -51,21 +37,6 @@ async def ask(page: Page, within: Locator, label: str, **fields: str) -> None:
 
 async def said(page: Page, words: str) -> None:
     await expect(page.locator("#said")).to_contain_text(words)
-
-
-@pytest.mark.parametrize("name", PAGES)
-async def test_every_page_reads_on_a_phone_and_on_a_desk_for_everybody(watch: Watch, busy: Agent, name: str) -> None:
-    await busy.api.fill()
-    page = await visitor(watch, busy, Role.ADMIN)
-    answer = await page.goto(ROOT + PAGES[name])
-    assert answer is not None
-    assert answer.status == 200
-    await pictures(page, name)
-    await assert_accessible(page)
-    await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    await assert_fits(page)
-    await page.emulate_media(color_scheme="dark")
-    await assert_accessible(page)
 
 
 async def test_a_service_is_stopped_started_and_restarted_before_ones_eyes(watch: Watch, shop: Shop) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from salus.model import RefusalReason, Role, Status
 from salus.ports import Batch
 from tests.browser.dashboard.people import ROOT, sign_in, visitor
-from tests.browser.looking import assert_accessible, assert_fits, pictures, tab_order, tab_to
+from tests.browser.looking import pictures, tab_to
 from tests.browser.shop import Shop, until
-from tests.browser.watched import NARROW, Watch
+from tests.browser.watched import Watch
 from tests.fake_agent import RECOVERY, RUNNING, WAITING, WEB, WEB_RULE, explanation, look, refusal
 from tests.served_agent import Agent
-
-PATHS = ["checks/web", "recoveries", "recoveries/r", "recoveries/now", "rules", "rules/web"]
 
 
 async def filled(served: Agent) -> Agent:
@@ -95,29 +91,6 @@ async def test_a_rule_is_set_to_observe_and_given_back_by_keyboard_alone(watch: 
         await page.evaluate("() => document.activeElement.blur()")
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_each_page_is_for_everybody(watch: Watch, served: Agent, path: str) -> None:
-    page = await visitor(watch, await filled(served), Role.ADMIN)
-    await page.goto(ROOT + path)
-    await _open_all(page)
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=_scheme(scheme), reduced_motion="reduce")
-        await assert_accessible(page)
-    assert (await tab_order(page))[0] == "a Skip to what matters"
-    await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    await assert_fits(page)
-    await assert_accessible(page)
-    await pictures(page, path.replace("/", "-"))
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_each_page_reads_without_a_script(watch: Watch, served: Agent, path: str) -> None:
-    page = await visitor(watch, await filled(served), Role.OPERATOR, script=False)
-    await page.goto(ROOT + path)
-    await expect(page.get_by_role("heading", level=1)).to_be_visible()
-    await expect(page.get_by_role("link", name="web").first).to_be_visible()
-
-
 async def test_a_form_works_without_a_script(watch: Watch, served: Agent) -> None:
     page = await visitor(watch, await filled(served), Role.OPERATOR, script=False)
     await page.goto(f"{ROOT}rules/web")
@@ -128,11 +101,3 @@ async def test_a_form_works_without_a_script(watch: Watch, served: Agent) -> Non
     await expect(page).to_have_url(f"{served.url}{ROOT}rules/web")
     assert served.control.asked[-1] == ("approve", "web")
     assert served.control.said["note"] == "looks right"
-
-
-async def _open_all(page: Page) -> None:
-    await page.evaluate("() => { for (const one of document.querySelectorAll('details.more')) one.open = true }")
-
-
-def _scheme(name: str) -> Any:
-    return name

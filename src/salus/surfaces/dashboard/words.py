@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from salus.model import Status
 from salus.units import format_duration, format_size
 
+_SHORTEST = 0.00005  # seconds: what would be written as 0.0 ms
 _STATUS_WORDS = {
     Status.HEALTHY: "Healthy",
     Status.DEGRADED: "Degraded",
@@ -67,7 +68,9 @@ def lasts(since: datetime, now: datetime) -> str:
 
 def duration(seconds: float | None) -> str:
     """Say how long something takes; the script of the pages says it the same way."""
-    return "—" if seconds is None else format_duration(seconds)
+    if seconds is None:
+        return "—"
+    return "< 0.1 ms" if 0 <= seconds < _SHORTEST else format_duration(seconds)
 
 
 def size(count: float | None) -> str:

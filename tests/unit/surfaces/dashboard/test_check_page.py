@@ -152,7 +152,18 @@ async def test_a_number_can_be_chosen_and_a_span_of_time() -> None:
 )
 async def test_what_is_not_understood_behind_the_question_mark_says_nothing(query: str) -> None:
     page = await page_of(await api_with(), "web", query=query)
-    assert 'aria-current="true">24 h</a>' in page.text
+    assert 'aria-current="true">1 h</a>' in page.text
+
+
+async def test_the_curves_of_a_young_check_begin_with_it() -> None:
+    api = await api_with()
+    for ago in (4, 3, 2, 1):
+        at = NOW - timedelta(minutes=ago)
+        seen = Observation(status=Status.HEALTHY, at=at, metrics={"free_ratio": Metric(0.5, "ratio")})
+        await api.past.write(Batch(observations=[("disk", seen)]))
+    young = await page_of(api, "disk")
+    assert "11:56" in young.text
+    assert "11:10" not in young.text
 
 
 async def test_a_check_that_was_not_looked_at_yet_says_so() -> None:

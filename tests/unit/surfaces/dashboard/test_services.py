@@ -108,6 +108,15 @@ async def test_the_last_output_is_shown_and_bounded() -> None:
     assert "x" * 2001 not in page.text
 
 
+async def test_a_service_can_be_stopped_while_the_ledger_cannot_be_read() -> None:
+    api = several()
+    api.view.reports = [check("web", Status.UNHEALTHY, service="web")]
+    api.past.broken = True
+    page = await (await Visitor(api).sign_in(Role.OPERATOR)).page("/services/web")
+    assert "The ledger cannot be read" in page.words
+    assert "/services/web/stop" in acts(page)
+
+
 async def test_its_last_recoveries_are_those_that_touched_it() -> None:
     api = several()
     await api.past.open()

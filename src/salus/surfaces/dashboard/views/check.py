@@ -85,7 +85,7 @@ class CheckPage:
 
     async def _curves(self, report: CheckReport, visit: Visit) -> list[Region]:
         hours = visit.asked("hours", 4)
-        hours = hours if hours in SPANS else "24"
+        hours = hours if hours in SPANS else "1"
         metric = visit.asked("metric")
         found = await self._past.curves(report, hours, metric)
         spans = [(words, visit.address_with(hours=one), one == hours) for one, words in SPANS.items()]

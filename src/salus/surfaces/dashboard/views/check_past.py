@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from salus.model import CheckReport, Event, Metric, Observation, RecoveryRecord
 from salus.model.history import Day, Incident, Series, Times
@@ -25,6 +25,7 @@ EVENTS_SHOWN = 20
 LAST = 10
 _DAYS_SHOWN = 90
 _DAY = timedelta(days=1)
+_YOUNG, _SHORTEST = timedelta(minutes=40), timedelta(minutes=6)
 _SHORT, _LONG = 12.0, 60.0
 _CURVES_LAST = {"1": 30.0, "24": 60.0, "168": 300.0, "720": 300.0}
 """Seconds for which curves are told again: looks are kept once a minute, and the pictures are the largest of a page."""
@@ -110,6 +111,8 @@ class CheckPast:
         wanted = [metric] if metric in names else list(names[:MOST_CURVES])
         points = 120 if metric in names else 60
         series = [await history.series(name, one, since=since, until=until, points=points) for one in wanted]
+        if hours == 1 and (young := _young(series, until)):
+            series = [await history.series(name, one, since=young, until=until, points=points) for one in wanted]
         units = {one.metric: one.unit for one in series}
         last: Mapping[str, Metric] = report.state.last.metrics if report.state.last else {}
         units |= {one: number.unit for one, number in last.items() if one not in units}
@@ -160,6 +163,14 @@ class CheckPast:
 
 def _bars(found: Sequence[Observation]) -> str:
     return look_bars(found, LOOKS_SHOWN) if found else ""
+
+
+def _young(series: Sequence[Series], until: datetime) -> datetime | None:
+    """Return where the drawings of a check begin that is younger than they are long: a sliver shows nothing."""
+    first = min((one.points[0].at for one in series if one.points), default=None)
+    if first is None or until - first > _YOUNG:
+        return None
+    return min(first - timedelta(minutes=1), until - _SHORTEST)
 
 
 def _draw_all(series: Sequence[Series], timeout: float, *, large: bool) -> list[Curve]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from salus.errors import NotFoundError
+from salus.errors import NotFoundError, StoreError
 from salus.model import CheckReport, RecoveryRecord, Role, ServiceState, ServiceStatus, Status
 from salus.ports import RecoveryQuery
 from salus.surfaces.dashboard.kept import Kept
@@ -133,11 +133,17 @@ class ServicePage:
         running = [one for one in self._source.view.recoveries() if target in one.targets]
         names = tuple(one.spec.name for one in checks)
         ids = tuple(one.id for one in running)
-        past = await self._recoveries.get((name, names, ids), lambda: self._past(target, names))
+        past: Sequence[RecoveryRecord] = ()
+        trouble = ""
+        try:
+            past = await self._recoveries.get((name, names, ids), lambda: self._past(target, names))
+        except StoreError as error:  # it can be started and stopped all the same
+            trouble = str(error)
         ended = [one for one in past if one.id not in ids]
         found = [*running, *ended][:_RECOVERIES]
-        key = tuple((one.id, one.outcome, len(one.steps)) for one in found)
-        return Region(id="service-healed", template="service_healed.html", facts={"recoveries": found}, key=key)
+        key = (trouble, tuple((one.id, one.outcome, len(one.steps)) for one in found))
+        facts = {"recoveries": found, "trouble": trouble}
+        return Region(id="service-healed", template="service_healed.html", facts=facts, key=key)
 
     async def _past(self, target: str, checks: Sequence[str]) -> Sequence[RecoveryRecord]:
         """Return the last recoveries that touched a service, newest first."""
