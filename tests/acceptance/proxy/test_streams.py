@@ -121,4 +121,4 @@ def test_who_was_signed_out_by_a_restart_is_asked_to_sign_in(open_site: Site) ->
     assert client.get(f"{HOME}system").code == 502
     open_site.start_again()
     assert client.ask("GET", url).code == 401
-    assert client.get(f"{HOME}system").headers["location"].startswith(f"{HOME}sign-in?next=")
+    assert client.get(f"{HOME}system").headers["location"].startswith(f"{HOME}sign-in?ended=1&next=")

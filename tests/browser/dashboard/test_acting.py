@@ -116,7 +116,7 @@ async def test_recovery_is_paused_and_a_window_opened_and_ended(watch: Watch, sh
     await expect(page.locator("#held")).to_contain_text("Automatic recovery is paused")
     await pause.get_by_role("button", name="Resume").click()
     await expect(pause).to_contain_text("is not paused")
-    form = page.locator("#window-form")
+    form = page.locator("#open-window")
     await form.get_by_label("Services").fill("web, cart")
     await form.locator("[name=name]").fill("deploy")
     await form.get_by_role("button", name="Open the window").click()
