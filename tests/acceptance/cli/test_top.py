@@ -62,8 +62,11 @@ def start(salus: SalusProcess) -> Iterator[Start]:
 
 
 def given_back(terminal: Terminal) -> bool:
-    """Tell whether the terminal is as it was: its modes, its page, its cursor."""
-    return terminal.attributes() == terminal.before and not terminal.page.other and terminal.page.cursor
+    """See that the terminal is as it was: its modes, its page, its cursor. Its last words may still be on their way."""
+    return eventually(
+        lambda: terminal.attributes() == terminal.before and not terminal.page.other and terminal.page.cursor,
+        what="the terminal as it was",
+    )
 
 
 def test_a_killed_service_is_seen_to_be_healed_and_q_gives_the_terminal_back(salus: SalusProcess, start: Start) -> None:
