@@ -8,8 +8,8 @@ A time-out says "the target did not answer in time". That is a verdict only if t
    / time it ran, and it counts only where the host's pressure says that others wait, too. For memory and disks it is
    1 / (1 - share of time in which *all* work stood still).
 
-What usually takes 5 ms and may take 1 s needs a slowdown of 200 for that excuse, so a service that hangs beside busy
-cores is still told apart.
+What usually takes 5 ms and may take 1 s needs a slowdown of 67 for that excuse (a third of 200: what is slower also
+queues), so a service that hangs beside busy cores is still told apart.
 
 Measured on 2 cores (Linux 6.18; ``cpu`` is the pressure ``some``; a program of 20 ms, started alone, took this long):
 

@@ -163,6 +163,19 @@ def test_what_usually_answers_at_once_and_hangs_beside_busy_cores_is_healed_at_o
     play(story)
 
 
+def test_what_is_slowed_down_also_queues_so_a_third_of_the_slowdown_that_explains_a_time_out_is_enough() -> None:
+    async def story(stage: Stage) -> None:
+        stage.target.takes = 0.038
+        await stage.wait(20)
+        stage.host.strain(10.0, cpu=1.0)
+        stage.target.takes = 3.0
+        await stage.wait(20)
+        assert stage.last.cause == Cause.OVERLOADED
+        assert not stage.act.runs
+
+    play(story)
+
+
 def test_pressure_under_the_limit_is_no_excuse_however_slow_salus_is() -> None:
     async def story(stage: Stage) -> None:
         stage.target.takes = 0.3
@@ -192,10 +205,10 @@ def test_where_all_work_stands_still_for_memory_or_a_disk_a_slow_answer_is_held(
 
 def test_a_check_that_never_answered_is_taken_to_need_a_tenth_of_its_time() -> None:
     async def story(stage: Stage) -> None:
-        stage.host.strain(9.0, cpu=1.0)
+        stage.host.strain(3.0, cpu=1.0)
         await stage.wait(8)
         assert stage.last.cause == Cause.TIMEOUT
-        stage.host.strain(12.0, cpu=1.0)
+        stage.host.strain(4.0, cpu=1.0)
         await stage.wait(20)
         assert stage.last.cause == Cause.OVERLOADED
 
