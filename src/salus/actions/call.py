@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -108,16 +108,20 @@ async def _called(
     work = partial(function, *args, **arguments)
     try:
         if _is_async(function):
-            result = await cast("Any", work())
+            result = await scene.site.home.run(cast("Any", work))
         else:
             result = await in_thread(lambda _: work(), grace=0)
             if inspect.isawaitable(result):
-                result = await result
+                result = await scene.site.home.run(partial(_awaited, result))
     except SalusError:
         raise
     except Exception as error:
         raise ActionError(f"{name} raised {_told(error)}") from error
     return _result(name, result)
+
+
+async def _awaited(result: Awaitable[object]) -> object:
+    return await result
 
 
 def _result(name: str, result: object) -> ActionResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -122,12 +122,26 @@ class FunctionCheck:
     async def _call(self, look: Look, function: Callable[..., object] | None) -> object:
         if function is None:
             raise CheckBrokenError("there is no function to call")
-        answer: object
+        call = partial(function, *self._args, **self._kwargs)
         if inspect.iscoroutinefunction(function):
-            answer = function(*self._args, **self._kwargs)
-        else:
-            answer = await self._in_thread(look, partial(function, *self._args, **self._kwargs))
-        return await answer if inspect.isawaitable(answer) else answer
+            return await look.site.home.run(partial(self._counted, look, call))
+        answer = await self._in_thread(look, call)
+        if not inspect.isawaitable(answer):
+            return answer
+        awaitable: Awaitable[object] = answer
+
+        async def wait() -> object:
+            return await awaitable
+
+        return await look.site.home.run(partial(self._counted, look, wait))
+
+    async def _counted(self, look: Look, call: Callable[[], Any]) -> object:
+        """Await it, and remember that it runs for as long as it does: whoever asked may have left long before."""
+        self._running_since = look.at
+        try:
+            return await call()
+        finally:
+            self._running_since = None
 
     async def _in_thread(self, look: Look, function: Callable[[], object]) -> object:
         def call() -> object:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from salus.home import Home
 from salus.model import (
     NO_METRICS,
     NOTHING,
@@ -85,6 +86,7 @@ class Site:
         remember: hands a service's record to the recorder; returns at once.
         nudge: asks for a look now at every check of the named service.
         received: alerts of others.
+        home: the application that Salus lives in, whose coroutine functions run on a loop of their own.
     """
 
     clock: Clock
@@ -96,6 +98,7 @@ class Site:
     remember: Callable[[ServiceRecord], None]
     nudge: Callable[[str], None]
     received: Received = field(default_factory=NothingReceived)
+    home: Home = field(default_factory=Home)
 
 
 class Tell(Protocol):
