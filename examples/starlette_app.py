@@ -30,7 +30,7 @@ def build_index() -> str:
     return f"{len(words)} words"
 
 
-@health.check("search index", interval="1s")
+@health.check("search-index", interval="1s")
 def readable() -> tuple[str, str, dict[str, float]]:
     """A plain function runs in a thread: it may block."""
     words = json.loads(INDEX.read_text(encoding="utf-8"))
@@ -38,10 +38,10 @@ def readable() -> tuple[str, str, dict[str, float]]:
 
 
 health.action(build_index)
-health.rule("search index", actions=[build_index], cooldown_period="5s")
+health.rule("search-index", actions=[build_index], cooldown_period="5s")
 
 
-async def search(request: Request) -> JSONResponse:
+def search(request: Request) -> JSONResponse:
     words = json.loads(INDEX.read_text(encoding="utf-8"))
     return JSONResponse({"found": words.get(request.path_params["word"].lower())})
 

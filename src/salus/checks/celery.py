@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from celery import Celery as App  # type: ignore[import-untyped]
-from kombu.exceptions import ChannelError, OperationalError  # type: ignore[import-untyped]
-from msgspec import Meta
-from msgspec import field as option
+from celery import Celery as App
+from kombu.exceptions import ChannelError, OperationalError
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
 from salus.clock import SystemClock
 from salus.errors import CheckBrokenError
-from salus.model import Cause, Metric, Observation
+from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
 from salus.threads import Keeper
@@ -117,8 +115,8 @@ class CeleryCheck:
             seen = await self._keeper.run(lambda: self._ask(within))
         except (OperationalError, OSError) as error:
             cause = Cause.REFUSED if "refused" in str(error).lower() else Cause.UNREACHABLE
-            said = bounded_line(f"the broker cannot be reached: {error or type(error).__name__}")
-            return look.observe(_UNHEALTHY, said, cause=cause)
+            said = bounded_line(f"the broker cannot be reached: {str(error) or type(error).__name__}")
+            return look.observe(Status.UNHEALTHY, said, cause=cause)
         return self._judge(look, seen, within)
 
     async def aclose(self) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeAlias
 
 from salus.integrations.paths import PROBES, Paths
 from salus.library.system import HealthSystem
 from salus.surfaces.door import path_of
-from salus.surfaces.http import App, Message, Receive, Scope, Send
+from salus.surfaces.http import Message, Receive, Scope, Send
 
 __all__ = ["HealthMiddleware"]
+
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class HealthMiddleware:
@@ -31,7 +33,7 @@ class HealthMiddleware:
     """
 
     def __init__(
-        self, app: App, health: HealthSystem, *, prefix: str = "/salus", paths: Iterable[str] = PROBES
+        self, app: Application, health: HealthSystem, *, prefix: str = "/salus", paths: Iterable[str] = PROBES
     ) -> None:
         """Stand in front of an application.
 
@@ -58,9 +60,12 @@ class HealthMiddleware:
             return
         if self._began_in != os.getpid():
             await self._begin()
-        mount = self._paths.mount(path_of(scope)) if scope["type"] == "http" else None
+        path = path_of(scope) if scope["type"] == "http" else ""
+        mount = self._paths.mount(path)
         if mount is None:
             await self.app(scope, receive, send)
+        elif path == self._paths.prefix:
+            await _lead(f"{scope.get('root_path') or ''}{path}/", send)
         else:
             await self._salus(_below(scope, mount), receive, send)
 
@@ -121,6 +126,13 @@ class _Life:
         if message["type"].startswith("lifespan.shutdown."):
             await self._end()
         await self._send(message)
+
+
+async def _lead(place: str, send: Send) -> None:
+    """Lead a browser into the folder that it means."""
+    headers = [(b"location", place.encode()), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 307, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _below(scope: Scope, mount: str) -> Scope:

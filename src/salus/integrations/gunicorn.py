@@ -38,9 +38,9 @@ def hooks(health: HealthSystem | str) -> tuple[Callable[[Any], None], Callable[[
         try:
             system.start()
         except SalusError as error:  # a broken config of Salus must not keep the application from serving
-            worker.log.error("salus does not run in this worker: %s%s", error, _remedy(error))
+            worker.log.error(f"salus does not run in this worker: {error}{_remedy(error)}")  # noqa: TRY400, G004 -- gunicorn's
 
-    def worker_exit(server: Any, worker: Any) -> None:
+    def worker_exit(_server: Any, worker: Any) -> None:
         """Stop it in a worker that ends; also called in the arbiter, for one that it could not find any more."""
         loaded = isinstance(health, HealthSystem) or health.replace(":", ".").rpartition(".")[0] in sys.modules
         if worker.pid == os.getpid() and loaded:

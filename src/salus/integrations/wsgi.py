@@ -49,6 +49,10 @@ class HealthMiddleware:
         mount = self._paths.mount(path)
         if mount is None:
             return self.app(environ, start_response)
+        if path == self._paths.prefix:
+            place = f"{environ.get('SCRIPT_NAME', '')}{path}/"
+            start_response("307 Temporary Redirect", [("Location", place), ("Content-Length", "0")])
+            return []
         return self._salus(below(environ, mount, path), start_response)
 
 

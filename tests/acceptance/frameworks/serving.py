@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from salus.cli.client import Client
+from salus.errors import SalusError
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
@@ -56,20 +60,48 @@ class Served:
     process: subprocess.Popen[bytes] | None = None
     log: Path = Path()
 
-    def start(self) -> None:
-        self.log = self.folder / "server.log"
+    def surroundings(self) -> dict[str, str]:
         home = {"XDG_STATE_HOME": str(self.folder / "state"), "SHOP_FOLDER": str(self.folder), "HOME": str(self.folder)}
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
         python = {"PYTHONPATH": f"{ROOT / 'src'}:{EXAMPLES}", "PYTHONUNBUFFERED": "1"}
+        return {**kept, **python, **home, **self.environ}
+
+    def run(self, *command: str) -> str:
+        """Run another program in the same surroundings; returns what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=self.folder,
+            env=self.surroundings(),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+    def token(self) -> str:
+        """Make a token at the socket of the process that leads."""
+        made = self.client().create_token({"name": "tests", "role": "operator"})
+        token: str = made["token"]
+        return token
+
+    def start(self) -> None:
+        self.log = self.folder / "server.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.command],
                 cwd=self.folder,
-                env={**kept, **python, **home, **self.environ},
+                env=self.surroundings(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def end(self) -> None:
+        """Ask it to end, and do not wait."""
+        if self.process is not None:
+            self.process.terminate()
 
     def stop(self) -> None:
         if self.process is None:
@@ -83,7 +115,7 @@ class Served:
             raise
 
     def ask(self, path: str, *, data: str | None = None, method: str | None = None, **headers: str) -> Answer:
-        request = urllib.request.Request(  # noqa: S310 -- loopback
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=None if data is None else data.encode(),
             method=method,
@@ -105,7 +137,7 @@ class Served:
             try:
                 if await asyncio.to_thread(holds):
                     return time.monotonic() - began
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, SalusError):
                 pass
             assert self.process is None or self.process.poll() is None, f"it ended:\n{self.output()}"
             assert time.monotonic() - began < within, f"not within {within:g} s: {what}\n{self.output()}"
@@ -114,9 +146,24 @@ class Served:
     async def until_ready(self) -> None:
         await self.until(lambda: self.ask(self.ready).code == 200, f"{self.ready} answers 200")
 
-    def check(self, name: str) -> Any:
-        """Return what ``/health`` says of one check."""
-        return self.ask("/salus/health").json["checks"][name]
+    def client(self) -> Client:
+        (folder,) = (self.folder / "state" / "salus").iterdir()
+        return Client(folder)
 
-    async def until_check(self, name: str, status: str) -> float:
-        return await self.until(lambda: self.check(name)["status"] == status, f"{name} is {status}")
+    def status(self) -> Any:
+        """Return all that the process that leads knows, as ``salus status`` asks for it."""
+        return self.client().status()
+
+    def check(self, name: str) -> Any:
+        (found,) = (one for one in self.status()["checks"] if one["name"] == name)
+        return found
+
+    def recovered(self, check: str) -> int:
+        """Return how often a check was healed, as ``/metrics`` counts it."""
+        text = self.ask("/salus/metrics").body
+        found = re.search(rf'^salus_recoveries_total{{check="{check}",outcome="recovered"}} (\d+)', text, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    async def until_healed(self, check: str) -> None:
+        await self.until(lambda: self.recovered(check) == 1, f"{check} is healed")
+        await self.until(lambda: self.check(check)["status"] == "healthy", f"{check} is healthy")
