@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from celery import Celery
 
@@ -32,20 +33,14 @@ watch_worker(app, HealthSystem("celery-worker"), task_below="5m", interval="2s")
 
 # ── Outside ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WORKER = [
-    sys.executable,
-    "-m",
-    "celery",
-    "--app",
-    "celery_app",
-    "worker",
-    "--concurrency",
-    "1",
-    "--loglevel",
-    "warning",
-]
+COMMAND = [sys.executable, "-m", "celery", "--app", "celery_app", "worker", "--concurrency", "1", "--without-mingle"]
+WORKER = {
+    "command": COMMAND,
+    "directory": str(Path(__file__).parent),
+    "environment": dict(os.environ),  # else it is given little more than PATH
+}
 
-health = HealthSystem("celery-shop", settings={"services": {"worker": {"process": {"command": WORKER}}}})
+health = HealthSystem("celery-shop", settings={"services": {"worker": {"process": WORKER}}})
 health.register(
     "workers",
     ping(app, queues=("celery",), warn_queue_length_below=1000),

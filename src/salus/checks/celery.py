@@ -144,7 +144,7 @@ class CeleryCheck:
         try:
             if self._connection is None:
                 self._connection = app.connection_for_write(connect_timeout=within)
-                self._connection.ensure_connection(max_retries=1, timeout=within)
+                self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=within)
             return self._seen(app, within)
         except BaseException:
             self._close()
