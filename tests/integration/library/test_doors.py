@@ -83,7 +83,7 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         return {"type": "http.disconnect"}
 
     async with health:
-        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))  # type: ignore[arg-type]
+        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))
         first = await asyncio.wait_for(arrived.get(), 5)
         assert first["type"] == "http.response.start"
         gone.set()
