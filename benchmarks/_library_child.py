@@ -41,6 +41,7 @@ if mode == "on":
         health.register(f"own-{number}", asynchronous if number % 2 else plain, interval="10s")
     health.rule("process_memory", ["log", "garbage_collect"], min_failure_count=2)
     app = FastAPI(lifespan=health.lifespan)
+    app.mount("/salus", health.asgi())
 else:
     app = FastAPI()
 
@@ -50,8 +51,5 @@ async def hello() -> dict[str, str]:
     """Answer as a small route does."""
     return {"hello": "world"}
 
-
-if mode == "on":
-    app.mount("/", health.asgi())
 
 uvicorn.run(app, port=port, log_level="error", access_log=False)
