@@ -69,8 +69,8 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/health-dashboard/api/stream",
-        "query_string": b"",
+        "path": "/health-dashboard/live",
+        "query_string": b"page=/",
         "root_path": "",
         "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
         "client": ("127.0.0.1", 1),
@@ -83,11 +83,27 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         return {"type": "http.disconnect"}
 
     async with health:
-        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))  # type: ignore[arg-type]
+        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))
         first = await asyncio.wait_for(arrived.get(), 5)
         assert first["type"] == "http.response.start"
         gone.set()
         await asyncio.wait_for(serving, 5)
+
+
+async def test_the_first_request_starts_it_where_nobody_did(health: HealthSystem) -> None:
+    here = asyncio.get_running_loop()
+    on: list[Any] = []
+
+    @health.check(interval="50ms")
+    async def own() -> None:
+        on.append(asyncio.get_running_loop())
+
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/ops", health.asgi())]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        assert (await client.get("/ops/livez")).status_code == 200
+    await health.run_now("own")
+    assert set(on) == {here}
+    await asyncio.to_thread(health.stop)
 
 
 async def test_served_by_itself_it_starts_and_stops_the_system(health: HealthSystem) -> None:
@@ -153,7 +169,6 @@ def test_wsgi_says_the_same_and_keeps_to_the_rules(health: HealthSystem) -> None
 def test_a_live_stream_keeps_no_thread_of_a_wsgi_server(health: HealthSystem) -> None:
     with health:
         assert until(health.is_healthy)
-        status, headers, body = request(health.wsgi(), "/health-dashboard/api/stream", HTTP_ACCEPT="text/event-stream")
-        if status.startswith("200"):
-            assert headers["content-type"].startswith("text/event-stream")
-            assert body.startswith(b"retry: ")
+        status, headers, body = request(health.wsgi(), "/health-dashboard/live", QUERY_STRING="page=/")
+        assert (status, headers["content-type"]) == ("200 OK", "text/event-stream")
+        assert body.startswith(b"retry: ")

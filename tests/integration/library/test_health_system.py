@@ -99,7 +99,12 @@ async def test_a_blocked_application_does_not_blind_salus(health: HealthSystem) 
     async with health:
         await asyncio.to_thread(until, health.is_healthy)
         seen = threading.Event()
-        watcher = threading.Thread(target=lambda: until(lambda: not health.is_healthy()) and seen.set())
+
+        def watch() -> None:
+            if until(lambda: not health.is_healthy()):
+                seen.set()
+
+        watcher = threading.Thread(target=watch)
         watcher.start()
         assert seen.wait(5)  # on the very loop: nothing else runs on it meanwhile
         watcher.join()
