@@ -7,11 +7,12 @@ probes before any other middleware (hosts, sessions, authentication) can get in 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
+from salus.errors import SalusError
 from salus.integrations.paths import PROBES, Paths
+from salus.integrations.starting import Starter
 from salus.library.system import HealthSystem
 from salus.surfaces.door import path_of
 from salus.surfaces.http import Message, Receive, Scope, Send
@@ -50,7 +51,7 @@ class HealthMiddleware:
         self._health = health
         self._paths = Paths(prefix, paths)
         self._salus = health.asgi()
-        self._began_in = 0
+        self._starter = Starter(health)
         self._beginning: asyncio.Lock | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,12 +59,14 @@ class HealthMiddleware:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
             return
-        if self._began_in != os.getpid():
+        if not self._starter.settled:
             await self._begin()
         path = path_of(scope) if scope["type"] == "http" else ""
         mount = self._paths.mount(path)
         if mount is None:
             await self.app(scope, receive, send)
+        elif self._starter.reason and not self._health.runs:
+            await _refuse(send)
         elif path == self._paths.prefix:
             await _lead(f"{scope.get('root_path') or ''}{path}/", send)
         else:
@@ -72,23 +75,24 @@ class HealthMiddleware:
     # ── Its life ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _begin(self) -> None:
-        """Start it, once in each process; the requests of that moment wait."""
+        """Start it with a request, once in each process; the requests of that moment wait."""
         if self._beginning is None:
             self._beginning = asyncio.Lock()
         async with self._beginning:
-            if self._began_in != os.getpid():
-                await self._health.__aenter__()
-                self._began_in = os.getpid()
+            if not self._starter.settled:
+                try:
+                    await self._health.__aenter__()
+                except SalusError as error:
+                    self._starter.failed(error)
 
     async def _end(self) -> None:
-        if self._began_in:
-            self._began_in = 0
+        if self._health.runs:
             await self._health.__aexit__(None, None, None)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         startup = await receive()
         try:
-            await self._begin()
+            await self._health.__aenter__()
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
@@ -126,6 +130,14 @@ class _Life:
         if message["type"].startswith("lifespan.shutdown."):
             await self._end()
         await self._send(message)
+
+
+async def _refuse(send: Send) -> None:
+    """Answer for a system that cannot run; why stands in the log, for those who may read that."""
+    body = b"Salus does not run here: the log says why\n"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _lead(place: str, send: Send) -> None:

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import Any
 
 from salus.errors import SalusError
+from salus.integrations.starting import Starter
 from salus.library.system import HealthSystem
 
 __all__ = ["find", "hooks"]
@@ -34,11 +35,9 @@ def hooks(health: HealthSystem | str) -> tuple[Callable[[Any], None], Callable[[
 
     def post_worker_init(worker: Any) -> None:
         """Start it in a worker that is ready to serve."""
-        system = find(health)
-        try:
-            system.start()
-        except SalusError as error:  # a broken config of Salus must not keep the application from serving
-            worker.log.error(f"salus does not run in this worker: {error}{_remedy(error)}")  # noqa: TRY400, G004 -- gunicorn's
+        starter = Starter(find(health))
+        if not starter.start():
+            worker.log.error("salus does not run in this worker: %s", starter.reason)
 
     def worker_exit(_server: Any, worker: Any) -> None:
         """Stop it in a worker that ends; also called in the arbiter, for one that it could not find any more."""
@@ -70,7 +69,3 @@ def find(health: HealthSystem | str) -> HealthSystem:
         message = f"{health!r} is no HealthSystem, but {type(found).__name__}"
         raise SalusError(message, remedy="name the object that HealthSystem(...) made")
     return found
-
-
-def _remedy(error: SalusError) -> str:
-    return f" ({error.remedy})" if error.remedy else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from salus.integrations.paths import PROBES, Paths
+from salus.integrations.starting import Starter
 from salus.library.system import HealthSystem
 
 __all__ = ["HealthMiddleware"]
@@ -38,17 +39,20 @@ class HealthMiddleware:
             ValueError: one of the paths does not begin with a slash.
         """
         self.app = app
-        self._health = health
+        self._starter = Starter(health)
         self._paths = Paths(prefix, paths)
         self._salus = health.wsgi()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        self._health.start()  # at once, where it runs in this process
+        runs = self._starter.start()
         path = environ.get("PATH_INFO", "")
         mount = self._paths.mount(path)
         if mount is None:
             return self.app(environ, start_response)
+        if not runs:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"Salus does not run here: the log says why\n"]
         if path == self._paths.prefix:
             place = f"{environ.get('SCRIPT_NAME', '')}{path}/"
             start_response("307 Temporary Redirect", [("Location", place), ("Content-Length", "0")])

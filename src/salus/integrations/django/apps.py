@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
+from functools import cache
 from typing import Any
 
 from django.apps import AppConfig
@@ -16,8 +16,8 @@ from django.core.signals import request_started
 
 from salus.errors import ConfigError, SalusError
 from salus.integrations.django.conf import get_health, read
+from salus.integrations.starting import Starter
 
-_log = logging.getLogger("salus.django")
 _SERVERS = {"runserver", "runserver_plus", "daphne"}
 _HANDLERS = ("WSGIHandler", "ASGIHandler")
 
@@ -35,7 +35,7 @@ class SalusConfig(AppConfig):
         if read()["START"]:
             request_started.connect(_on_request, dispatch_uid="salus")
             if _development_server():
-                _start()
+                _starter().start()
 
 
 def _development_server() -> bool:
@@ -52,15 +52,12 @@ def _on_request(sender: Any, **_: Any) -> None:
     """
     served = any(base.__name__ in _HANDLERS for base in getattr(sender, "__mro__", ()))
     if served and not hasattr(mail, "outbox"):
-        _start()
+        _starter().start()
 
 
-def _start() -> None:
-    try:
-        get_health().start()
-    except SalusError as error:  # a broken config of Salus must not keep the application from serving
-        request_started.disconnect(dispatch_uid="salus")
-        _log.error("salus does not run: %s%s", error, f" ({error.remedy})" if error.remedy else "")
+@cache
+def _starter() -> Starter:
+    return Starter(get_health())
 
 
 def check_setting(**_: Any) -> list[CheckMessage]:
