@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +61,17 @@ class DjangoCheck:
 
 
 class DatabaseCheck(DjangoCheck):
-    """A database answers. It has a connection of its own, so that it never takes one of a request's."""
+    """A database answers. Its thread has a connection of its own, as every thread of Django, and keeps it."""
 
     what = "database"
     _file = (0, 0)
 
-    @cached_property
+    @property
     def connection(self) -> Any:
-        """Return the connection; it connects when it is used."""
+        """Return the connection of the thread that asks."""
         from django.db import connections
 
-        return connections.create_connection(self.alias)
+        return connections[self.alias]
 
     def ask(self) -> tuple[Status, str]:
         """Ask for a one."""
