@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import sys
 import sysconfig
 import threading
@@ -130,6 +131,17 @@ def waits_for_events(frame: FrameType) -> bool:
     file = os.path.basename(frame.f_code.co_filename)  # noqa: PTH119 -- text
     return (file == "selectors.py" and frame.f_code.co_name == "select") or (
         is_library(frame.f_code.co_filename) and (file, frame.f_code.co_name) in _LOOP_ENDS - {("events.py", "_run")}
+    )
+
+
+def thread_waits(identifier: int) -> bool:
+    """Tell whether a thread's event loop has nothing to do: it waits in its selector (or in C, as uvloop's does)."""
+    frame = sys._current_frames().get(identifier)  # noqa: SLF001 -- its documented purpose
+    if frame is None:
+        return False
+    code = frame.f_code
+    return (code.co_name == "select" and code.co_filename == selectors.__file__) or (
+        code.co_name == "run" and code.co_filename == asyncio.runners.__file__
     )
 
 
