@@ -7,7 +7,6 @@ from pathlib import Path
 
 from salus.app.agent import Agent
 from salus.config import load
-from salus.model import Status
 from tests.applications import application
 
 CONFIG = """\
@@ -33,7 +32,7 @@ async def test_a_blocked_application_is_unhealthy_in_a_second_at_an_interval_of_
             app.block()
             loop = asyncio.get_running_loop()
             began = loop.time()
-            while unit.state.status is not Status.DEGRADED:
+            while not unit.state.status.bad:
                 assert loop.time() - began < 5
                 await asyncio.sleep(0.01)
             assert not app.free.is_set()
