@@ -74,12 +74,10 @@ class Stack(NamedTuple):
 
 
 def short(file: str) -> str:
-    """Return a file name relative to the current folder where it lies in it."""
-    try:
-        base = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 -- text, for frames by the dozen
-    except OSError:  # the folder was removed
-        return file
-    return file.removeprefix(base) if len(base) > 1 else file
+    """Return a file name as it is imported, such as ``shop/orders.py``: without the folder on the path it lies in."""
+    bases = (os.path.join(base, "") for base in sys.path if base)  # noqa: PTH118 -- text
+    longest = max((base for base in bases if file.startswith(base)), key=len, default="")
+    return file.removeprefix(longest)
 
 
 @lru_cache(maxsize=512)

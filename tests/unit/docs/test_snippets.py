@@ -19,6 +19,11 @@ MARKED = re.compile(r"^<!-- runnable -->\n+```python\n(.*?)^```$", re.MULTILINE 
 MARK = "<!-- runnable -->"
 
 
+@pytest.fixture(autouse=True)
+def _loop_is_never_blocked() -> None:
+    """Let it be blocked here: a page may start a whole Salus, which reads its files when it starts."""
+
+
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
