@@ -1,0 +1,104 @@
+"""The check of any component: asks, judges, and has what works prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from salus.checks._bounds import bounded_line
+from salus.components._facts import Facts, Reading
+from salus.components._part import Part, TroubleError
+from salus.model import Observation, Status
+from salus.ports import Look
+
+
+class Verdict:
+    """What one look found wrong, in the order it was found."""
+
+    def __init__(self) -> None:
+        """Begin with nothing wrong."""
+        self.status = Status.HEALTHY
+        self.cause = ""
+        self._worse: list[str] = []
+        self._bad: list[str] = []
+
+    def unhealthy(self, text: str, cause: str = "") -> None:
+        """Note what does not work."""
+        self.cause = self.cause if cause == "" or self._worse else cause
+        self.status = Status.UNHEALTHY
+        self._worse.append(text)
+
+    def degraded(self, text: str, cause: str = "") -> None:
+        """Note what works and not as it should."""
+        self.cause = self.cause or cause
+        self.status = Status.UNHEALTHY if self._worse else Status.DEGRADED
+        self._bad.append(text)
+
+    @property
+    def message(self) -> str:
+        """Return all that is wrong, the worst first, in one line."""
+        return "; ".join([*self._worse, *self._bad])
+
+
+Judge: TypeAlias = Callable[[Facts, Verdict], str]
+
+
+class ComponentCheck:
+    """Looks at one part.
+
+    1. The readings are asked, plain ones in a thread and coroutines on the application's loop, and judged.
+    2. Only where that finds nothing unhealthy, the probe is asked: to probe what is dead or exhausted
+       would only be to wait.
+    """
+
+    def __init__(self, part: Part, readings: tuple[Reading, ...], probe: str, judge: Judge, broken: str) -> None:
+        """Look at ``part``.
+
+        Args:
+            part: what is looked at.
+            readings: what it is asked.
+            probe: the member that proves that it works; empty where it has none.
+            judge: notes what is wrong, and returns what to say when nothing is.
+            broken: what to say of the part when its probe objects; also the cause.
+        """
+        self._part = part
+        self._readings = readings
+        self._probe = probe
+        self._judge = judge
+        self._broken = broken
+
+    async def look(self, look: Look) -> Observation:
+        """Look once.
+
+        Raises:
+            CheckBrokenError: a member answered nonsense, or said that it could not tell.
+        """
+        verdict, facts = Verdict(), Facts(self._part.name, {}, look.at)
+        summary = ""
+        try:
+            answers = await self._part.ask(look, [reading.member for reading in self._readings])
+            facts = Facts(self._part.name, answers, look.at)
+            summary = self._judge(facts, verdict)
+            if self._probe and verdict.status is not Status.UNHEALTHY:
+                await self._prove(look, verdict)
+        except TroubleError as error:
+            verdict.unhealthy(str(error))
+        return look.observe(
+            verdict.status,
+            bounded_line(verdict.message or summary),
+            metrics=facts.metrics(self._readings),
+            cause=verdict.cause,
+        )
+
+    async def aclose(self) -> None:
+        """Nothing is kept open. A thread that is stuck ends with its function."""
+
+    async def _prove(self, look: Look, verdict: Verdict) -> None:
+        cause = self._broken.replace(" ", "_")
+        try:
+            answers = await self._part.ask(look, [self._probe])
+        except TroubleError as error:
+            verdict.unhealthy(f"{self._broken}: {error}", cause)
+            return
+        if objection := Facts(self._part.name, answers, look.at).objection(self._probe):
+            verdict.unhealthy(f"{self._broken}: {objection}", cause)
