@@ -34,9 +34,9 @@ class Deed:
 
     def methods(self, part: Part) -> tuple[str, ...]:
         """Return the methods that are called for this object; none where it cannot be done."""
-        if len(part.present(self.calls)) == len(self.calls):
+        if len(part.capable(self.calls)) == len(self.calls):
             return self.calls
-        return self.instead if len(part.present(self.instead)) == len(self.instead) else ()
+        return self.instead if len(part.capable(self.instead)) == len(self.instead) else ()
 
 
 @dataclass(frozen=True, slots=True)

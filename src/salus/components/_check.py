@@ -13,12 +13,19 @@ from salus.ports import Look
 
 
 class Verdict:
-    """What one look found wrong, in the order it was found."""
+    """What one look found wrong, in the order it was found.
+
+    Attributes:
+        status: the worst that was noted.
+        cause: what failed, in one word: that of the worst, and of these the first.
+        busy: the part has no time for a probe, which would only wait.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing wrong."""
         self.status = Status.HEALTHY
         self.cause = ""
+        self.busy = False
         self._worse: list[str] = []
         self._bad: list[str] = []
 
@@ -79,7 +86,7 @@ class ComponentCheck:
             answers = await self._part.ask(look, [reading.member for reading in self._readings])
             facts = Facts(self._part.name, answers, look.at)
             summary = self._judge(facts, verdict)
-            if self._probe and verdict.status is not Status.UNHEALTHY:
+            if self._probe and not verdict.busy and verdict.status is not Status.UNHEALTHY:
                 await self._prove(look, verdict)
         except TroubleError as error:
             verdict.unhealthy(str(error))

@@ -40,9 +40,15 @@ class Part:
         """Tell whether the object has that member, without asking it for a value."""
         return has(self.obj, member)
 
-    def present(self, members: Iterable[str]) -> list[str]:
-        """Return those of the members that the object has, in their order."""
-        return [member for member in members if self.has(member)]
+    def can(self, member: str) -> bool:
+        """Tell whether the object has that method: one that is set to None it has not."""
+        if not self.has(member):
+            return False
+        return isinstance(inspect.getattr_static(self.obj, member, None), _FIELDS) or self.method(member) is not None
+
+    def capable(self, members: Iterable[str]) -> list[str]:
+        """Return those methods that the object has, in their order."""
+        return [member for member in members if self.can(member)]
 
     def renewed(self) -> None:
         """Forget calls that hang: they belong to what was there before."""
@@ -129,8 +135,8 @@ async def _itself(answer: Awaitable[object]) -> object:
 def has(obj: object, member: str) -> bool:
     """Tell whether an object has a member. Properties are not evaluated; what stands in for another object is asked."""
     if inspect.getattr_static(obj, member, _ABSENT) is not _ABSENT:
-        return getattr(type(obj), member, None) is not None or getattr(obj, member, None) is not None
-    return hasattr(type(obj), "__getattr__") and getattr(obj, member, None) is not None
+        return True
+    return hasattr(type(obj), "__getattr__") and hasattr(obj, member)
 
 
 def told(error: BaseException) -> str:

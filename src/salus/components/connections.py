@@ -21,7 +21,7 @@ class ConnectionPool(Protocol):
     - ``waiting``: how many callers wait for a connection. Where some wait and none is free, the pool is exhausted:
       unhealthy. Without it, a pool with none free is degraded, which its default rule does not act on.
     - ``probe()``: takes a connection, asks something small (``SELECT 1``), gives it back. Returns nothing or True when
-      that works; raising, False or a text is unhealthy. Not asked while the pool is exhausted.
+      that works; raising, False or a text is unhealthy. Not asked while none is free.
     """
 
     def in_use(self) -> int | Awaitable[int]:
@@ -42,6 +42,7 @@ def judge(facts: Facts, verdict: Verdict) -> str:
     used, size, waiting = facts.needed("in_use"), facts.needed("size"), facts.number("waiting")
     said = f"{shown(used)} of {shown(size)} connections in use" if size else f"{shown(used)} connections in use"
     if size and used >= size:
+        verdict.busy = True
         if waiting:
             verdict.unhealthy(f"exhausted: {said}, {shown(waiting)} waiting, expected one to be free", "exhausted")
         elif waiting is None:

@@ -44,12 +44,13 @@ class ComponentKind:
 
     def missing(self, part: Part) -> list[str]:
         """Return which of the members that it needs an object does not have."""
-        return [member for member in self.requires if not part.has(member)]
+        asked = [reading.member for reading in self.readings]
+        return [member for member in self.requires if not (part.has if member in asked else part.can)(member)]
 
     def check(self, part: Part) -> ComponentCheck:
         """Make the check of one object."""
         readings = tuple(reading for reading in self.readings if part.has(reading.member))
-        probe = next(iter(part.present(self.probes)), "")
+        probe = next(iter(part.capable(self.probes)), "")
         return ComponentCheck(part, readings, probe, self.judge, self.broken)
 
     def actions(self, part: Part) -> dict[str, ComponentAction]:
@@ -59,6 +60,6 @@ class ComponentKind:
     def rule_for(self, part: Part) -> dict[str, Json]:
         """Return the default rule of one object, with the rungs that it can do."""
         rungs = self.rule["actions"]
-        impossible = self.deeds.keys() - self.actions(part).keys()
+        impossible = [*(self.deeds.keys() - self.actions(part).keys())]
         kept: list[Json] = [rung for rung in rungs if rung not in impossible] if isinstance(rungs, list) else []
         return {**self.rule, "actions": kept}
