@@ -152,6 +152,7 @@ class Agent:
             raise
 
     async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         agent = self.settings.agent
         agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = Lock(agent.state_dir / "salus.lock")
@@ -180,7 +181,6 @@ class Agent:
 
     def _build_engine(self, ledger: Ledger) -> None:
         agent = self.settings.agent
-        self._loop = asyncio.get_running_loop()
         bus = Bus(self._clock)
         self._flush = bus.flush
         bus.resume_after(ledger.snapshot.last_event_id)

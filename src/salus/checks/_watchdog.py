@@ -1,9 +1,9 @@
 """A thread that sees when an event loop is blocked, and by what, while it still is.
 
-1. Every ``beat`` seconds it puts a call on the loop that notes the time: how late that call is run is the loop's lag.
-2. A call that has not been run after ``blocked_after`` seconds means that the loop is blocked. The stack of its thread is
-   read then, and again ever more seldom until the loop answers: a loop may be blocked by one thing after another.
-3. Those who want to know are told at once, when a block begins, when it gets as long as they asked for, and when it ends.
+1. Every ``beat`` seconds it puts a call on the loop that notes the time: how late that is run is the loop's lag.
+2. A call that has not been run after ``blocked_after`` seconds means that the loop is blocked. The stack of its thread
+   is read then, and again ever more seldom until the loop answers: it may be blocked by one thing after another.
+3. Those who want to know are told at once: when a block begins, when it gets as long as they asked for, when it ends.
 
 There is one such thread for each loop, for as long as somebody watches. It costs 0.02% of a core, of which a third is
 the loop's own (four beats a second, 20 us for the thread and 10 us for the loop).
@@ -139,19 +139,28 @@ class Watchdog:
             if not self.loop.is_running():  # it has not begun, or rests between two runs: nobody is kept waiting
                 self._stop.wait(beat)
                 continue
-            self._answered, self._sent = None, _monotonic()
+            self._sent = self._asked()
             try:
                 self.loop.call_soon_threadsafe(self._answer, self._sent)
             except RuntimeError:  # it has closed in this very moment
                 return
             self._stop.wait(beat)
             late = _monotonic() - self._sent - beat
-            if self._answered is None:
+            if self._waits():
                 self._watch(blocked_after)
             elif late >= blocked_after:
                 self._stalled(late)
-            if self._answered is not None:
-                self._note(max(self._answered - self._sent, late if late >= blocked_after else 0.0))
+            if (answered := self._answered) is not None:
+                self._note(max(answered - self._sent, late if late >= blocked_after else 0.0))
+
+    def _asked(self) -> float:
+        """Forget the last answer, and return the time."""
+        self._answered = None
+        return _monotonic()
+
+    def _waits(self) -> bool:
+        """Tell whether the newest call has not been run yet."""
+        return self._answered is None
 
     def _answer(self, sent: float) -> None:
         """Note when the loop got to it. Runs on the loop."""
@@ -162,11 +171,11 @@ class Watchdog:
         """Wait until the loop answers; from ``blocked_after`` on, say so and read stacks."""
         pause = max(blocked_after / 10, _SHORTEST_BEAT)
         self._wait(self._sent + blocked_after, pause)
-        if self._answered is not None or self._gone():
+        if not self._waits() or self._gone():
             return
         self.block = block = Block(since=self._sent)
         between = max(blocked_after / 2, _SHORTEST_BEAT)
-        while self._answered is None and not self._gone():
+        while self._waits() and not self._gone():
             self._read(block)
             self._tell(block)
             self._wait(min(_monotonic() + between, self._next_mark(block)), pause)
@@ -175,7 +184,7 @@ class Watchdog:
 
     def _wait(self, until: float, pause: float) -> None:
         """Wait until then, or shortly after the loop has answered."""
-        while self._answered is None and not self._gone() and (left := until - _monotonic()) > 0:
+        while self._waits() and not self._gone() and (left := until - _monotonic()) > 0:
             self._stop.wait(min(left, pause))
 
     def _gone(self) -> bool:

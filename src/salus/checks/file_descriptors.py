@@ -23,11 +23,11 @@ _OTHERS = {"eventfd": "eventfds", "eventpoll": "epolls", "inotify": "inotifies",
 
 
 class FileDescriptors(BoundedOptions, frozen=True, kw_only=True):
-    """Files, sockets and pipes that the process that Salus lives in has open. At the soft limit it can open no more: no
-    connection is accepted, no file is read.
+    """Files, sockets and pipes that the process that Salus lives in has open.
 
-    Without bounds it is degraded from 80% of the soft limit and unhealthy from 95%. The metadata of a bad look says what
-    is open: sockets, files, pipes and so on. Of a leak it is told as growth, long before the limit is near.
+    At the soft limit it can open no more: no connection is accepted, no file is read. Without bounds it is degraded
+    from 80% of the soft limit and unhealthy from 95%. The metadata of a bad look says what is open: sockets, files,
+    pipes and so on. A leak is told as growth, long before the limit is near.
 
     Metrics: ``open``, ``limit`` (soft), ``used_ratio``, ``growth_per_hour`` (once the window was seen). A look costs
     10 us (before Linux 6.2: 1 us for each open file).
@@ -79,7 +79,8 @@ class _FileDescriptorsCheck:
             metrics |= {"limit": Metric(limit), "used_ratio": Metric(share, "ratio")}
             said = f"{count} of {limit} open ({show_share(share)})"
             findings.judge(self._options, "used", share, said, show=show_share)
-        judge_growth(findings, self._options, self._growth, look.started, count, metrics, "open files")
+        self._growth.add(look.started, count)
+        judge_growth(findings, self._options, self._growth, metrics, "open files")
         metadata: dict[str, Json] = {} if findings.status is Status.HEALTHY else {"kinds": _kinds()}
         return findings.answer(look, said, metrics=metrics, metadata=metadata)
 

@@ -18,10 +18,11 @@ _LIMIT_HOLDS = 60.0
 
 
 class ProcessMemory(BoundedOptions, frozen=True, kw_only=True):
-    """Memory of the process that Salus lives in. Shares refer to its limit: the tightest control group's (version 2), or
-    all of the host's memory.
+    """Memory of the process that Salus lives in.
 
-    Of a leak it is told as growth: memory that surely grows over the whole window, however slowly, and not the way up
+    Shares refer to its limit: the tightest control group's (version 2), or all of the host's memory.
+
+    A leak is told as growth: memory that surely grows over the whole window, however slowly, and not the way up
     after a start: give it ``start_period``, or a window that is longer than that.
 
     Metrics: ``rss_bytes``, ``rss_ratio`` (of the limit), ``limit_bytes``, ``uss_bytes`` (where it is bounded),
@@ -31,7 +32,7 @@ class ProcessMemory(BoundedOptions, frozen=True, kw_only=True):
     Attributes:
         rss_below: unhealthy unless less than this is resident.
         warn_rss_below: degraded unless less than this is resident.
-        uss_below: unhealthy unless less than this is resident and shared with no other process: what its end would free.
+        uss_below: unhealthy unless less than this is its own: shared with no other process, freed by its end.
         warn_uss_below: degraded unless less than this is its own.
         growth_below: unhealthy unless the resident memory grows by less than this in an hour.
         warn_growth_below: degraded unless it grows by less than this in an hour.

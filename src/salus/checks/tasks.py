@@ -60,7 +60,8 @@ class _TasksCheck:
         metrics = {"count": Metric(count)}
         findings = Findings()
         findings.judge(self._options, "count", count, f"{count} tasks")
-        judge_growth(findings, self._options, self._growth, look.started, count, metrics, "tasks")
+        self._growth.add(look.started, count)
+        judge_growth(findings, self._options, self._growth, metrics, "tasks")
         metadata: dict[str, Json] = {}
         if findings.status is not Status.HEALTHY and (named := await self._there(look, named=True)):
             metadata["coroutines"] = named[1]

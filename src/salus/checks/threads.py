@@ -22,7 +22,7 @@ class Threads(BoundedOptions, frozen=True, kw_only=True):
     """The threads of the process that Salus lives in, counted by the kernel: those of C libraries too.
 
     The metadata of a bad look says which names are the most frequent (``worker-1`` and ``worker-2`` are ``worker``).
-    Of a leak it is told as growth: a number of threads that surely grows over the whole window, however slowly.
+    A leak is told as growth: a number of threads that surely grows over the whole window, however slowly.
 
     Metrics: ``count``, ``python_count`` (those that run Python code), ``growth_per_hour`` (once the window was seen).
     A look costs 20 us.
@@ -61,7 +61,8 @@ class _ThreadsCheck:
         metrics = {"count": Metric(count), "python_count": Metric(python)}
         findings = Findings()
         findings.judge(self._options, "count", count, f"{count} threads")
-        judge_growth(findings, self._options, self._growth, look.started, count, metrics, "threads")
+        self._growth.add(look.started, count)
+        judge_growth(findings, self._options, self._growth, metrics, "threads")
         metadata: dict[str, Json] = {}
         if findings.status is not Status.HEALTHY:
             metadata["names"] = most_frequent(_NUMBERS.sub("", each.name) for each in threading.enumerate())
@@ -91,13 +92,10 @@ def judge_growth(
     findings: Findings,
     options: BoundedOptions,
     growth: Growth,
-    at: float,
-    value: float,
     metrics: dict[str, Metric],
     what: str,
 ) -> None:
-    """Take a sample of a count, and hold its growth in an hour against its bounds."""
-    growth.add(at, value)
+    """Hold the growth of a count in an hour against its bounds, once it is known."""
     if growth.per_hour is None:
         return
     metrics["growth_per_hour"] = Metric(growth.per_hour)
