@@ -40,7 +40,7 @@ class Server:
         self.registry = Registry(settings.folder)
         self.renderer = Renderer(settings.folder, self.registry, settings.output)
         self.pipeline = Pipeline(self.renderer.build, workers=settings.workers, max_waiting=settings.longest_wait)
-        self.watcher = Watcher(settings.folder, self.changed)
+        self.watcher = Watcher(settings.folder, self.changed, unseen=settings.unseen)
         self.health = make_health(settings, self.registry, self.watcher, self.pipeline, self.hub)
         self.faults = Faults(settings, self.registry, self.watcher, self.pipeline).all() if settings.faults else {}
 
@@ -92,7 +92,9 @@ class Server:
 
     async def events(self, request: Request) -> Response:
         """Tell a browser what happens."""
-        return StreamingResponse(self.hub.listen(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(
+            self.hub.listen(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     async def break_it(self, request: Request) -> Response:
         """Break a part."""

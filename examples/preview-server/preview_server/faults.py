@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -31,6 +32,13 @@ class Knot:
         """Hold something."""
         self.held = held
         self.me = self
+
+
+def leak(knots: list[Knot]) -> None:
+    """Forget them when they have grown old: what is young is collected all the time, what is old hardly ever."""
+    for _ in range(2):
+        gc.collect(1)
+    knots.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +93,13 @@ class Faults:
 
     def leak_threads(self) -> None:
         """Forget pools of threads without closing them: their threads end when the garbage is collected."""
-        for _ in range(self.settings.threads):
-            pool = ThreadPoolExecutor(1, thread_name_prefix="preview-leaked")
+        pools = [ThreadPoolExecutor(1, thread_name_prefix="preview-leaked") for _ in range(self.settings.threads)]
+        for pool in pools:
             pool.submit(int).result()
-            Knot(pool)
+        knots = [Knot(pool) for pool in pools]
+        pools.clear()
+        del pool
+        leak(knots)
 
     async def leak_tasks(self) -> None:
         """Forget tasks that wait for what only they know of."""
@@ -96,14 +107,14 @@ class Faults:
         async def wait() -> None:
             await asyncio.get_running_loop().create_future()
 
-        for _ in range(self.settings.tasks):
-            asyncio.get_running_loop().create_task(wait())  # noqa: RUF006 -- that nobody holds it is the fault
-        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        knots = [Knot(loop.create_task(wait())) for _ in range(self.settings.tasks)]
+        await asyncio.sleep(0)  # each begins to wait
+        leak(knots)
 
     def leak_memory(self) -> None:
         """Forget 256 MiB that refer to themselves."""
-        for _ in range(256):
-            Knot(bytearray(os.urandom(1) * _CHUNK))
+        leak([Knot(bytearray(os.urandom(1) * _CHUNK)) for _ in range(256)])
 
     def fill_output(self) -> None:
         """Put more into the output folder than it should hold, as if it had been built an hour ago."""

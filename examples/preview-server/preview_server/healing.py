@@ -44,8 +44,8 @@ def make_health(settings: Settings, registry: Registry, watcher: Watcher, pipeli
     @health.on("status_changed", "action_finished", "recovery_finished")
     def tell(event: Event) -> None:
         """Pass an event of Salus on to the browsers."""
-        said = {"part": event.check, "kind": event.kind, "new": event.new, "message": event.message}
-        hub.tell("health", said)
+        said = {"part": event.check, "kind": event.kind, "new": event.new, "reason": event.reason}
+        hub.tell("health", {**said, "message": event.message})
 
     return health
 

@@ -144,7 +144,7 @@ class Pipeline:
         while (job := self._next(me)) is not None:
             try:
                 pages = job.work()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- whoever asked for the build is told
                 self._ended(me, job, error)
             else:
                 self._ended(me, job, pages)

@@ -19,6 +19,7 @@ class Settings:
         output: where built pages are put, and old ones are removed.
         workers: threads that build.
         longest_wait: seconds that a page may wait for its build before the queue counts as stuck.
+        unseen: seconds after which a change that the watcher has not seen makes it deaf.
         config: a config of Salus that tunes what the code declares, or None.
         memory: the most that this process should use.
         threads: the most threads that it should have.
@@ -28,9 +29,12 @@ class Settings:
     """
 
     folder: Path = SAMPLES
-    output: Path = field(default_factory=lambda: Path(tempfile.gettempdir()).resolve() / f"preview-server-{os.getuid()}")
+    output: Path = field(
+        default_factory=lambda: Path(tempfile.gettempdir()).resolve() / f"preview-server-{os.getuid()}"
+    )
     workers: int = 2
     longest_wait: float = 10.0
+    unseen: float = 2.0
     config: Path | None = None
     memory: str = "512MiB"
     threads: int = 100
@@ -41,13 +45,18 @@ class Settings:
     @classmethod
     def from_environment(cls) -> Settings:
         """Read ``PREVIEW_<NAME>`` for each of them."""
-        said = {name.removeprefix("PREVIEW_").lower(): value for name, value in os.environ.items() if name.startswith("PREVIEW_") and value}
+        said = {
+            name.removeprefix("PREVIEW_").lower(): value
+            for name, value in os.environ.items()
+            if name.startswith("PREVIEW_") and value
+        }
         plain = cls()
         return cls(
             folder=Path(said.get("folder", plain.folder)).resolve(),
             output=Path(said.get("output", plain.output)).resolve(),
             workers=int(said.get("workers", plain.workers)),
             longest_wait=float(said.get("longest_wait", plain.longest_wait)),
+            unseen=float(said.get("unseen", plain.unseen)),
             config=Path(said["config"]) if "config" in said else None,
             memory=said.get("memory", plain.memory),
             threads=int(said.get("threads", plain.threads)),

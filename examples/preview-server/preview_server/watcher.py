@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +19,18 @@ class Watcher(ThreadLoop):
     system ran out of watches. So it proves at each look that it sees a file that is made in the folder.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[set[str]], object]) -> None:
-        """Watch ``folder``, and tell the names of the components in which something changed."""
+    def __init__(self, folder: Path, tell: Callable[[set[str]], object], *, unseen: float = 2.0) -> None:
+        """Watch ``folder``, and tell the names of the components in which something changed.
+
+        Args:
+            folder: where the components are.
+            tell: is given the names; none when anything may have changed.
+            unseen: seconds after which a change that was not seen proves that the watcher is deaf.
+        """
         super().__init__(self._watch, name="preview-watcher")
         self._folder = folder
         self._tell = tell
-        self._probe_file = ProbeFile(folder, within=2.0)
+        self._probe_file = ProbeFile(folder, within=unseen)
         self.probe = self._probe_file.probe
         self.last_event: datetime | None = None
         self.fault: Exception | None = None
@@ -43,11 +49,7 @@ class Watcher(ThreadLoop):
             if self.fault is not None:
                 fault, self.fault = self.fault, None
                 raise fault
-            if names := set(self._components(path for _, path in changes)):
+            seen = [Path(path).relative_to(self._folder) for _, path in changes if not self._probe_file.seen(path)]
+            if seen:
                 self.last_event = datetime.now(UTC)
-                self._tell(names)
-
-    def _components(self, paths: Iterable[str]) -> Iterable[str]:
-        for path in paths:
-            if not self._probe_file.seen(path):
-                yield Path(path).relative_to(self._folder).parts[0]
+                self._tell({path.parts[0] for path in seen if path.parts})

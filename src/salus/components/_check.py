@@ -56,6 +56,7 @@ class ComponentCheck:
     1. The readings are asked, plain ones in a thread and coroutines on the application's loop, and judged.
     2. Only where that finds nothing unhealthy, the probe is asked: to probe what is dead or exhausted
        would only be to wait.
+    3. Where the probe objects, the readings are asked once more: what has died in the meantime is dead, not deaf.
     """
 
     def __init__(self, part: Part, readings: tuple[Reading, ...], probe: str, judge: Judge, broken: str) -> None:
@@ -80,16 +81,13 @@ class ComponentCheck:
         Raises:
             CheckBrokenError: a member answered nonsense, or said that it could not tell.
         """
-        verdict, facts = Verdict(), Facts(self._part.name, {}, look.at)
-        summary = ""
-        try:
-            answers = await self._part.ask(look, [reading.member for reading in self._readings])
-            facts = Facts(self._part.name, answers, look.at)
-            summary = self._judge(facts, verdict)
-            if self._probe and not verdict.busy and verdict.status is not Status.UNHEALTHY:
-                await self._prove(look, verdict)
-        except TroubleError as error:
-            verdict.unhealthy(str(error))
+        verdict, facts, summary = await self._read(look)
+        if self._probe and not verdict.busy and verdict.status is not Status.UNHEALTHY:
+            objection = await self._prove(look)
+            if objection:
+                verdict, facts, summary = await self._read(look)
+                if verdict.status is not Status.UNHEALTHY:
+                    verdict.unhealthy(f"{self._broken}: {objection}", self._broken.replace(" ", "_"))
         return look.observe(
             verdict.status,
             bounded_line(verdict.message or summary),
@@ -100,12 +98,21 @@ class ComponentCheck:
     async def aclose(self) -> None:
         """Nothing is kept open. A thread that is stuck ends with its function."""
 
-    async def _prove(self, look: Look, verdict: Verdict) -> None:
-        cause = self._broken.replace(" ", "_")
+    async def _read(self, look: Look) -> tuple[Verdict, Facts, str]:
+        """Ask the readings, and judge them."""
+        verdict, facts = Verdict(), Facts(self._part.name, {}, look.at)
+        try:
+            answers = await self._part.ask(look, [reading.member for reading in self._readings])
+        except TroubleError as error:
+            verdict.unhealthy(str(error))
+            return verdict, facts, ""
+        facts = Facts(self._part.name, answers, look.at)
+        return verdict, facts, self._judge(facts, verdict)
+
+    async def _prove(self, look: Look) -> str:
+        """Return what the probe has to say against the part, or an empty string."""
         try:
             answers = await self._part.ask(look, [self._probe])
         except TroubleError as error:
-            verdict.unhealthy(f"{self._broken}: {error}", cause)
-            return
-        if objection := Facts(self._part.name, answers, look.at).objection(self._probe):
-            verdict.unhealthy(f"{self._broken}: {objection}", cause)
+            return str(error)
+        return Facts(self._part.name, answers, look.at).objection(self._probe)

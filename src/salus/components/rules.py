@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
+from typing import Any
 
 from salus.errors import NotFoundError
 from salus.model import Json
 
-Rung = Json
 
-
-def rule(
-    *rungs: Rung, fails: int, timeout: str, cooldown: str, attempts: int, trigger_on: str = "degraded"
-) -> dict[str, Json]:
+def rule(*rungs: Json, fails: int, timeout: str, cooldown: str, attempts: int, **more: Json) -> dict[str, Any]:
     """Spell a rule: fails so often before acting, then these rungs within the timeout, and so on."""
-    spelled: dict[str, Json] = {
+    return {
         "min_failure_count": fails,
         "recovery_timeout": timeout,
         "cooldown_period": cooldown,
         "max_recovery_attempts": attempts,
         "actions": ["log", *rungs],
+        **more,
     }
-    return spelled if trigger_on == "degraded" else {**spelled, "trigger_on": trigger_on}
 
 
+# What comes first here cures one fault of several, and at once: where it does not, the next must not wait long.
 BUILD_PIPELINE = rule(
-    "clear_build_cache", "restart_pipeline", {"wait": "5s"}, fails=2, timeout="45s", cooldown="3m", attempts=3
+    "clear_build_cache",
+    "restart_pipeline",
+    {"wait": "5s"},
+    fails=2,
+    timeout="45s",
+    cooldown="3m",
+    attempts=3,
+    verify_timeout="3s",
 )
 CLEARABLE_CACHE = rule("clear_cache", {"wait": "1s"}, fails=2, timeout="15s", cooldown="2m", attempts=3)
 CONNECTION_POOL = rule(
@@ -45,9 +50,10 @@ WORKER_POOL = rule(
     timeout="30s",
     cooldown="2m",
     attempts=3,
+    verify_timeout="3s",
 )
 
-_HOST: Mapping[str, Mapping[str, Json]] = {
+_HOST: Mapping[str, Mapping[str, Any]] = {
     "memory": rule("garbage_collect", {"wait": "5s"}, fails=2, timeout="30s", cooldown="5m", attempts=3),
     "threads": rule("garbage_collect", "dump_stacks", fails=3, timeout="20s", cooldown="10m", attempts=2),
 }
@@ -55,7 +61,7 @@ _HOST: Mapping[str, Mapping[str, Json]] = {
 
 def default_rule(
     name: str, *, folders: Sequence[str | PathLike[str]] = (), older_than: str = "1h", **changes: Json
-) -> dict[str, Json]:
+) -> dict[str, Any]:
     """Return the default rule for what is no component: ``memory``, ``filesystem``, or ``threads`` (and tasks).
 
     ``health.rule("memory", **default_rule("memory", cooldown_period="1m"))``

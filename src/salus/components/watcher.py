@@ -52,7 +52,7 @@ class ProbeFile:
 
         Args:
             folder: one that is watched.
-            within: seconds in which a change must be seen.
+            within: seconds in which a change must be seen; less than the timeout of the check.
             prefix: how the names of the files begin.
         """
         self._folder = Path(folder)

@@ -14,7 +14,7 @@ from salus.errors import ConfigError, SalusError
 from salus.model import Event, Status
 from tests.unit.components.parts import Cache, Registry, Watcher
 
-QUICK = {"min_failure_count": 1, "cooldown_period": "10ms", "verify_timeout": "2s"}
+QUICK: dict[str, Any] = {"min_failure_count": 1, "cooldown_period": "10ms", "verify_timeout": "2s"}
 
 
 @pytest.fixture

@@ -234,6 +234,17 @@ async def test_what_is_dead_or_exhausted_is_not_probed() -> None:
     assert pool.probed == 0
 
 
+async def test_what_dies_of_its_probe_is_dead() -> None:
+    watcher = Watcher()
+
+    def probe() -> str:
+        watcher.alive = False
+        return "nothing was seen within 1 s"
+
+    seen = await look_at(changed(watcher, probe=probe))
+    assert (seen.message, seen.cause) == ("it is dead, expected alive", "not_alive")
+
+
 async def test_a_part_that_cannot_tell_says_so_itself() -> None:
     def probe() -> None:
         raise CheckBrokenError("the test database is not there")

@@ -14,7 +14,7 @@ from salus.units import Duration
 from tests.unit.components.parts import Pipeline, Registry, Watcher
 from tests.unit.engine.world import World
 
-SECONDS = ("recovery_timeout", "cooldown_period")
+SECONDS = ("recovery_timeout", "cooldown_period", "verify_timeout")
 
 
 def add(world: World, description: Description) -> None:
@@ -22,7 +22,7 @@ def add(world: World, description: Description) -> None:
     world.add(description.name, description.check, interval=30.0)
     rule: dict[str, Any] = dict(description.rule)
     ladder = [made(description, rung) for rung in rule.pop("actions")]
-    rule |= {key: float(Duration.parse(rule[key])) for key in SECONDS}
+    rule |= {key: float(Duration.parse(rule[key])) for key in SECONDS if key in rule}
     world.rule(description.name, *ladder, **rule)
 
 
