@@ -45,7 +45,7 @@ def make_health(settings: Settings, registry: Registry, watcher: Watcher, pipeli
     def tell(event: Event) -> None:
         """Pass an event of Salus on to the browsers."""
         said = {"part": event.check, "kind": event.kind, "new": event.new, "reason": event.reason}
-        hub.tell("health", {**said, "message": event.message})
+        hub.tell("health", {**said, "message": event.message, "summary": health.summary(), "overall": health.status})
 
     return health
 

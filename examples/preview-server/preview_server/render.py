@@ -27,6 +27,7 @@ class Renderer:
         self._pages = Environment(
             loader=FileSystemLoader(HERE / "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
+        self._pages.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
     def page(self, template: str, **values: object) -> str:
         """Render a page of the server itself."""

@@ -57,7 +57,7 @@ class Preview:
             "PREVIEW_OUTPUT": str(self.output),
             "PREVIEW_LONGEST_WAIT": "0.3",
             "PREVIEW_UNSEEN": "1.0",
-            "PREVIEW_MEMORY": "300MiB",
+            "PREVIEW_MEMORY": "220MiB",
             "PREVIEW_THREADS": "60",
             "PREVIEW_TASKS": "100",
             "PREVIEW_OUTPUT_SIZE": str(4 * 2**20),
