@@ -30,10 +30,6 @@ _NOT_AT_ONCE = frozenset(
     {b"authorization", b"cookie", b"content-length", b"expect", b"transfer-encoding", b"upgrade"},
 )
 
-# What a stranger sends that is no HTTP is no event for our log.
-_log = logging.getLogger("salus.http")
-_log.setLevel(logging.ERROR)
-
 # (path and query, Accept) -> a whole answer; what an app offers as ``at_once`` beside its ASGI door.
 AtOnce: TypeAlias = Callable[[bytes, bytes], bytes | None]
 
@@ -135,9 +131,7 @@ class _Door:
     """One app behind its listeners."""
 
     def __init__(self, app: App) -> None:
-        # uvicorn's loggers belong to the application, where Salus lives in one that is served by uvicorn: whatever its
-        # Config is told about logging, it does to all of the process.
-        settings: dict[str, Any] = {"log_config": None, "log_level": None, "access_log": True}
+        settings: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
         self.app = app
         self._config = Config(
             app,
@@ -159,7 +153,6 @@ class _Door:
     def protocol(self) -> _Protocol:
         protocol = _Protocol(config=self._config, server_state=self._state, app_state={})
         protocol.at_once = getattr(self.app, "at_once", None)
-        protocol.access_log, protocol.logger = False, _log
         return protocol
 
     async def close(self, grace: float) -> None:
@@ -214,6 +207,7 @@ class Server:
             SalusError: an address cannot be listened on; nothing stays open.
         """
         loop = asyncio.get_running_loop()
+        logging.getLogger("uvicorn.access").disabled = True
         opened = False
         try:
             if health_app is not None:
