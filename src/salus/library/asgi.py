@@ -13,6 +13,11 @@ from salus.surfaces.http import App, Receive, Scope, Send
 class System(Protocol):
     """What the app needs of a system."""
 
+    @property
+    def runs(self) -> bool:
+        """Tell whether it runs in this process."""
+        ...
+
     def start(self) -> None:
         """Start it; at once where it runs."""
         ...
@@ -45,6 +50,9 @@ class AsgiApp:
         elif scope["type"] == "http" and scope["path"] == "/" and not (self._alone or scope.get("root_path")):
             await _nothing(send)
         elif scope["type"] == "http":
+            if not self._system.runs:  # nobody has: then the first request does, and the others wait for it
+                self._began()
+                await asyncio.to_thread(self._system.start)
             app, loop = self._system.doors()
             await answer(app, loop, scope, receive, send)
         elif scope["type"] == "websocket":

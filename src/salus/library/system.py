@@ -176,6 +176,11 @@ class HealthSystem(Declaring):
     # ── what it tells ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def runs(self) -> bool:
+        """Tell whether it runs in this process, leading or following."""
+        return self._running() is not None
+
+    @property
     def status(self) -> Status:
         """Return how the whole is; unknown while nothing runs, or nothing was looked at yet."""
         return self._overall().status

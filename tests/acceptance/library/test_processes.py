@@ -142,6 +142,7 @@ if "fork" in sys.argv:
 if "left" in sys.argv:
     child = os.fork()
     if child == 0:
+        os.closerange(1, 3)
         threading.Event().wait(60)
         os._exit(0)
     print(child, flush=True)
@@ -150,7 +151,17 @@ if "left" in sys.argv:
 
 
 def script(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "state"), *words]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-W",
+        "ignore::DeprecationWarning",
+        "-c",
+        SCRIPT,
+        str(folder / "state"),
+        *words,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

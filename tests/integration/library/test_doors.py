@@ -90,6 +90,22 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         await asyncio.wait_for(serving, 5)
 
 
+async def test_the_first_request_starts_it_where_nobody_did(health: HealthSystem) -> None:
+    here = asyncio.get_running_loop()
+    on: list[Any] = []
+
+    @health.check(interval="50ms")
+    async def own() -> None:
+        on.append(asyncio.get_running_loop())
+
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/ops", health.asgi())]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        assert (await client.get("/ops/livez")).status_code == 200
+    await health.run_now("own")
+    assert set(on) == {here}
+    await asyncio.to_thread(health.stop)
+
+
 async def test_served_by_itself_it_starts_and_stops_the_system(health: HealthSystem) -> None:
     messages: asyncio.Queue[Any] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
