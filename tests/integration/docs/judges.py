@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,14 +23,15 @@ from salus.app import registry
 from salus.app.build import resolve
 from salus.conditions import compile_condition
 from salus.config import load
+from tests.acceptance.salus_process import free_port
 from tests.integration.docs import typed
+from tests.integration.docs.console import Console
 from tests.integration.docs.given import GIVEN, Given
 from tests.integration.docs.manifests import KINDS
 from tests.pages import Block
 
-_INSTRUCTIONS = frozenset(
-    ["ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "RUN", "USER", "VOLUME", "WORKDIR"]
-)
+_STEPS = frozenset(("ADD", "COPY", "RUN", "WORKDIR", "ENV", "ARG", "USER"))
+_INSTRUCTIONS = _STEPS | {"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "STOPSIGNAL", "VOLUME"}
 
 
 class Reader:
@@ -42,7 +44,13 @@ class Reader:
         for name, content in self.given.files.items():
             self._write(name, content)
         os.chdir(folder)
+        for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "SALUS_CONFIG"):
+            os.environ.pop(name, None)
+        ours, served = free_port(), free_port()
         os.environ.update(self.given.variables, HOME=str(folder), COLUMNS="200")
+        os.environ.update(SALUS_LISTEN=f"127.0.0.1:{ours}", UVICORN_PORT=str(served))
+        self.moved = {**self.given.moved, "127.0.0.1:8787": f"127.0.0.1:{ours}", "8000": str(served)}
+        self.console = Console(folder, served)
         sys.path.insert(0, str(folder))
         self.module = ModuleType("page_" + re.sub(r"\W", "_", page))
         sys.modules[self.module.__name__] = self.module  # structs look up their annotations there
@@ -59,7 +67,7 @@ class Reader:
             known = mark == "run" or mark.startswith("not run: ") or mark in KINDS
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
-        for path, name in self.given.moved.items():
+        for path, name in self.moved.items():
             text = text.replace(path, name)
         if block.title:
             self._write(block.title, text)
@@ -111,7 +119,7 @@ class Reader:
         for one in typed.typed(block):
             typed.look_at(one.line, self.folder)
         if "run" in block.marks:
-            typed.run(block, self.folder)
+            self.console.run(replace(block, text=text))
 
     def _sh(self, block: Block, text: str) -> None:
         if text.startswith("#!"):

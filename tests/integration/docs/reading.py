@@ -49,6 +49,7 @@ def read(page: str, folder: Path) -> list[str]:
             plain = isinstance(error, AssertionError | SalusError) and str(error)
             told = str(error) if plain else traceback.format_exc()
             problems.append(f"{block.place} ({block.language}): {told}")
+    reader.console.close()
     return problems
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.docs.console import agree
 from tests.integration.docs.judges import Reader
-from tests.integration.docs.typed import agree, commands
+from tests.integration.docs.typed import commands
 from tests.pages import Block
 
 
