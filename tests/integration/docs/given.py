@@ -38,6 +38,10 @@ GIVEN: Mapping[str, Given] = {
         checks={"db-up": {"process": {"service": "db"}, "service": "db"}},
         services={"db": {"process": {"command": ["/usr/bin/db"]}}},
     ),
+    "docs/how-to/migrate-from-monit.md": Given(
+        variables={"MAIL_PASSWORD": "opens"},
+        moved={"/usr/local/bin/backup-age": "/bin/true", "/usr/local/bin/wake-app": "/bin/true"},  # must be there
+    ),
     "docs/how-to/notifications.md": Given(
         checks={
             "web-http": {**_URL, "service": "web", "tags": ["web"]},
