@@ -14,6 +14,7 @@
     │   └── StopError
     ├── DeliveryError          a notification did not arrive
     └── StoreError             the ledger
+        ├── FolderInUseError       another Salus has its folder
         ├── StoreUnreadableError   it cannot be read: automatic recovery stays off
         └── StoreUnwritableError   it cannot be written: healing goes on, budgets in memory
 
@@ -163,6 +164,10 @@ class DeliveryError(SalusError):
 
 class StoreError(SalusError):
     """The ledger failed."""
+
+
+class FolderInUseError(StoreError):
+    """The state folder is in use by another Salus."""
 
 
 class StoreUnreadableError(StoreError):

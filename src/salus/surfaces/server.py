@@ -188,6 +188,11 @@ class Server:
         """Return where the health endpoints really listen (port 0 becomes a free one)."""
         return list(self._addresses)
 
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of everything that listens."""
+        sockets = [one for door in self._doors for listener in door.listeners for one in listener.sockets]
+        return [one.fileno() for one in sockets]
+
     async def start(
         self,
         health_app: App | None,
