@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -67,9 +68,10 @@ class Console:
 
     def close(self) -> None:
         """End the servers."""
-        for server in self._servers:
+        servers, self._servers = self._servers, []
+        for server in servers:
             server.terminate()
-        for server in self._servers:
+        for server in servers:
             try:
                 server.wait(5)
             except subprocess.TimeoutExpired:
@@ -83,9 +85,10 @@ class Console:
             self._code, printed = self._run(one.line)
             if silent or not asked or agree(one.printed, printed) or time.monotonic() > deadline:
                 return printed
-            _PAUSE.wait(0.1)
+            _PAUSE.wait(0.2)
 
     def _serve(self, line: str) -> None:
+        self.close()  # as a person would: the next one may want the same port
         log = self._folder / "server.log"
         with log.open("wb") as output:
             server = subprocess.Popen(
@@ -101,10 +104,16 @@ class Console:
         while not ready():
             there = server.poll() is None and time.monotonic() < deadline
             assert there, f"$ {line}\ndoes not serve: {log.read_text(errors='replace')}"
-            _PAUSE.wait(0.05)
+            _PAUSE.wait(0.1)
 
     def _ours_is_there(self) -> bool:
-        return _ours(["status"])[0] == 0
+        """Tell whether it has started what it is to start, and looked at everything once."""
+        _, printed = _ours(["status", "--json"])
+        try:
+            told = json.loads("\n".join(printed))
+        except ValueError:
+            return False
+        return bool(told["running"] and told["overall"]["started"])
 
     def _takes_connections(self) -> bool:
         with socket.socket() as probe:
@@ -115,7 +124,7 @@ class Console:
         words = shlex.split(line, comments=True)
         bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
         if words[0] == "salus" and not OPERATORS.search(bare) and "$" not in line:
-            return _ours(words[1:])
+            return _ours([str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]])
         done = subprocess.run(
             ["sh"],  # from its input, as in a terminal: `pkill -f` must not find the shell that calls it
             input=f"(exit {self._code}); {line}\n",

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.pages import blocks
 
-LONGEST = 30
+LONGEST = 40
 """Seconds that a page may take."""
 _AT_ONCE = 2
 
@@ -53,10 +53,15 @@ def read(page: str, folder: Path) -> list[str]:
     return problems
 
 
+def _too_long(*_facts: object) -> None:
+    raise TimeoutError(f"the page takes more than {LONGEST} s")
+
+
 def _child(page: str, folder: Path, answer: Path) -> None:
     """Read a page and end, whatever happens."""
     try:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGALRM, _too_long)
         signal.alarm(LONGEST)
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "'imghdr' is deprecated", DeprecationWarning)  # as in pyproject.toml

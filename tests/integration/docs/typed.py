@@ -132,7 +132,7 @@ def _are_made(words: list[str]) -> None:
 
 def _are_extras(words: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for extras in re.findall(r"salus\[([^\]]+)\]", " ".join(words)):
+    for extras in re.findall(r"(?:salus|\.)\[([^\]]+)\]", " ".join(words)):
         unknown = set(extras.split(",")) - set(project["optional-dependencies"])
         assert not unknown, f"there is no extra {unknown}"
 
