@@ -52,6 +52,7 @@ class Reader:
         self.moved = {**self.given.moved, "127.0.0.1:8787": f"127.0.0.1:{ours}", "8000": str(served)}
         self.console = Console(folder, served)
         sys.path.insert(0, str(folder))
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.module = ModuleType("page_" + re.sub(r"\W", "_", page))
         sys.modules[self.module.__name__] = self.module  # structs look up their annotations there
 

@@ -17,7 +17,7 @@ from tests.pages import Block
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in ("HOME", "COLUMNS"):
+    for name in ("HOME", "COLUMNS", "PYTHONPATH"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.chdir(tmp_path)
     return Reader("no/page.md", tmp_path)
