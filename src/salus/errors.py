@@ -35,6 +35,8 @@ class SalusError(Exception):
         """Keep the message and, where there is one, what a person can do about it."""
         super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
         self.remedy = remedy
+        if remedy:
+            self.add_note(f"Remedy: {remedy}")  # tracebacks show it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

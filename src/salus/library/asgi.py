@@ -36,11 +36,14 @@ class AsgiApp:
         """Answer for a system; ``began`` is called on the application's loop before it is started."""
         self._system = system
         self._began = began
+        self._alone = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"] == "/" and not (self._alone or scope.get("root_path")):
+            await _nothing(send)
         elif scope["type"] == "http":
             app, loop = self._system.doors()
             await answer(app, loop, scope, receive, send)
@@ -49,6 +52,7 @@ class AsgiApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        self._alone = True
         self._began()
         try:
             await asyncio.to_thread(self._system.start)
@@ -59,3 +63,10 @@ class AsgiApp:
         await receive()
         await asyncio.to_thread(self._system.stop)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _nothing(send: Send) -> None:
+    """Answer for the root of an application that has nothing there: it is the application's, and not ours."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"10")]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Not Found\n"})

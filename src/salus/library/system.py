@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _STARTING = 60.0
 _STOPPING = 30.0
 _ALL: weakref.WeakSet[HealthSystem] = weakref.WeakSet()
+_LEFT_BEHIND: list[Life] = []  # by forks: nothing of them may be finalised in a child
 _WORDS = {
     Status.HEALTHY: "All systems operational",
     Status.DEGRADED: "Degraded",
@@ -86,6 +87,7 @@ class HealthSystem(Declaring):
         self._host: Host | None = None
         self._life: Life | None = None
         self._pid = os.getpid()
+        self._forked = False
         self._declarations: Declarations | None = None
         self._hearing: Hearing | None = None
         self._asgi: AsgiApp | None = None
@@ -120,6 +122,7 @@ class HealthSystem(Declaring):
                 host.stop()
                 raise
             self._host, self._life, self._pid = host, life, os.getpid()
+            self._forked = False
             atexit.register(self.stop)  # a script that just ends must not leave half-done work behind
 
     def stop(self) -> None:
@@ -262,6 +265,8 @@ class HealthSystem(Declaring):
         return self._life if self._pid == os.getpid() and self._host is not None and self._host.alive else None
 
     def _alive(self) -> tuple[Host, Life]:
+        if self._forked:
+            self.start()
         life = self._running()
         if life is None or self._host is None:
             message = f"{self!r} does not run"
@@ -269,6 +274,8 @@ class HealthSystem(Declaring):
         return self._host, life
 
     def _overall(self) -> Overall:
+        if self._forked:
+            self.start()
         if (life := self._running()) is not None:
             return life.role.overall()
         from salus.model import Overall
@@ -363,16 +370,21 @@ class HealthSystem(Declaring):
         )
 
     def forked(self) -> None:
-        """Let go, in a child made by a bare fork, of what only the parent may hold."""
+        """Let go, in a child made by a bare fork, of what only the parent may hold.
+
+        The thread stayed behind in the parent. Whatever is asked of this system next starts it anew, as a follower.
+        """
         life, self._life, self._host = self._life, None, None
         self._lock = threading.RLock()
         self._home.loop = self._home.thread = None
-        if life is not None:
-            for number in life.descriptors():
-                try:
-                    os.close(number)
-                except OSError:
-                    continue
+        if life is None:
+            return
+        self._forked = True
+        _LEFT_BEHIND.append(life)
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for number in life.descriptors():
+            os.dup2(nowhere, number, inheritable=False)  # not closed: an object that nobody uses still has the number
+        os.close(nowhere)
 
 
 async def _report(life: Life) -> dict[str, Json]:
