@@ -141,22 +141,21 @@ class Watchdog:
             blocked_after = min((each.marks[0] for each in watchers), default=1.0)
             beat = min(max(0.8 * blocked_after, _SHORTEST_BEAT), _LONGEST_BEAT)
             # Where it has not begun, or rests between two runs, nobody is kept waiting.
-            if not self.loop.is_running() or self._idle():
+            if not self.loop.is_running():
                 self._stop.wait(beat)
                 continue
-            self._sent = self._asked()
-            try:
-                self.loop.call_soon_threadsafe(self._answer, self._sent)
-            except RuntimeError:  # it has closed in this very moment
+            began, asks = _monotonic(), not self._idle()
+            if asks and not self._ask():
                 return
             self._stop.wait(beat)
-            late = _monotonic() - self._sent - beat
-            if self._waits():
+            late = _monotonic() - began - beat
+            if asks and self._waits():
                 self._watch(blocked_after)
-            elif late >= blocked_after:
+            elif late >= blocked_after and not self._gone():
                 self._stalled(late)
-            if (answered := self._answered) is not None:
-                self._note(max(answered - self._sent, late if late >= blocked_after else 0.0))
+                self._note(late)
+            if asks and (answered := self._answered) is not None:
+                self._note(answered - self._sent)
 
     def _idle(self) -> bool:
         """Tell whether the loop need not be asked: it waits for events, and was asked not long ago."""
@@ -166,10 +165,14 @@ class Watchdog:
         self._rested = 0
         return False
 
-    def _asked(self) -> float:
-        """Forget the last answer, and return the time."""
-        self._answered = None
-        return _monotonic()
+    def _ask(self) -> bool:
+        """Put a call on the loop; tells whether that could be done: it may have closed in this very moment."""
+        self._answered, self._sent = None, _monotonic()
+        try:
+            self.loop.call_soon_threadsafe(self._answer, self._sent)
+        except RuntimeError:
+            return False
+        return True
 
     def _waits(self) -> bool:
         """Tell whether the newest call has not been run yet."""

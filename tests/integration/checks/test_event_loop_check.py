@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,25 @@ async def test_a_blocked_loop_asks_for_a_look_and_is_told_with_its_line_while_it
         assert ended.metrics["blocked_seconds"].value == 0
     finally:
         await check.aclose()
+
+
+def hold_everything(numbers: range) -> None:
+    """Let nobody else run: C code holds the GIL."""
+    sum(numbers)
+    for _ in range(20):
+        sum(range(10_000))
+
+
+async def test_code_that_lets_no_thread_run_is_told_when_it_has_ended(app: Application) -> None:
+    place = app.live_at(site())
+    check = EventLoop(blocked_after=Duration(0.05), blocked_below=Duration(1)).build(place)
+    try:
+        await look(check, place)
+        app.loop.call_soon_threadsafe(hold_everything, range(20_000_000))
+        seen = await looked(check, place, Status.DEGRADED)
+    finally:
+        await check.aclose()
+    assert re.search(r"the whole interpreter stood still for|was blocked for|has been blocked for", seen.message)
 
 
 async def test_the_task_that_blocks_is_named(app: Application) -> None:
