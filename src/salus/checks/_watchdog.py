@@ -19,9 +19,10 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import CodeType
 
 from salus.clock import SystemClock
-from salus.stacks import Place, Stack, coroutine_name, stack_of_thread, thread_waits
+from salus.stacks import Place, Stack, coroutine_name, loop_rests, loop_runner, stack_on_loop
 
 _monotonic = SystemClock().monotonic
 _MOST_PLACES = 8
@@ -106,6 +107,7 @@ class Watchdog:
         self._sent = 0.0
         self._answered: float | None = None
         self._rested = _RESTS
+        self._runs: CodeType | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -160,7 +162,7 @@ class Watchdog:
     def _idle(self) -> bool:
         """Tell whether the loop need not be asked: it waits for events, and was asked not long ago."""
         self._rested += 1
-        if self._rested < _RESTS and thread_waits(self._on):
+        if self._rested < _RESTS and self._runs is not None and loop_rests(self._on, self._runs):
             return True
         self._rested = 0
         return False
@@ -180,6 +182,7 @@ class Watchdog:
 
     def _answer(self, sent: float) -> None:
         """Note when the loop got to it. Runs on the loop."""
+        self._runs = loop_runner()
         if sent == self._sent:  # and not one of a run of the loop that ended meanwhile
             self._answered = _monotonic()
 
@@ -207,7 +210,7 @@ class Watchdog:
         return self._stop.is_set() or not self.loop.is_running()
 
     def _read(self, block: Block) -> None:
-        stack = stack_of_thread(self._on, of_loop=True)
+        stack = stack_on_loop(self._on, self._runs)
         if stack is None:  # it waits for events: free again, or starved rather than blocked
             return
         if block.stack is None:
