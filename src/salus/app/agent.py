@@ -12,6 +12,7 @@ import logging
 import signal
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,6 +162,7 @@ class Agent:
             raise
 
     async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         agent = self.settings.agent
         agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = Lock(agent.state_dir / "salus.lock")
@@ -221,6 +223,7 @@ class Agent:
             tell=bus.tell,
             remember=recorder.service,
             nudge=self._nudge_service,
+            look_now=self._look_now,
             received=self._received,
             home=self._program.home if self._program else Home(),
         )
@@ -429,9 +432,17 @@ class Agent:
     def _nudge_service(self, name: str) -> None:
         self.engine.nudge_service(name)
 
-    def _nudge_self(self) -> None:
-        if unit := self.engine.units.get(NAME):
+    def _look_now(self, check: str) -> None:
+        """Hear that a check should be looked at, from any thread."""
+        with suppress(RuntimeError):  # the loop has closed: nobody looks any more
+            self._loop.call_soon_threadsafe(self._nudge_check, check)
+
+    def _nudge_check(self, name: str) -> None:
+        if unit := self.engine.units.get(name):
             self.engine.nudge(unit)
+
+    def _nudge_self(self) -> None:
+        self._nudge_check(NAME)
 
     # ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

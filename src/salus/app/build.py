@@ -16,7 +16,7 @@ from salus.options import ActionOptions, ChannelOptions, CheckOptions, Options, 
 from salus.ports import Action
 
 if TYPE_CHECKING:  # loaded where a rule has a condition, and where a program brings something along
-    from salus.app.own import Own, OwnAction
+    from salus.app.own import Own, OwnAction, ReadyAction
     from salus.conditions import Condition
 
 BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
@@ -163,7 +163,7 @@ class _Builder:
                 self._known_services(read.targets(own), at)
         return tuple(built)
 
-    def _own_action(self, found: OwnAction, rung: ActionSpec, at: Keys) -> Action | None:
+    def _own_action(self, found: OwnAction | ReadyAction, rung: ActionSpec, at: Keys) -> Action | None:
         try:
             action = found.build(rung.options)
         except TypeError as error:

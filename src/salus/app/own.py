@@ -79,6 +79,28 @@ class OwnAction:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyAction:
+    """An action that is an object already, such as what heals one component.
+
+    Attributes:
+        action: what acts.
+    """
+
+    action: Action
+
+    def build(self, options: Mapping[str, Json]) -> Action:
+        """Return it.
+
+        Raises:
+            TypeError: it was given options.
+        """
+        if options:
+            message = f"it takes no options, and was given {', '.join(options)}"
+            raise TypeError(message)
+        return self.action
+
+
+@dataclass(frozen=True, slots=True)
 class Own:
     """Everything of one program.
 
@@ -91,10 +113,10 @@ class Own:
 
     checks: Mapping[str, CheckOptions] = field(default_factory=dict)
     services: Mapping[str, ServiceOptions] = field(default_factory=dict)
-    actions: Mapping[str, OwnAction] = field(default_factory=dict)
-    scoped: Mapping[str, Mapping[str, OwnAction]] = field(default_factory=dict)
+    actions: Mapping[str, OwnAction | ReadyAction] = field(default_factory=dict)
+    scoped: Mapping[str, Mapping[str, OwnAction | ReadyAction]] = field(default_factory=dict)
 
-    def action(self, name: str, check: str) -> OwnAction | None:
+    def action(self, name: str, check: str) -> OwnAction | ReadyAction | None:
         """Return what a name means in a rule of a check."""
         return self.scoped.get(check, {}).get(name) or self.actions.get(name)
 

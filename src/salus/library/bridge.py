@@ -57,6 +57,9 @@ class _Crossing:
         return message
 
     async def _answered(self, message: Message) -> None:
+        if message["type"] == "http.response.start":  # the application's own server says what time it is
+            headers = [(name, value) for name, value in message["headers"] if name != b"date"]
+            message = {**message, "headers": headers}
         if not self._streams:
             self._kept.append(message)
             self._streams = message["type"] == "http.response.body" and bool(message.get("more_body"))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from salus.app.own import Own, OwnAction, OwnCheck, OwnService
+from salus.app.own import Own, OwnAction, OwnCheck, OwnService, ReadyAction
 from salus.config.declared import Declared
 from salus.errors import ConflictError, NotFoundError
 from salus.model import Effect
@@ -30,8 +30,8 @@ class Declarations:
         self._lock = threading.RLock()
         self._checks: dict[str, CheckOptions] = {}
         self._services: dict[str, ServiceOptions] = {}
-        self._actions: dict[str, OwnAction] = {}
-        self._scoped: dict[str, dict[str, OwnAction]] = {}
+        self._actions: dict[str, OwnAction | ReadyAction] = {}
+        self._scoped: dict[str, dict[str, OwnAction | ReadyAction]] = {}
 
     def settings(self, sections: Mapping[str, object]) -> None:
         """Declare whole sections, as a config spells them."""
@@ -71,7 +71,7 @@ class Declarations:
         """Return the name of a function as an action; it becomes one where it is none yet."""
         with self._lock:
             for name, action in self._actions.items():
-                if action.function is function:
+                if isinstance(action, OwnAction) and action.function is function:
                     return name
             name = getattr(function, "__name__", type(function).__name__)
             if name in self._actions:
@@ -80,7 +80,7 @@ class Declarations:
             self._actions[name] = OwnAction(function)
             return name
 
-    def scoped(self, check: str, actions: Mapping[str, OwnAction]) -> None:
+    def scoped(self, check: str, actions: Mapping[str, OwnAction | ReadyAction]) -> None:
         """Declare what names mean in the rules of one check; elsewhere they are ``<check>.<name>``."""
         with self._lock:
             self._scoped[check] = dict(actions)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
+    from salus.components import ComponentKind
     from salus.library.declarations import Declarations
     from salus.library.hearing import Hearing
     from salus.ports import Check
@@ -76,7 +77,7 @@ class Declaring(ABC):
         with self.changing() as declarations:
             if isinstance(what, Mapping):
                 declarations.kind(name, what, said)
-            elif hasattr(what, "look"):
+            elif hasattr(what, "look") or hasattr(what, "build"):
                 declarations.check(name, _kind_of(what), what, said)
             elif callable(what):
                 from salus.checks.function import Function as Bounds
@@ -187,6 +188,41 @@ class Declaring(ABC):
         )
         with self.changing() as declarations:
             declarations.service(name, component, depends_on)
+
+    def component(
+        self,
+        name: str,
+        part: object,
+        *,
+        kind: ComponentKind | type | str | None = None,
+        rule: Mapping[str, object] | bool = True,
+        **said: object,
+    ) -> None:
+        """Declare a part of the application that can be healed from inside: its check, its actions and its rule.
+
+        What it is follows from what it can do: see the protocols of ``salus.components``. In the rules of this check,
+        its actions are meant by their names (``restart_file_watcher``); elsewhere by ``<name>.restart_file_watcher``.
+
+        Args:
+            name: of its check and of its rule.
+            part: the object.
+            kind: a protocol or its name, where the object is of several kinds.
+            rule: what is to be otherwise than in the default rule of its kind; false for no rule.
+            **said: as for ``check``.
+
+        Raises:
+            SalusError: the object is of no kind, or of several; told with what it lacks.
+            ConfigError: the name is taken.
+        """
+        from salus.app.own import ReadyAction
+        from salus.components import describe
+
+        described = describe(name, part, kind=kind)
+        with self.changing() as declarations:
+            declarations.check(name, described.kind, described.check, {**described.spec, **said})
+            declarations.scoped(name, {word: ReadyAction(action) for word, action in described.actions.items()})
+            if rule is not False:
+                declarations.rule(name, {**described.rule, **(rule if isinstance(rule, Mapping) else {})})
 
     def on(self, *kinds: str) -> Callable[[Function], Function]:
         """Let a function hear events: ``@health.on("recovery_finished")``; every event where none is named.

@@ -44,7 +44,8 @@ class WsgiApp:
             start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
             return [b"Salus did not answer\n"]
         code = int(head["status"])
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head["headers"]]
+        told = [(name, value) for name, value in head["headers"] if name != b"date"]  # the server says that itself
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in told]
         start_response(f"{code} {HTTPStatus(code).phrase}", headers)
         streams = any(name == b"content-type" and value.startswith(_STREAM) for name, value in head["headers"])
         return _Body(asked, future, streams=streams)
