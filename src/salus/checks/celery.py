@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery as App
+from celery.app.control import Control
 from kombu.exceptions import ChannelError, OperationalError
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
@@ -98,6 +99,7 @@ class CeleryCheck:
         self._options = options
         self._app = app
         self._connection: Any = None
+        self._control: Any = None
         self._known: frozenset[str] = frozenset()
         self._looks = 0
         self._keeper = Keeper("salus-celery")
@@ -141,17 +143,21 @@ class CeleryCheck:
 
     def _ask(self, within: float) -> _Seen:
         app = self._app = self._app or _application(self._options)
+        if self._control is None:
+            self._control = Control(app)
+            self._control.mailbox.producer_pool = None  # ask over our own connection, and none of the application's
         try:
             if self._connection is None:
                 self._connection = app.connection_for_write(connect_timeout=within)
                 self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=within)
-            return self._seen(app, within)
+            return self._seen(within)
         except BaseException:
             self._close()
             raise
 
-    def _seen(self, app: Any, within: float) -> _Seen:
+    def _seen(self, within: float) -> _Seen:
         """Ping; as soon as everybody has answered who did so before, that is all."""
+        control = self._control
         self._looks += 1
         wanted = self._known | set(self._options.workers)
         all_of_them = not self._known or self._looks % _LOOK_AROUND == 0
@@ -161,7 +167,7 @@ class CeleryCheck:
             nonlocal last
             last = _monotonic()
 
-        replies = app.control.broadcast(
+        replies = control.broadcast(
             "ping",
             reply=True,
             timeout=within,
@@ -169,7 +175,7 @@ class CeleryCheck:
             connection=self._connection,
             callback=heard,
         )
-        app.control.mailbox.unclaimed.clear()  # replies that came too late for their look
+        control.mailbox.unclaimed.clear()  # replies that came too late for their look
         answered = {name for reply in replies or () for name, said in reply.items() if said == {"ok": "pong"}}
         self._known = frozenset(answered)
         lengths = {name: self._length(name) for name in self._options.queues}
