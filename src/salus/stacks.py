@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import sys
 import sysconfig
 import threading
@@ -73,12 +74,10 @@ class Stack(NamedTuple):
 
 
 def short(file: str) -> str:
-    """Return a file name relative to the current folder where it lies in it."""
-    try:
-        base = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118 -- text, for frames by the dozen
-    except OSError:  # the folder was removed
-        return file
-    return file.removeprefix(base) if len(base) > 1 else file
+    """Return a file name as it is imported, such as ``shop/orders.py``: without the folder on the path it lies in."""
+    bases = (os.path.join(base, "") for base in sys.path if base)  # noqa: PTH118 -- text
+    longest = max((base for base in bases if file.startswith(base)), key=len, default="")
+    return file.removeprefix(longest)
 
 
 @lru_cache(maxsize=512)
@@ -130,6 +129,17 @@ def waits_for_events(frame: FrameType) -> bool:
     file = os.path.basename(frame.f_code.co_filename)  # noqa: PTH119 -- text
     return (file == "selectors.py" and frame.f_code.co_name == "select") or (
         is_library(frame.f_code.co_filename) and (file, frame.f_code.co_name) in _LOOP_ENDS - {("events.py", "_run")}
+    )
+
+
+def thread_waits(identifier: int) -> bool:
+    """Tell whether a thread's event loop has nothing to do: it waits in its selector (or in C, as uvloop's does)."""
+    frame = sys._current_frames().get(identifier)  # noqa: SLF001 -- its documented purpose
+    if frame is None:
+        return False
+    code = frame.f_code
+    return (code.co_name == "select" and code.co_filename == selectors.__file__) or (
+        code.co_name == "run" and code.co_filename == asyncio.runners.__file__
     )
 
 

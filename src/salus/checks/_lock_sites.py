@@ -22,6 +22,7 @@ _LOCK = type(threading.Lock())
 _RLOCK = type(threading.RLock())
 _NOT_FOUND = object()
 _ENTERING = {"BEFORE_WITH"}
+_ATTEMPTS = 3
 # Where the standard library takes the lock of a condition, of a queue too. Its other waits are no locks.
 _CONDITION_ENTERS = ("Condition.__enter__", "Condition._acquire_restore")
 
@@ -53,20 +54,20 @@ class Hold(NamedTuple):
 
 @dataclass(slots=True)
 class Sites:
-    """All places of one file.
+    """All places of one function.
 
     Attributes:
         waits: position (line and column of both ends) of an expression at which a lock is waited for.
         entered: those of ``with``, which nobody uses to hand over a lock as a signal.
         statements: by the position of a whole ``with``, what it enters, in order: some versions of Python give it as
             the position of every one of these.
-        holds: by name and first line of the function.
+        holds: where it holds a lock.
     """
 
     waits: dict[Extent, Path] = field(default_factory=dict)
     entered: set[Extent] = field(default_factory=set)
     statements: dict[Extent, list[Path]] = field(default_factory=dict)
-    holds: dict[tuple[str, int], list[Hold]] = field(default_factory=dict)
+    holds: list[Hold] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +86,22 @@ class Wanted:
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects the places of one file."""
+    """Collects the places of one function, without those of the functions within it."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: CodeType) -> None:
         self.sites = Sites()
-        self._function = ("<module>", 0)
-        self._class = ""
+        self._first = code.co_firstlineno
+        around = code.co_qualname.split(".")[:-1]
+        self._class = around[-1] if around and around[-1] != "<locals>" else ""
+        self._module = code.co_name == "<module>"
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        before, self._class = self._class, node.name
-        self.generic_visit(node)
-        self._class = before
+        """Leave it: its body is code of its own."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-        before, self._function = self._function, (node.name, first)
-        self.generic_visit(node)
-        self._function = before
+        if first == self._first and not self._module:
+            self.generic_visit(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 -- the visitor's own spelling
 
@@ -130,7 +130,7 @@ class _Reader(ast.NodeVisitor):
 
     def _hold(self, first: Position, last: Position, path: Path) -> None:
         if path.name:
-            self.sites.holds.setdefault(self._function, []).append(Hold(first, last, path))
+            self.sites.holds.append(Hold(first, last, path))
 
     def _path(self, node: ast.expr) -> Path:
         text, steps = ast.unparse(node), list[tuple[str, Any]]()
@@ -171,17 +171,39 @@ def _extent(node: ast.stmt | ast.expr) -> Extent:
     return (*_start(node), *_end(node))
 
 
-@lru_cache(maxsize=32)
-def _sites(file: str) -> Sites:
-    """Read a file; empty where its source is not to be had."""
-    reader = _Reader()
-    try:
-        reader.visit(ast.parse("".join(linecache.getlines(file))))
-    except (SyntaxError, ValueError, RecursionError):
-        return Sites()
-    finally:
-        linecache.cache.pop(file, None)  # nobody else asked for it
+@lru_cache(maxsize=256)
+def _sites(code: CodeType) -> Sites:
+    """Read one function; empty where its source is not to be had."""
+    first, last = max(code.co_firstlineno, 1), _last_line(code)
+    lines = _lines(code.co_filename)[first - 1 : last]
+    # Under an ``if`` the columns stay as they are in the file.
+    source = ("if 1:\n" if lines and lines[0][:1].isspace() else "\n") + "".join(lines)
+    reader = _Reader(code)
+    for _ in range(_ATTEMPTS):
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError):
+            return Sites()
+        except SystemError:  # Python 3.11 now and then, when several threads parse at once
+            continue
+        ast.increment_lineno(tree, first - 2)
+        reader.visit(tree)
+        break
     return reader.sites
+
+
+def _lines(file: str) -> list[str]:
+    known = file in linecache.cache
+    lines = linecache.getlines(file)
+    if not known:
+        linecache.cache.pop(file, None)  # nobody else asked for it
+    return lines
+
+
+def _last_line(code: CodeType) -> int:
+    ends = [end or 0 for _, end, _, _ in code.co_positions()]
+    inner = [_last_line(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return max([code.co_firstlineno, *ends, *inner])
 
 
 def _position(frame: FrameType) -> Extent | None:
@@ -206,7 +228,7 @@ def wanted(frame: FrameType) -> Wanted | None:
     place = _position(frame)
     if place is None:
         return None
-    sites = _sites(code.co_filename)
+    sites = _sites(code)
     if place in sites.statements:
         path = sites.statements[place][_entered_before(frame, place)]
         return Wanted(path.text, True, path) if _enters(frame.f_code, frame.f_lasti) else None
@@ -253,9 +275,8 @@ def held(frame: FrameType) -> Iterator[object]:
     place = _position(frame)
     if place is None:
         return
-    sites = _sites(code.co_filename)
-    first = 0 if code.co_name == "<module>" else code.co_firstlineno
-    paths = [each.path for each in sites.holds.get((code.co_name, first), ()) if each.first <= place[:2] <= each.last]
+    sites = _sites(code)
+    paths = [each.path for each in sites.holds if each.first <= place[:2] <= each.last]
     if place in sites.statements:
         paths += sites.statements[place][: _entered_before(frame, place)]
     for path in paths:

@@ -94,11 +94,13 @@ class Found:
         waiters: all that wait for a lock and have not moved since the last look.
         circles: those that wait for each other, each in the order of its waiting.
         holders: name and stack of those who hold what others wait for, and do not wait themselves.
+        undecided: of some that are at a lock nobody knows yet whether they stand still: examine them again.
     """
 
     waiters: list[Waiter] = field(default_factory=list)
     circles: list[list[Waiter]] = field(default_factory=list)
     holders: dict[int, tuple[str, Place, tuple[str, ...]]] = field(default_factory=dict)
+    undecided: bool = False
 
 
 class Standstill:
@@ -138,7 +140,7 @@ class Standstill:
             if frame is None or still is None or _spot(frame)[:2] != still.spot[:2]:
                 continue
             what = self._classified(frame, still.spot)
-            if what is None or self._has_run(still, threads.get(identifier), now):
+            if what is None or self._has_run(still, threads.get(identifier), now, seen):
                 continue
             seen.waiters.append(waiter := _waiter(identifier, frame, what, now - still.since, threads))
             if (lock := found(frame, what.path)) is not None:
@@ -154,11 +156,12 @@ class Standstill:
         self._at_lock[spot.site] = what is not None
         return what
 
-    def _has_run(self, still: Still, thread: threading.Thread | None, now: float) -> bool:
-        """Tell whether the kernel has run it since the last look, and begin anew then."""
+    def _has_run(self, still: Still, thread: threading.Thread | None, now: float, seen: Found) -> bool:
+        """Tell whether the kernel has run it since the last time, and begin anew then."""
         switches = _switches(thread.native_id) if thread else None
         before, still.switches = still.switches, switches
-        if before is None and switches is not None:  # seen here for the first time: the next look can tell
+        if before is None and switches is not None:  # asked for the first time: the next time can tell
+            seen.undecided = True
             return True
         if before != switches:
             still.since = now
@@ -208,9 +211,8 @@ def _find_holders(
     holders = {key: int(owner[1]) for key, lock in searched.items() if (owner := _OWNER.search(repr(lock)))}
     if len(holders) < len(searched):
         own = threading.get_ident()
-        stacks = ((identifier, each) for identifier in frames for each in walk(frames[identifier], _DEEPEST))
-        for identifier, lock in ((identifier, lock) for identifier, each in stacks for lock in held(each)):
-            if identifier != own:
+        for identifier in frames.keys() - {own}:
+            for lock in (lock for each in walk(frames[identifier], _DEEPEST) for lock in held(each)):
                 holders.setdefault(id(lock), identifier)
     waiting = {waiter.identifier for waiter in seen.waiters}
     for waiter in seen.waiters:

@@ -13,6 +13,7 @@ from salus.threads import Threads
 from salus.units import Duration, format_duration
 
 _THREADS = Threads(2, "salus-deadlock-check")
+_UNDISTURBED = 0.1
 _MOST_TOLD = 10
 _LARGEST = 12 * 1024
 
@@ -21,11 +22,11 @@ class Deadlock(BoundedOptions, frozen=True, kw_only=True):
     """Threads of the process that Salus lives in that cannot go on, each with its stack.
 
     *Proven* is a deadlock when threads wait in a circle for locks that the others hold, or one for a lock that it holds
-    itself, and none of them has run between two looks: unhealthy, two or three looks after it began. A thread that has
-    only *waited* for a lock for ``longer_than`` is degraded: whoever holds the lock may still let go.
+    itself, and none of them moves: unhealthy, by the second look after it began. A thread that has only *waited* for a
+    lock for ``longer_than`` is degraded: whoever holds the lock may still let go.
 
-    Seen are ``threading.Lock``, ``RLock`` and ``Condition`` (so ``queue.Queue`` too) where they are taken by ``with`` or
-    ``acquire()``; idle threads, which wait for work, for an event or for another thread's end, are not at a lock.
+    Seen are ``threading.Lock``, ``RLock`` and ``Condition`` (so ``queue.Queue`` too) where they are taken by ``with``
+    or ``acquire()``; idle threads, which wait for work, for an event or for another's end, are not at a lock.
 
     Limits: whether and for what a thread waits is read from the source, which must be there and be the one that runs.
     An ``RLock`` knows its holder; that of a plain ``Lock`` is found where it stands within ``with lock:``, or within
@@ -35,7 +36,7 @@ class Deadlock(BoundedOptions, frozen=True, kw_only=True):
     locks between processes and ``asyncio.Lock`` are not seen.
 
     Metrics: ``waiting`` (threads that wait for a lock and have not run since the last look), ``deadlocked``,
-    ``waited_seconds`` (the longest). A look costs 10 us and 1 us for each thread; some ms when threads wait for locks.
+    ``waited_seconds`` (the longest). A look costs 20 us and 1 us for each thread; some ms when threads wait for locks.
 
     Attributes:
         longer_than: degraded when a thread has waited for one lock for longer than this.
@@ -72,6 +73,9 @@ class _DeadlockCheck:
         seen = Found()
         if suspects:
             seen = await _THREADS.run(self._standstill.examine, suspects, now)
+            if seen.undecided:
+                await look.site.clock.sleep(min(_UNDISTURBED, look.remaining / 2))
+                seen = await _THREADS.run(self._standstill.examine, suspects, now)
         return self._judge(look, seen)
 
     async def aclose(self) -> None:

@@ -20,10 +20,10 @@ _monotonic = SystemClock().monotonic
 class EventLoop(BoundedOptions, frozen=True, kw_only=True):
     """The event loop of the application that Salus lives in: its lag, and which line of code blocks it.
 
-    A thread of its own puts a call on the loop four times a second. When one is not answered it reads the stack of the
-    loop's thread, and the check is looked at **at once**, while the loop is still blocked: also at an interval of a
-    minute it takes under a second (a quarter, and ``blocked_after``) until file and line are told. The culprit is the
-    innermost line that belongs neither to Python nor to an installed package.
+    A thread of its own puts a call on the loop every 0.4 s. When one is not answered it reads the stack of the loop's
+    thread, and the check is looked at **at once**, while the loop is still blocked: also at an interval of a minute it
+    takes under a second (0.4 s and ``blocked_after``) until file and line are told. The culprit is the innermost line
+    that belongs neither to Python nor to an installed package.
 
     Where there is no application (an agent by itself), it watches Salus' own loop; what blocks that is told afterwards.
 
@@ -31,7 +31,7 @@ class EventLoop(BoundedOptions, frozen=True, kw_only=True):
     line where the loop's thread was then. A block shorter than ``blocked_after`` is in the lag, and has no culprit.
 
     Metrics: ``lag_seconds`` (the worst since the last look), ``lag_mean_seconds``, ``blocked_seconds`` (the block that
-    goes on now). Costs 0.02% of a core at any interval.
+    goes on now). Costs 0.03% of a core at any interval; a look, 15 us.
 
     Attributes:
         blocked_after: a loop that does not answer for this long counts as blocked; at once degraded.
@@ -101,7 +101,7 @@ class EventLoopCheck:
             self._leave()
             self._watcher.tell = partial(look.site.look_now, look.spec.name)
             self._dog = watch(loop, thread, self._watcher)
-        return self._judge(look, self._dog)
+        return self._judge(look, self._dog, "Salus" if loop is asyncio.get_running_loop() else "application")
 
     async def aclose(self) -> None:
         """End the watching thread, if nobody else watches that loop."""
@@ -118,21 +118,21 @@ class EventLoopCheck:
                 return loop, thread
         return asyncio.get_running_loop(), threading.get_ident()
 
-    def _judge(self, look: Look, dog: Watchdog) -> Observation:
+    def _judge(self, look: Look, dog: Watchdog, whose: str) -> Observation:
         findings, now = Findings(), _monotonic()
         block, last = dog.block, dog.last
         lasted = block.lasted(now) if block else 0.0
         worst, mean = self._watcher.take()
         worst = max(worst, dog.unanswered)
-        metadata: dict[str, Json] = {}
+        metadata: dict[str, Json] = {"loop": whose}
         if block is not None and lasted >= self._options.blocked_after:
             note = findings.unhealthy if lasted >= self._options.blocked_below else findings.degraded
             note(f"the event loop has been blocked for {format_duration(lasted)}{_by(block)}")
-            metadata = _seen(block)
+            metadata |= _seen(block)
         elif last is not None and last.until is not None and self._recent(last, now):
             ago = format_duration(max(0.0, now - last.until))
             findings.degraded(f"the event loop {_was(last)} until {ago} ago{_by(last)}")
-            metadata = _seen(last)
+            metadata |= _seen(last)
         lag = f"lag up to {format_duration(worst)}"
         findings.judge(self._options, "lag", worst, lag, show=format_duration)
         metrics = {

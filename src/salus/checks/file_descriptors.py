@@ -30,7 +30,7 @@ class FileDescriptors(BoundedOptions, frozen=True, kw_only=True):
     pipes and so on. A leak is told as growth, long before the limit is near.
 
     Metrics: ``open``, ``limit`` (soft), ``used_ratio``, ``growth_per_hour`` (once the window was seen). A look costs
-    10 us (before Linux 6.2: 1 us for each open file).
+    30 us (before Linux 6.2: 1 us for each open file).
 
     Attributes:
         open_below: unhealthy unless fewer than this are open.

@@ -22,7 +22,7 @@ class GarbageCollector(BoundedOptions, frozen=True, kw_only=True):
 
     Metrics: ``pause_seconds`` (the longest since the last look), ``paused_seconds`` (all of them), ``paused_ratio``
     (their share of the time), ``uncollectable`` (objects in ``gc.garbage``), ``collections_0`` to ``collections_2``
-    (by generation, since the last look). A look costs 10 us.
+    (by generation, since the last look). A look costs 25 us.
 
     Attributes:
         pause_below: unhealthy unless the longest pause since the last look was shorter than this.

@@ -25,7 +25,7 @@ class Pool(BoundedOptions, frozen=True, kw_only=True):
     degraded while every connection is in use.
 
     Metrics: ``in_use``, ``idle``, ``limit``, ``used_ratio``, ``waiting`` (as far as the library tells). A look costs
-    120 us.
+    150 us.
 
     Attributes:
         pool: where it is: ``package.module:name``, or a function without arguments that returns it.

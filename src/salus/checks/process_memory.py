@@ -26,8 +26,8 @@ class ProcessMemory(BoundedOptions, frozen=True, kw_only=True):
     after a start: give it ``start_period``, or a window that is longer than that.
 
     Metrics: ``rss_bytes``, ``rss_ratio`` (of the limit), ``limit_bytes``, ``uss_bytes`` (where it is bounded),
-    ``growth_bytes_per_hour`` (once the window was seen). A look costs 20 us; with a bound on ``uss`` the kernel walks
-    through all pages, a millisecond for each 100 MiB.
+    ``growth_bytes_per_hour`` (once the window was seen). A look costs 40 us, and 300 us once
+    a minute for the limit; with a bound on ``uss`` the kernel walks through all pages, 0.3 ms for each 50 MiB.
 
     Attributes:
         rss_below: unhealthy unless less than this is resident.

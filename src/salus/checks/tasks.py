@@ -23,7 +23,7 @@ class Tasks(BoundedOptions, frozen=True, kw_only=True):
     loop is blocked the look is ``unknown`` (the ``event_loop`` check says what blocks it). The metadata of a bad look
     says which coroutines the tasks run.
 
-    Metrics: ``count``, ``growth_per_hour`` (once the window was seen). A look costs 150 us, a third of it on the
+    Metrics: ``count``, ``growth_per_hour`` (once the window was seen). A look costs 125 us, a third of it on the
     application's loop.
 
     Attributes:

@@ -18,7 +18,7 @@ def test_every_kind_has_its_row_with_its_members_its_actions_and_its_default_rul
         needs, heals, when = rows[kind.protocol.__name__]
         rule = kind.rule
         count = rule["min_failure_count"]
-        looks = f"{'bad' if 'trigger_on' not in rule else rule['trigger_on']} look{'' if count == 1 else 's'}"
+        looks = f"{rule.get('trigger_on', 'bad')} look{'' if count == 1 else 's'}"
         times = f"within {rule['recovery_timeout']}, every {rule['cooldown_period']}"
         assert re.findall(r"`(\w+)`", needs) == list(kind.requires)
         assert re.findall(r"`(\w+)`", heals) == list(kind.deeds)
