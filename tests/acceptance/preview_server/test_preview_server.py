@@ -164,3 +164,4 @@ def test_after_all_that_everything_is_well_and_it_ends_as_it_is_told_to(preview:
     log = preview.log.read_text(encoding="utf-8")
     assert "Application startup complete" in log
     assert '"GET / HTTP/1.1" 200' in log
+    assert "graceful shutdown exceeded" not in log
