@@ -56,7 +56,7 @@ class Preview:
             "PREVIEW_CONFIG": str(config),
             "PREVIEW_OUTPUT": str(self.output),
             "PREVIEW_LONGEST_WAIT": "0.3",
-            "PREVIEW_UNSEEN": "2.0",
+            "PREVIEW_UNSEEN": "1.5",
             "PREVIEW_MEMORY": "220MiB",
             "PREVIEW_THREADS": "60",
             "PREVIEW_TASKS": "100",

@@ -15,7 +15,6 @@ from salus.model import Status
 from tests.looks import look_once
 from tests.unit.actions.scenes import make_scene
 
-
 PATIENT, IMPATIENT = 10.0, 0.3
 
 
