@@ -7,6 +7,8 @@ readers need not see stands in comments right above the fence, one mark each:
     The commands of a console block are run, and print what the page says.
 ``<!-- not run: REASON -->``
     The block cannot be tried here. There must be a good reason, and few of them.
+``<!-- wrong -->``
+    A config that Salus refuses.
 ``<!-- prometheus -->``, ``<!-- kubernetes -->``, ...
     YAML that is no config of Salus.
 """

@@ -145,7 +145,7 @@ def agree(expected: list[str], printed: list[str]) -> bool:
             pattern += r"(?:[^\n]*\n)*?"
         else:
             pattern += r"[^\n]*".join(re.escape(_evened(part)) for part in line.split("...")) + "\n"
-    return re.fullmatch(pattern, "".join(f"{_evened(line)}\n" for line in printed)) is not None
+    return re.fullmatch(rf"{pattern}\n*", "".join(f"{_evened(line)}\n" for line in printed)) is not None
 
 
 def _evened(line: str) -> str:
