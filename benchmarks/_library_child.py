@@ -24,7 +24,7 @@ if mode == "on":
         "tasks": {"count_below": 10000},
         "garbage_collector": {"pause_below": "1s"},
         "process_memory": {"rss_below": "4GiB"},
-        "file_descriptors": {"open_below": "90%"},
+        "file_descriptors": {"used_below": "90%"},
         "deadlock": {},
     }
     for kind, options in kinds.items():
