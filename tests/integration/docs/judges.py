@@ -67,7 +67,7 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
-            known = mark in ("run", "wrong") or mark.startswith("not run: ") or mark in KINDS
+            known = mark in ("run", "runnable", "wrong") or mark.startswith("not run: ") or mark in KINDS
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
         for path, name in self.moved.items():
