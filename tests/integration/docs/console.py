@@ -37,13 +37,15 @@ _PAUSE = threading.Event()
 class Console:
     """Runs lines, one after the other; a server that is started is left running."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, ours: int, port: int) -> None:
         """Sit down in a folder.
 
         Args:
             folder: where commands run.
-            port: where a server that is started by its own command listens (``UVICORN_PORT``).
+            ours: the port that ``salus run`` listens on.
+            port: the port of any other server.
         """
+        self._there = {"SALUS_LISTEN": f"127.0.0.1:{ours}", "UVICORN_PORT": str(port)}
         self._folder = folder
         self._port = port
         self._code = 0
@@ -94,6 +96,7 @@ class Console:
             server = subprocess.Popen(
                 shlex.split(line, comments=True),
                 cwd=self._folder,
+                env={**os.environ, **self._there},
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,

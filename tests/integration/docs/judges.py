@@ -50,9 +50,8 @@ class Reader:
             os.environ.pop(name, None)
         ours, served = free_port(), free_port()
         os.environ.update(self.given.variables, HOME=str(folder), COLUMNS="200", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-        os.environ.update(SALUS_LISTEN=f"127.0.0.1:{ours}", UVICORN_PORT=str(served))
         self.moved = {**self.given.moved, "127.0.0.1:8787": f"127.0.0.1:{ours}", "8000": str(served)}
-        self.console = Console(folder, served)
+        self.console = Console(folder, ours, served)
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.module = ModuleType("page_" + re.sub(r"\W", "_", page))
@@ -67,7 +66,7 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
-            known = mark in ("run", "runnable", "wrong") or mark.startswith("not run: ") or mark in KINDS
+            known = mark in ("run", "runnable", "wrong", "beside code") or mark.startswith("not run: ") or mark in KINDS
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
         for path, name in self.moved.items():
@@ -106,6 +105,8 @@ class Reader:
                 return
         shown = self._write(block.title or "shown.yaml", text)
         around = self._write("around.yaml", yaml.safe_dump(self._around(yaml.safe_load(text))))
+        if "beside code" in block.marks:
+            return
         if "wrong" in block.marks:
             with pytest.raises(ConfigError):
                 resolve(load([shown, around], environ=os.environ))
