@@ -201,7 +201,8 @@ class HealthSystem(Declaring):
         """Return how the whole is, in one sentence."""
         overall = self._overall()
         words = _WORDS[overall.status]
-        return words if overall.status is Status.HEALTHY else f"{words}: {overall.message}"
+        why = overall.message.removeprefix("Down: ").removeprefix("Degraded: ")
+        return words if overall.status is Status.HEALTHY else f"{words}: {why}"
 
     async def report(self) -> dict[str, Json]:
         """Return the document of ``/health``, with all details.
