@@ -7,6 +7,10 @@ readers need not see stands in comments right above the fence, one mark each:
     The commands of a console block are run, and print what the page says.
 ``<!-- not run: REASON -->``
     The block cannot be tried here. There must be a good reason, and few of them.
+``<!-- beside code -->``
+    A config that is whole only with what code declares; the next block of Python judges it.
+``<!-- wrong -->``
+    A config that Salus refuses.
 ``<!-- prometheus -->``, ``<!-- kubernetes -->``, ...
     YAML that is no config of Salus.
 """

@@ -28,6 +28,12 @@ def test_the_kernel_imports_nothing_optional(module: str) -> None:
     assert not modules_after(f"import {module}") & OPTIONAL
 
 
+@pytest.mark.parametrize("module", ["asgi", "wsgi", "gunicorn"])
+def test_what_serves_every_framework_imports_none(module: str) -> None:
+    frameworks = {"celery", "django", "fastapi", "flask", "gunicorn", "litestar", "starlette"}
+    assert not modules_after(f"import salus.integrations.{module}") & (OPTIONAL | frameworks)
+
+
 def test_every_public_name_can_be_imported() -> None:
     for name in salus.__all__:
         assert getattr(salus, name) is not None

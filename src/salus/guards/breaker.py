@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import cached_property
 from random import SystemRandom
 from typing import Any, TypeAlias
 
@@ -44,7 +43,7 @@ class CircuitBreaker(Guard[Permit]):
         @payments
         async def charge(order): ...
 
-        health.register("payments", payments.check)
+        health.register("payments", payments)
 
     While it is open, calls end at once with ``CircuitOpenError``: the other side gets time to recover, and nobody here
     waits for a time-out. After ``recovery_timeout`` it is half-open: a few trials are let through. When they succeed it
@@ -145,6 +144,7 @@ class CircuitBreaker(Guard[Permit]):
         self._circuit = Circuit(name, self.limits, self._clock(), random or SystemRandom().random)
         self._history: deque[CircuitChange] = deque(maxlen=CHANGES_KEPT)
         self._listeners: list[Listener] = []
+        self._check = CircuitCheck(self)
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name}: {self.state}>"
@@ -179,10 +179,10 @@ class CircuitBreaker(Guard[Permit]):
         with self._lock:
             return tuple(self._history)
 
-    @cached_property
+    @property
     def check(self) -> CircuitCheck:
         """Return the check that says what state this is in."""
-        return CircuitCheck(self)
+        return self._check
 
     # ── What people and rules do ──────────────────────────────────────────────────────────────────────────────────────
 

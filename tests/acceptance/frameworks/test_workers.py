@@ -117,6 +117,9 @@ async def test_salus_inside_a_celery_worker_sees_its_connection_and_its_tasks(se
     await shop.until(lambda: worker()["status"] == "healthy", "the worker is well")
     assert worker()["message"] == "connected, 0 tasks run"
     assert worker()["metrics"]["pool_processes"]["value"] == 1
+    (leader,) = (one for one in client(shop, "celery-shop").status()["services"] if one["name"] == "worker")
+    for process in psutil.Process(leader["pid"]).children():
+        assert process.num_threads() == 1  # Salus lives in the main process, and not in those of the pool
     shop.run("celery", "--app", "celery_app", "call", "celery_app.pack", "--args", "[7]")
     await shop.until(lambda: worker()["metrics"]["tasks_total"]["value"] == 1, "the task was counted")
 

@@ -30,20 +30,22 @@ _LOOKS = frozenset(
 )
 """What changes nothing, so that it can be asked again until what the page tells of has happened."""
 
-_PATIENCE = 10.0
+_PATIENCE = 30.0  # nothing is measured here, and the machine may be busy
 _PAUSE = threading.Event()
 
 
 class Console:
     """Runs lines, one after the other; a server that is started is left running."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, ours: int, port: int) -> None:
         """Sit down in a folder.
 
         Args:
             folder: where commands run.
-            port: where a server that is started by its own command listens (``UVICORN_PORT``).
+            ours: the port that ``salus run`` listens on.
+            port: the port of any other server.
         """
+        self._there = {"SALUS_LISTEN": f"127.0.0.1:{ours}", "UVICORN_PORT": str(port)}
         self._folder = folder
         self._port = port
         self._code = 0
@@ -94,6 +96,7 @@ class Console:
             server = subprocess.Popen(
                 shlex.split(line, comments=True),
                 cwd=self._folder,
+                env={**os.environ, **self._there},
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -145,7 +148,7 @@ def agree(expected: list[str], printed: list[str]) -> bool:
             pattern += r"(?:[^\n]*\n)*?"
         else:
             pattern += r"[^\n]*".join(re.escape(_evened(part)) for part in line.split("...")) + "\n"
-    return re.fullmatch(pattern, "".join(f"{_evened(line)}\n" for line in printed)) is not None
+    return re.fullmatch(rf"{pattern}\n*", "".join(f"{_evened(line)}\n" for line in printed)) is not None
 
 
 def _evened(line: str) -> str:

@@ -80,5 +80,6 @@ GIVEN: Mapping[str, Given] = {
         },
         services={"worker": {"process": {"command": ["/usr/bin/worker"]}}, "balancer": _WEB},
     ),
+    "docs/tutorial/library.md": Given(variables={"SLACK_URL": "https://hooks.slack.com/services/T/B/x"}),
 }
 """By page. A page that is not here shows whole configs."""

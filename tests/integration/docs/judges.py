@@ -17,12 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
 import yaml
 
 from salus.app import registry
 from salus.app.build import resolve
 from salus.conditions import compile_condition
 from salus.config import load
+from salus.errors import ConfigError
 from tests.acceptance.salus_process import free_port
 from tests.integration.docs import typed
 from tests.integration.docs.console import Console
@@ -47,10 +49,9 @@ class Reader:
         for name in ("STATE_DIRECTORY", "XDG_STATE_HOME", "SALUS_CONFIG"):
             os.environ.pop(name, None)
         ours, served = free_port(), free_port()
-        os.environ.update(self.given.variables, HOME=str(folder), COLUMNS="200")
-        os.environ.update(SALUS_LISTEN=f"127.0.0.1:{ours}", UVICORN_PORT=str(served))
+        os.environ.update(self.given.variables, HOME=str(folder), COLUMNS="200", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         self.moved = {**self.given.moved, "127.0.0.1:8787": f"127.0.0.1:{ours}", "8000": str(served)}
-        self.console = Console(folder, served)
+        self.console = Console(folder, ours, served)
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.module = ModuleType("page_" + re.sub(r"\W", "_", page))
@@ -65,7 +66,7 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
-            known = mark == "run" or mark.startswith("not run: ") or mark in KINDS
+            known = mark in ("run", "runnable", "wrong", "beside code") or mark.startswith("not run: ") or mark in KINDS
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
         for path, name in self.moved.items():
@@ -104,6 +105,12 @@ class Reader:
                 return
         shown = self._write(block.title or "shown.yaml", text)
         around = self._write("around.yaml", yaml.safe_dump(self._around(yaml.safe_load(text))))
+        if "beside code" in block.marks:
+            return
+        if "wrong" in block.marks:
+            with pytest.raises(ConfigError):
+                resolve(load([shown, around], environ=os.environ))
+            return
         found = resolve(load([shown, around], environ=os.environ)).settings.warnings
         assert not found, f"something is to be said against it: {found}"
 

@@ -36,6 +36,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return found if not any(found.values()) else {**found, "output": [done.stdout + done.stderr]}
 
 
+@pytest.mark.timeout(200)  # the first waits until all pages are read
 @pytest.mark.parametrize("page", pages())
 def test_every_block_of_a_page_is_true(page: str, problems: dict[str, list[str]]) -> None:
     assert not problems[page], "\n\n".join([*problems[page], *problems.get("output", [])])

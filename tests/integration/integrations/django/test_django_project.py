@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
@@ -18,7 +20,9 @@ from django.test import AsyncClient, Client, override_settings
 from django.test.utils import setup_test_environment, teardown_test_environment
 
 from salus import HealthSystem
+from salus.integrations.asgi import HealthMiddleware
 from salus.integrations.django import apps, conf, get_health
+from tests.integration.integrations.test_middleware import Server
 from tests.integration.library.waiting import until
 
 
@@ -109,6 +113,22 @@ async def test_under_asgi_it_answers_the_same(health: HealthSystem) -> None:
     page = await client.get("/ops/salus/health-dashboard/", headers={"Cookie": "a=b"})
     assert b'href="/ops/salus/health-dashboard/' in page.content
     assert (await client.get("/ops/salus/health?verbose")).content.startswith(b"[+]")
+
+
+async def test_round_the_application_it_lives_with_the_server_and_answers_before_all_middleware(
+    health: HealthSystem,
+) -> None:
+    server = Server(app := HealthMiddleware(get_asgi_application(), health))
+    assert await server.say("startup") == "lifespan.startup.complete"
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3:8000") as browser:
+        assert (await browser.get("/livez")).status_code == 200  # by an address that is no host of ours, as kubelets do
+        assert (await browser.get("/healthy")).status_code == 400
+        allowed = {"Host": "testserver"}
+        assert (await browser.get("/healthy", headers=allowed)).text == "mine"
+    assert await server.say("shutdown") == "lifespan.shutdown.complete"
+    await server.task
+    assert not health.runs
 
 
 @pytest.mark.parametrize(
