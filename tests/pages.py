@@ -5,6 +5,8 @@ readers need not see stands in comments right above the fence, one mark each:
 
 ``<!-- run -->``
     The commands of a console block are run, and print what the page says.
+``<!-- from examples/shop.py -->``
+    It stands there word by word, and other tests run that program.
 ``<!-- not run: REASON -->``
     The block cannot be tried here. There must be a good reason, and few of them.
 ``<!-- beside code -->``

@@ -30,7 +30,7 @@ from tests.integration.docs import typed
 from tests.integration.docs.console import Console
 from tests.integration.docs.given import GIVEN, Given
 from tests.integration.docs.manifests import KINDS
-from tests.pages import Block
+from tests.pages import ROOT, Block
 
 _STEPS = frozenset(("ADD", "COPY", "RUN", "WORKDIR", "ENV", "ARG", "USER"))
 _INSTRUCTIONS = _STEPS | {"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "STOPSIGNAL", "VOLUME"}
@@ -66,6 +66,10 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
+            if mark.startswith("from "):  # what stands in a program that other tests run
+                source = (ROOT / mark.removeprefix("from ")).read_text(encoding="utf-8")
+                assert block.text in source, f"it does not stand in {mark.removeprefix('from ')} any more"
+                return
             known = mark in ("run", "runnable", "wrong", "beside code") or mark.startswith("not run: ") or mark in KINDS
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
