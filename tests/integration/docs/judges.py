@@ -10,7 +10,9 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -94,9 +96,9 @@ class Reader:
         elif text.startswith("#!"):
             compile(text, block.title, "exec")
         elif (module := block.title.removesuffix(".py").replace("/", ".").removesuffix(".__init__")).count("-") == 0:
-            importlib.import_module(module)
+            _in_a_fork(lambda: importlib.import_module(module))  # what follows may import it, or another in its place
         else:
-            runpy.run_path(block.title)
+            _in_a_fork(lambda: runpy.run_path(block.title))
 
     def _yaml(self, block: Block, text: str) -> None:
         for mark in block.marks:
@@ -199,3 +201,25 @@ JUDGES: Mapping[str, Callable[[Reader, Block, str], None]] = {
     "toml": Reader._toml,
     "yaml": Reader._yaml,
 }
+
+
+def _in_a_fork(work: Callable[[], object]) -> None:
+    """Do it where it changes nothing here.
+
+    Raises:
+        AssertionError: it failed; with what it raised.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+            except BaseException:  # noqa: BLE001 -- a fork ends here, and says why
+                told.write(traceback.format_exc())
+                told.flush()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        told.seek(0)
+        wrong = told.read()
+    assert not wrong, wrong
