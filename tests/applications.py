@@ -18,8 +18,8 @@ LONGEST = 10.0
 class Application:
     """A program with an event loop that waits for work."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self.thread = threading.Thread(target=self._run, name="application", daemon=True)
         self.free = threading.Event()
         self._begun: list[Future[Any]] = []
@@ -63,9 +63,9 @@ def crunch(free: threading.Event, begun: threading.Event) -> None:
 
 
 @contextmanager
-def application() -> Iterator[Application]:
+def application(loop: asyncio.AbstractEventLoop | None = None) -> Iterator[Application]:
     """Run an application; its loop is freed and closed at the end."""
-    running = Application()
+    running = Application(loop or asyncio.new_event_loop())
     running.thread.start()
     try:
         yield running

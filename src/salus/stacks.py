@@ -31,14 +31,6 @@ _LIBRARIES = tuple(
 )
 _OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")  # noqa: PTH100, PTH118, PTH120 -- as above
 _INSTALLED = ("/site-packages/", "/dist-packages/")
-# Below these frames is whoever started the loop, and not what runs on it now.
-_LOOP_ENDS = {
-    ("base_events.py", "_run_once"),
-    ("base_events.py", "run_forever"),
-    ("base_events.py", "run_until_complete"),
-    ("events.py", "_run"),
-    ("runners.py", "run"),
-}
 
 
 class Place(NamedTuple):
@@ -101,18 +93,19 @@ def walk(frame: FrameType | None, limit: int) -> Iterator[FrameType]:
         frame, limit = frame.f_back, limit - 1
 
 
-def stack_of(frame: FrameType, *, of_loop: bool = False, limit: int = FRAMES) -> Stack:
+def stack_of(frame: FrameType, *, below: CodeType | None = None, limit: int = FRAMES) -> Stack:
     """Read a stack.
 
     Args:
         frame: the innermost one.
-        of_loop: the thread runs an event loop: only what runs on that now is of interest, not whoever started it.
+        below: the code that runs an event loop in this thread: only what it runs is of interest, and not whoever
+            started it.
         limit: how many frames to keep.
     """
     places: list[Place] = []
     culprit: Place | None = None
     for each in walk(frame, _DEEPEST):
-        if of_loop and places and _ends_loop(each.f_code):
+        if below is not None and places and each.f_code is below:
             break
         if culprit is None and not is_library(each.f_code.co_filename):
             culprit = place_of(each)
@@ -124,39 +117,39 @@ def stack_of(frame: FrameType, *, of_loop: bool = False, limit: int = FRAMES) ->
     return Stack(culprit or places[0], places[0], lines)
 
 
-def waits_for_events(frame: FrameType) -> bool:
-    """Tell whether the innermost frame is that of a loop that waits for something to happen."""
-    file = os.path.basename(frame.f_code.co_filename)  # noqa: PTH119 -- text
-    return (file == "selectors.py" and frame.f_code.co_name == "select") or (
-        is_library(frame.f_code.co_filename) and (file, frame.f_code.co_name) in _LOOP_ENDS - {("events.py", "_run")}
-    )
-
-
-def thread_waits(identifier: int) -> bool:
-    """Tell whether a thread's event loop has nothing to do: it waits in its selector (or in C, as uvloop's does)."""
-    frame = sys._current_frames().get(identifier)  # noqa: SLF001 -- its documented purpose
-    if frame is None:
-        return False
-    code = frame.f_code
-    return (code.co_name == "select" and code.co_filename == selectors.__file__) or (
-        code.co_name == "run" and code.co_filename == asyncio.runners.__file__
-    )
-
-
-def _ends_loop(code: CodeType) -> bool:
-    file = code.co_filename
-    return (os.path.basename(file), code.co_name) in _LOOP_ENDS and is_library(file)  # noqa: PTH119 -- text
-
-
-def stack_of_thread(identifier: int, *, of_loop: bool = False) -> Stack | None:
-    """Read the stack of a running thread; None when there is no such thread, or it only waits for events.
+def stack_on_loop(thread: int, runs: CodeType | None) -> Stack | None:
+    """Read what runs on the event loop of a thread now; None when there is no such thread, or the loop runs nothing.
 
     The frames are those of one moment: all threads are read together, between two steps of any of them.
+
+    Args:
+        thread: its identifier.
+        runs: the code that calls back what the loop runs (see ``loop_runner``), where it is known.
     """
-    frame = sys._current_frames().get(identifier)  # noqa: SLF001 -- its documented purpose
-    if frame is None or (of_loop and waits_for_events(frame)):
-        return None
-    return stack_of(frame, of_loop=of_loop)
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 -- its documented purpose
+    return None if frame is None or _waits(frame, runs) else stack_of(frame, below=runs)
+
+
+def loop_rests(thread: int, runs: CodeType) -> bool:
+    """Tell whether the event loop of a thread has nothing to run and waits for events."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 -- its documented purpose
+    return frame is not None and _waits(frame, runs)
+
+
+def loop_runner() -> CodeType | None:
+    """Return the code that called the function that calls this: in a callback of an event loop, what runs the loop.
+
+    That is ``Handle._run`` where the loop is Python's own, and whoever started the loop where it is made in C (uvloop).
+    """
+    caller = sys._getframe(1).f_back  # noqa: SLF001 -- nothing public tells
+    return None if caller is None else caller.f_code
+
+
+def _waits(frame: FrameType, runs: CodeType | None) -> bool:
+    code = frame.f_code
+    if code is runs:  # made in C: it runs nothing of Python
+        return code.co_filename != asyncio.events.__file__
+    return code.co_name == "select" and code.co_filename == selectors.__file__
 
 
 class ThreadStack(NamedTuple):

@@ -10,6 +10,7 @@ from salus.errors import MissingExtraError, NotFoundError
 
 CHECKS: Mapping[str, str] = {
     "alert": "salus.checks.alert:AlertCheck",
+    "celery": "salus.checks.celery:Celery",
     "command": "salus.checks.command:Command",
     "cpu": "salus.checks.cpu:Cpu",
     "deadlock": "salus.checks.deadlock:Deadlock",
@@ -82,6 +83,7 @@ _ROOMS: Mapping[str, Mapping[str, str]] = {
 _EXTRAS: Mapping[str, str] = {
     "aiosmtplib": "email",
     "apprise": "apprise",
+    "celery": "celery",
     "cryptography": "tls",
 }
 

@@ -19,9 +19,10 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import CodeType
 
 from salus.clock import SystemClock
-from salus.stacks import Place, Stack, coroutine_name, stack_of_thread, thread_waits
+from salus.stacks import Place, Stack, coroutine_name, loop_rests, loop_runner, stack_on_loop
 
 _monotonic = SystemClock().monotonic
 _MOST_PLACES = 8
@@ -106,6 +107,7 @@ class Watchdog:
         self._sent = 0.0
         self._answered: float | None = None
         self._rested = _RESTS
+        self._runs: CodeType | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -141,35 +143,38 @@ class Watchdog:
             blocked_after = min((each.marks[0] for each in watchers), default=1.0)
             beat = min(max(0.8 * blocked_after, _SHORTEST_BEAT), _LONGEST_BEAT)
             # Where it has not begun, or rests between two runs, nobody is kept waiting.
-            if not self.loop.is_running() or self._idle():
+            if not self.loop.is_running():
                 self._stop.wait(beat)
                 continue
-            self._sent = self._asked()
-            try:
-                self.loop.call_soon_threadsafe(self._answer, self._sent)
-            except RuntimeError:  # it has closed in this very moment
+            began, asks = _monotonic(), not self._idle()
+            if asks and not self._ask():
                 return
             self._stop.wait(beat)
-            late = _monotonic() - self._sent - beat
-            if self._waits():
+            late = _monotonic() - began - beat
+            if asks and self._waits():
                 self._watch(blocked_after)
-            elif late >= blocked_after:
+            elif late >= blocked_after and not self._gone():
                 self._stalled(late)
-            if (answered := self._answered) is not None:
-                self._note(max(answered - self._sent, late if late >= blocked_after else 0.0))
+                self._note(late)
+            if asks and (answered := self._answered) is not None:
+                self._note(answered - self._sent)
 
     def _idle(self) -> bool:
         """Tell whether the loop need not be asked: it waits for events, and was asked not long ago."""
         self._rested += 1
-        if self._rested < _RESTS and thread_waits(self._on):
+        if self._rested < _RESTS and self._runs is not None and loop_rests(self._on, self._runs):
             return True
         self._rested = 0
         return False
 
-    def _asked(self) -> float:
-        """Forget the last answer, and return the time."""
-        self._answered = None
-        return _monotonic()
+    def _ask(self) -> bool:
+        """Put a call on the loop; tells whether that could be done: it may have closed in this very moment."""
+        self._answered, self._sent = None, _monotonic()
+        try:
+            self.loop.call_soon_threadsafe(self._answer, self._sent)
+        except RuntimeError:
+            return False
+        return True
 
     def _waits(self) -> bool:
         """Tell whether the newest call has not been run yet."""
@@ -177,6 +182,7 @@ class Watchdog:
 
     def _answer(self, sent: float) -> None:
         """Note when the loop got to it. Runs on the loop."""
+        self._runs = loop_runner()
         if sent == self._sent:  # and not one of a run of the loop that ended meanwhile
             self._answered = _monotonic()
 
@@ -204,7 +210,7 @@ class Watchdog:
         return self._stop.is_set() or not self.loop.is_running()
 
     def _read(self, block: Block) -> None:
-        stack = stack_of_thread(self._on, of_loop=True)
+        stack = stack_on_loop(self._on, self._runs)
         if stack is None:  # it waits for events: free again, or starved rather than blocked
             return
         if block.stack is None:

@@ -77,7 +77,7 @@ class Declaring(ABC):
         with self.changing() as declarations:
             if isinstance(what, Mapping):
                 declarations.kind(name, what, said)
-            elif hasattr(what, "look"):
+            elif hasattr(what, "look") or hasattr(what, "build"):
                 declarations.check(name, _kind_of(what), what, said)
             elif callable(what):
                 from salus.checks.function import Function as Bounds

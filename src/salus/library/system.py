@@ -265,6 +265,15 @@ class HealthSystem(Declaring):
         host, life = self._alive()
         return life.network, host.loop
 
+    @property
+    def state_dir(self) -> Path:
+        """Return the folder of the ledger and of the sockets at which the command line asks.
+
+        Raises:
+            ConfigError: what was declared is wrong.
+        """
+        return self._read().agent.state_dir
+
     # ── how it is made ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _running(self) -> Life | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from salus.checks.event_loop import EventLoop, EventLoopCheck
 from salus.model import Observation, Status
 from salus.ports import Check, Site
-from salus.stacks import stack_of_thread
+from salus.stacks import loop_rests, loop_runner, stack_on_loop
 from salus.units import Duration
 from tests import applications
 from tests.applications import Application, application
@@ -96,6 +98,25 @@ async def test_a_blocked_loop_asks_for_a_look_and_is_told_with_its_line_while_it
         assert ended.metrics["blocked_seconds"].value == 0
     finally:
         await check.aclose()
+
+
+def hold_everything(numbers: range) -> None:
+    """Let nobody else run: C code holds the GIL."""
+    sum(numbers)
+    for _ in range(20):
+        sum(range(10_000))
+
+
+async def test_code_that_lets_no_thread_run_is_told_when_it_has_ended(app: Application) -> None:
+    place = app.live_at(site())
+    check = EventLoop(blocked_after=Duration(0.05), blocked_below=Duration(1)).build(place)
+    try:
+        await look(check, place)
+        app.loop.call_soon_threadsafe(hold_everything, range(20_000_000))
+        seen = await looked(check, place, Status.DEGRADED)
+    finally:
+        await check.aclose()
+    assert re.search(r"the whole interpreter stood still for|was blocked for|has been blocked for", seen.message)
 
 
 async def test_the_task_that_blocks_is_named(app: Application) -> None:
@@ -184,8 +205,25 @@ def test_bounds_that_make_no_sense_are_refused() -> None:
         EventLoopCheck(app.loop)
 
 
-def test_an_idle_loop_has_no_culprit(app: Application) -> None:
-    app.call(lambda: None)
-    assert app.thread.ident is not None
-    waits = [stack_of_thread(app.thread.ident, of_loop=True) for _ in range(50)]
-    assert None in waits
+async def test_a_loop_made_in_c_is_seen_to_rest_and_its_culprit_is_found_below_it() -> None:
+    bell = Bell()
+    with application(uvloop.new_event_loop()) as app:
+        place = listening(app, bell)
+        check = QUICK.build(place)
+        try:
+            await look(check, place)
+            runner = app.call(loop_runner)
+            assert runner is not None
+            assert app.thread.ident is not None
+            while not loop_rests(app.thread.ident, runner):
+                await asyncio.sleep(0.01)
+            assert stack_on_loop(app.thread.ident, runner) is None
+            app.block()
+            await bell.rung()
+            seen = await look(check, place)
+        finally:
+            await check.aclose()
+    assert "in crunch" in seen.message
+    stack = seen.metadata["stack"]
+    assert isinstance(stack, list)
+    assert "in crunch" in str(stack[0])

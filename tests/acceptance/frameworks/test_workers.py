@@ -1,0 +1,133 @@
+"""Salus in the workers of gunicorn, and in and beside those of Celery: real arbiters, a real broker, real kills."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.acceptance.frameworks.serving import EXAMPLES, Served, free_port
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    assert program is not None, "redis-server is needed: scripts/install-test-peers"
+    port = free_port()
+    arguments = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    folder = tmp_path_factory.mktemp("redis")
+    with (folder / "redis.log").open("wb") as log:
+        process = subprocess.Popen(arguments, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    yield f"redis://127.0.0.1:{port}/0"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Iterator[Mapping[str, Served]]:
+    there: dict[str, Served] = {}
+    config = str(EXAMPLES / "gunicorn.conf.py")
+    commands = {
+        "flask": ["gunicorn", "-c", config, "--threads", "2", "flask_app:app", "--bind"],
+        "fastapi": ["gunicorn", "--worker-class", "uvicorn_worker.UvicornWorker", "fastapi_app:app", "--bind"],
+        "celery": ["celery_app"],
+    }
+    for name, command in commands.items():
+        port, folder = free_port(), tmp_path_factory.mktemp(name)
+        place = [f"127.0.0.1:{port}"] if name != "celery" else []
+        there[name] = Served([*command, *place], folder, port, environ={"SHOP_BROKER": broker})
+        there[name].start()
+    yield there
+    for one in there.values():
+        one.end()
+    for one in there.values():
+        one.stop()
+
+
+def workers_of(served: Served) -> list[int]:
+    assert served.process is not None
+    return sorted(child.pid for child in psutil.Process(served.process.pid).children())
+
+
+async def test_one_worker_of_gunicorn_leads_and_another_takes_over_when_it_is_killed(
+    served: Mapping[str, Served],
+) -> None:
+    shop = served["flask"]
+    await shop.until_ready()
+    await shop.until(lambda: len(workers_of(shop)) == 2, "both workers are there")
+    leader = shop.status()["agent"]["pid"]
+    assert leader in workers_of(shop)
+    os.kill(leader, signal.SIGKILL)
+
+    def another_leads() -> bool:
+        return shop.status()["agent"]["pid"] not in (leader, shop.process and shop.process.pid)
+
+    assert await shop.until(another_leads, "another worker leads") < 3.5
+    assert shop.ask("/livez").code == 200
+    await shop.until(lambda: shop.check("mails")["message"] == "no thread sends mails", "it looks at its own memory")
+
+
+async def test_a_worker_of_gunicorn_that_ends_stops_salus_in_order(
+    tmp_path: Path, served: Mapping[str, Served]
+) -> None:
+    shop = served["fastapi"]
+    await shop.until_ready()
+    assert shop.ask("/orders?items=0", method="POST").code == 200
+    await shop.until_healed("packing")
+    (worker,) = workers_of(shop)
+    os.kill(worker, signal.SIGTERM)
+    await shop.until(lambda: workers_of(shop) not in ([], [worker]), "there is a new worker")
+    await shop.until_ready()
+    assert "Traceback" not in shop.output()
+
+
+async def test_a_celery_worker_that_was_killed_is_replaced(served: Mapping[str, Served]) -> None:
+    shop = served["celery"]
+
+    def workers() -> Any:
+        return named(shop, "celery-shop", "workers")
+
+    await shop.until(lambda: workers()["status"] == "healthy", "the worker answers")
+    assert workers()["metrics"]["workers"]["value"] == 1
+    assert workers()["metrics"]["queue_celery"]["value"] == 0
+    (service,) = (one for one in client(shop, "celery-shop").status()["services"] if one["name"] == "worker")
+    os.kill(service["pid"], signal.SIGKILL)
+
+    def replaced() -> bool:
+        (now,) = (one for one in client(shop, "celery-shop").status()["services"] if one["name"] == "worker")
+        return now["pid"] not in (None, service["pid"]) and workers()["status"] == "healthy"
+
+    await shop.until(replaced, "another worker answers")
+
+
+async def test_salus_inside_a_celery_worker_sees_its_connection_and_its_tasks(served: Mapping[str, Served]) -> None:
+    shop = served["celery"]
+
+    def worker() -> Any:
+        return named(shop, "celery-worker", "worker")
+
+    await shop.until(lambda: worker()["status"] == "healthy", "the worker is well")
+    assert worker()["message"] == "connected, 0 tasks run"
+    assert worker()["metrics"]["pool_processes"]["value"] == 1
+    shop.run("celery", "--app", "celery_app", "call", "celery_app.pack", "--args", "[7]")
+    await shop.until(lambda: worker()["metrics"]["tasks_total"]["value"] == 1, "the task was counted")
+
+
+def client(shop: Served, name: str) -> Any:
+    from salus.cli.client import Client
+
+    return Client(shop.folder / "state" / "salus" / name)
+
+
+def named(shop: Served, system: str, check: str) -> Any:
+    with suppress(StopIteration):
+        return next(one for one in client(shop, system).status()["checks"] if one["name"] == check)
+    return {"status": "missing"}
