@@ -32,10 +32,14 @@ from tests.integration.docs import typed
 from tests.integration.docs.console import Console
 from tests.integration.docs.given import GIVEN, Given
 from tests.integration.docs.manifests import KINDS
-from tests.pages import Block
+from tests.pages import ROOT, Block
 
 _STEPS = frozenset(("ADD", "COPY", "RUN", "WORKDIR", "ENV", "ARG", "USER"))
 _INSTRUCTIONS = _STEPS | {"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "STOPSIGNAL", "VOLUME"}
+
+
+# Pages that were written while only blocks below it were run say `runnable`.
+_MARKS = frozenset(("run", "runnable", "wrong", "beside code"))
 
 
 class Reader:
@@ -68,7 +72,7 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
-            known = mark in ("run", "runnable", "wrong", "beside code") or mark.startswith("not run: ") or mark in KINDS
+            known = mark in KINDS or mark in _MARKS or mark.startswith(("examples/", "not run: "))
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
         for path, name in self.moved.items():
@@ -89,6 +93,9 @@ class Reader:
     # ── One for each language ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _python(self, block: Block, text: str) -> None:
+        if example := next((mark for mark in block.marks if mark.startswith("examples/")), None):
+            assert text in (ROOT / example).read_text(encoding="utf-8"), f"it does not stand in {example}"
+            return
         importlib.invalidate_caches()
         if not block.title:
             code = compile("\n" * (block.line - 1) + text, block.page, "exec")

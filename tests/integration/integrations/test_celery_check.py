@@ -19,7 +19,7 @@ from celery import Celery as App
 from salus.checks.celery import Celery, CeleryCheck
 from salus.errors import CheckBrokenError
 from salus.integrations.celery import ping
-from salus.model import Cause, Metric, Status
+from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
 from tests.looks import look_from, look_once, site
