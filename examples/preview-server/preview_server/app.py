@@ -122,9 +122,8 @@ class Server:
         return await asyncio.wait_for(asyncio.wrap_future(self.pipeline.build(component)), PATIENCE)
 
 
-def create_app() -> Starlette:
-    """Make the application, as the environment says: ``uvicorn --factory preview_server.app:create_app``."""
-    server = Server(Settings.from_environment())
+def create_app(server: Server) -> Starlette:
+    """Make the application."""
     routes = [
         Route("/", server.index),
         Route("/components/{name}", server.component),

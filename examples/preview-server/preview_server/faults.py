@@ -28,17 +28,22 @@ class Dropped(BaseException):
 class Knot:
     """Something that refers to itself: only the garbage collector can remove it, and what it holds."""
 
-    def __init__(self, held: object) -> None:
-        """Hold something."""
-        self.held = held
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.held: object = None
         self.me = self
 
 
-def leak(knots: list[Knot]) -> None:
-    """Forget them when they have grown old: what is young is collected all the time, what is old hardly ever."""
+def leak(count: int, make: Callable[[], object]) -> None:
+    """Make things and forget them at once, each in a knot that has grown old before.
+
+    What is young is collected all the time, and what is old hardly ever.
+    """
+    knots = [Knot() for _ in range(count)]
     for _ in range(2):
         gc.collect(1)
-    knots.clear()
+    while knots:
+        knots.pop().held = make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +98,13 @@ class Faults:
 
     def leak_threads(self) -> None:
         """Forget pools of threads without closing them: their threads end when the garbage is collected."""
-        pools = [ThreadPoolExecutor(1, thread_name_prefix="preview-leaked") for _ in range(self.settings.threads)]
-        for pool in pools:
+
+        def make() -> ThreadPoolExecutor:
+            pool = ThreadPoolExecutor(1, thread_name_prefix="preview-leaked")
             pool.submit(int).result()
-        knots = [Knot(pool) for pool in pools]
-        pools.clear()
-        del pool
-        leak(knots)
+            return pool
+
+        leak(self.settings.threads, make)
 
     async def leak_tasks(self) -> None:
         """Forget tasks that wait for what only they know of."""
@@ -107,14 +112,12 @@ class Faults:
         async def wait() -> None:
             await asyncio.get_running_loop().create_future()
 
-        loop = asyncio.get_running_loop()
-        knots = [Knot(loop.create_task(wait())) for _ in range(self.settings.tasks)]
+        leak(self.settings.tasks, lambda: asyncio.get_running_loop().create_task(wait()))
         await asyncio.sleep(0)  # each begins to wait
-        leak(knots)
 
     def leak_memory(self) -> None:
-        """Forget 256 MiB that refer to themselves."""
-        leak([Knot(bytearray(os.urandom(1) * _CHUNK)) for _ in range(256)])
+        """Forget 256 MiB that nobody can reach any more."""
+        leak(256, lambda: bytearray(b"x" * _CHUNK))
 
     def fill_output(self) -> None:
         """Put more into the output folder than it should hold, as if it had been built an hour ago."""

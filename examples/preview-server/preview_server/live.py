@@ -23,17 +23,18 @@ class Hub:
         self._loop = asyncio.get_running_loop()
 
     def close(self) -> None:
-        """Let every listener go."""
-        for queue in self._queues:
-            queue.put_nowait(None)
-        self._loop = None
+        """Let every listener go, from any thread."""
+        self._soon(None)
 
     def tell(self, event: str, data: Mapping[str, object]) -> None:
         """Tell everybody, from any thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._spread, f"event: {event}\ndata: {json.dumps(data)}\n\n")
+        self._soon(f"event: {event}\ndata: {json.dumps(data)}\n\n")
 
-    def _spread(self, message: str) -> None:
+    def _soon(self, message: str | None) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._spread, message)
+
+    def _spread(self, message: str | None) -> None:
         for queue in self._queues:
             if queue.full():  # a browser that sleeps will reload when it wakes
                 queue.get_nowait()

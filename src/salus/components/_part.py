@@ -61,8 +61,8 @@ class Part:
             TroubleError: one of them raised, or an earlier call has not come back.
             CheckBrokenError: one of them said so itself, or there is no thread for the call.
         """
-        if self._calls:
-            oldest = min(self._calls, key=lambda call: call.since)
+        if calls := tuple(self._calls):
+            oldest = min(calls, key=lambda call: call.since)
             since = format_duration(max(0.0, (look.at - oldest.since).total_seconds()))
             raise TroubleError(f"{oldest.what} was called {since} ago and has not come back yet")
         names = list(members)

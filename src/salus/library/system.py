@@ -36,12 +36,6 @@ _STARTING = 60.0
 _STOPPING = 30.0
 _ALL: weakref.WeakSet[HealthSystem] = weakref.WeakSet()
 _LEFT_BEHIND: list[Life] = []  # by forks: nothing of them may be finalised in a child
-_WORDS = {
-    Status.HEALTHY: "All systems operational",
-    Status.DEGRADED: "Degraded",
-    Status.UNHEALTHY: "Unhealthy",
-    Status.UNKNOWN: "Unknown",
-}
 
 
 class HealthSystem(Declaring):
@@ -79,7 +73,7 @@ class HealthSystem(Declaring):
         self.name = name
         self._paths = _paths(config)
         self._where = (f"HealthSystem({name!r})", 0)
-        self._state_dir = Path(state_dir) if state_dir is not None else None
+        self._state_dir = Path(state_dir).absolute() if state_dir is not None else None
         self._listen = listen
         self._heal = heal
         self._home = Home()
@@ -198,11 +192,8 @@ class HealthSystem(Declaring):
         return self._overall().ready
 
     def summary(self) -> str:
-        """Return how the whole is, in one sentence."""
-        overall = self._overall()
-        words = _WORDS[overall.status]
-        why = overall.message.removeprefix("Down: ").removeprefix("Degraded: ")
-        return words if overall.status is Status.HEALTHY else f"{words}: {why}"
+        """Return how the whole is, in one sentence, such as ``All systems operational`` or ``Down: database``."""
+        return self._overall().message
 
     async def report(self) -> dict[str, Json]:
         """Return the document of ``/health``, with all details.
@@ -360,7 +351,7 @@ class HealthSystem(Declaring):
         from salus.library.folder import state_folder
 
         declared = self._said().snapshot()
-        agent = {"listen": self._listen or "none", "state_dir": self._state_dir and self._state_dir.absolute()}
+        agent = {"listen": self._listen or "none", "state_dir": self._state_dir}
         declared.set("salus", {**agent, **declared.sections.get("salus", {})}, self._where)
         settings = load(self._paths, declared=declared)
         if not settings.says("salus", "state_dir"):

@@ -56,7 +56,7 @@ class Preview:
             "PREVIEW_CONFIG": str(config),
             "PREVIEW_OUTPUT": str(self.output),
             "PREVIEW_LONGEST_WAIT": "0.3",
-            "PREVIEW_UNSEEN": "1.0",
+            "PREVIEW_UNSEEN": "1.5",
             "PREVIEW_MEMORY": "220MiB",
             "PREVIEW_THREADS": "60",
             "PREVIEW_TASKS": "100",
@@ -71,7 +71,7 @@ class Preview:
 
     def start(self) -> None:
         """Wait until it serves, is well, and is listened to."""
-        eventually(self._well, what="a healthy server")
+        eventually(self._well, within=45, what="a healthy server")
         self._listener.start()
         eventually(lambda: bool(self.told), what="the stream of events")
 
@@ -135,7 +135,7 @@ class Preview:
         finally:
             connection.close()
 
-    def hear(self, event: str, wanted: Callable[[Said], bool], *, after: int = 0, within: float = 15.0) -> Said:
+    def hear(self, event: str, wanted: Callable[[Said], bool], *, after: int = 0, within: float = 30.0) -> Said:
         """Wait until something is told."""
 
         def found() -> Said | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.preview_server.preview import PARTS, Preview
+from tests.acceptance.preview_server.preview import EXAMPLE, PARTS, Preview
 from tests.acceptance.salus_process import eventually
 
 
@@ -144,9 +146,22 @@ def test_what_was_leaked_is_collected(preview: Preview, fault: str, part: str, s
     assert done[1].startswith("garbage_collect: collected ")
 
 
+def test_the_config_that_the_readme_shows_fits_what_the_code_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "salus.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    monkeypatch.setenv("CHAT_URL", "https://chat.example.org/hook")
+    monkeypatch.setenv("PREVIEW_CONFIG", str(tmp_path / "salus.yaml"))
+    settings = import_module("preview_server.settings").Settings.from_environment()
+    import_module("preview_server.app").Server(settings).health.judge()
+
+
 def test_after_all_that_everything_is_well_and_it_ends_as_it_is_told_to(preview: Preview) -> None:
     eventually(lambda: "All systems operational" in preview.page("/"))
     assert preview.close() in (0, -15)
     log = preview.log.read_text(encoding="utf-8")
     assert "Application startup complete" in log
     assert '"GET / HTTP/1.1" 200' in log
+    assert "graceful shutdown exceeded" not in log

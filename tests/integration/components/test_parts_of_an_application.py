@@ -14,6 +14,7 @@ from salus.errors import ConfigError, SalusError
 from salus.model import Event, Status
 from tests.unit.components.parts import Cache, Registry, Watcher
 
+OFTEN: dict[str, Any] = {"interval": "50ms", "timeout": "5s"}
 QUICK: dict[str, Any] = {"min_failure_count": 1, "cooldown_period": "10ms", "verify_timeout": "2s"}
 
 
@@ -38,9 +39,9 @@ def ended(health: HealthSystem) -> tuple[threading.Event, list[Event]]:
 
 def test_the_part_that_broke_is_healed_by_the_rule_of_its_kind(health: HealthSystem) -> None:
     one, other, cache = Watcher(), Watcher(), Cache()
-    health.component("templates", one, interval="50ms")
-    health.component("styles", other, interval="50ms")
-    health.component("pages", cache, interval="50ms", rule=QUICK)
+    health.component("templates", one, **OFTEN)
+    health.component("styles", other, **OFTEN)
+    health.component("pages", cache, **OFTEN, rule=QUICK)
     heard, events = ended(health)
     with health:
         other.alive = False
@@ -59,8 +60,8 @@ def test_the_actions_of_a_part_can_be_named_in_other_rules_and_without_a_rule_no
     health: HealthSystem,
 ) -> None:
     registry, cache = Registry("button"), Cache()
-    health.component("components", registry, rule=False, interval="50ms")
-    health.component("pages", cache, rule=False, interval="50ms")
+    health.component("components", registry, rule=False, **OFTEN)
+    health.component("pages", cache, rule=False, **OFTEN)
     health.rule("components", ["refresh_component_registry", "pages.clear_cache"], **QUICK)
     heard, _ = ended(health)
     with health:
