@@ -91,6 +91,11 @@ def names(room: str) -> list[str]:
     return sorted({*_ROOMS[room], *_others(room)})
 
 
+def ours(room: str, name: str) -> bool:
+    """Tell whether a name is one of our own kinds."""
+    return name in _ROOMS[room]
+
+
 def kind(room: str, name: str) -> type:
     """Return the class behind a name.
 

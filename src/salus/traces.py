@@ -1,0 +1,38 @@
+"""Every recovery is one trace, whose ids follow from the recovery's own id: whoever knows the one finds the other.
+
+A recovery's id is 16 hexadecimal digits. Its trace has these digits twice as its id, and its root span has them once,
+so that a log line, an alert and a trace lead to each other without anybody having kept a table.
+"""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar
+from hashlib import blake2b
+
+UNDER_WAY: ContextVar[str] = ContextVar("salus_recovery", default="")
+"""The id of the recovery that the running code belongs to; empty outside of one. Threads of actions inherit it."""
+
+_PLAIN = re.compile(r"(?!0{16})[0-9a-f]{16}")
+
+
+def trace_id(recovery: str) -> str:
+    """Return the id of a recovery's trace: 32 hexadecimal digits, never all zero."""
+    return recovery * 2 if _PLAIN.fullmatch(recovery) else _hashed(recovery, 16)
+
+
+def span_id(recovery: str, place: int = 0) -> str:
+    """Return the id of a span of a recovery: 16 hexadecimal digits, never all zero.
+
+    Args:
+        recovery: its id.
+        place: 0 for the root; the others count from 1.
+    """
+    if not place and _PLAIN.fullmatch(recovery):
+        return recovery
+    return _hashed(f"{recovery}/{place}", 8)
+
+
+def _hashed(text: str, size: int) -> str:
+    digest = blake2b(text.encode(errors="replace"), digest_size=size).hexdigest()
+    return digest if digest.strip("0") else "1".rjust(2 * size, "0")
