@@ -495,7 +495,7 @@ class Agent:
             self._flush()
 
     async def _stop(self, grace: float) -> None:
-        self._notifier.say("STOPPING=1")
+        self._notifier.stopping()
         while self._undo:
             name, undo = self._undo.pop()
             try:

@@ -30,6 +30,7 @@ class Notifier:
         usable = address.startswith(("/", "@")) and len(address) > 1
         self._address = "" if not usable else "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
+        self._ending = False
         usec = environ.get("WATCHDOG_USEC", "")
         # Without WATCHDOG_PID the watchdog is meant for whoever reads this (sd_watchdog_enabled(3)).
         meant_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
@@ -59,9 +60,14 @@ class Notifier:
         """
         self.say("RELOADING=1", f"MONOTONIC_USEC={int(monotonic * 1e6)}")
 
+    def stopping(self) -> None:
+        """Say that Salus ends; how everything is then is of no interest any more."""
+        self._ending = True
+        self.say("STOPPING=1")
+
     def status(self, status: str) -> None:
         """Say how everything is, if that is something else than what was said last."""
-        if (line := _line(status)) != self._status:
+        if (line := _line(status)) != self._status and not self._ending:
             self._status = line
             self.say(f"STATUS={line}")
 

@@ -47,13 +47,17 @@ class Vitals:
             return f"no look has begun for {format_duration(overdue)} although some are due"
         return ""
 
-    def unwell(self) -> str:
-        """Say why Salus cannot vouch for what it watches, or nothing: by its own check, if that is fresh."""
+    def unwell(self) -> str | None:
+        """Say why Salus cannot vouch for what it watches, or nothing: by its own check, if that is fresh.
+
+        Returns:
+            None while it cannot tell: it has only just begun.
+        """
         if why := self.stuck():
             return why
         unit = self._engine.units.get(NAME)
         if unit is None or unit.state.last is None:
-            return "it has not looked at itself yet"
+            return None
         if unit.state.status is not Status.HEALTHY:
             return unit.state.last.message or unit.state.status.value
         age = (self._clock.now() - unit.state.last.at).total_seconds()
@@ -64,12 +68,12 @@ class Vitals:
 
 async def feed_watchdog(clock: Clock, notifier: Notifier, vitals: Vitals) -> None:
     """Tell systemd's watchdog that Salus does its work, at half the period it asks for; a stuck Salus is restarted."""
-    said = ""
+    said = False
     while notifier.watchdog_seconds:
         why = vitals.stuck()
         if not why:
             notifier.say("WATCHDOG=1")
-        elif why != said:
+        elif not said:
             _log.critical("Salus is stuck, and asks systemd's watchdog for a restart: %s", why)
-        said = why
+        said = bool(why)
         await clock.sleep(notifier.watchdog_seconds / 2)

@@ -12,7 +12,8 @@ from salus.cli.common import json_option
 def plugins(as_json: bool) -> int:
     """List the checks, services, actions and channels that other installed packages offer.
 
-    Each is loaded, as using it would, so that this also says what cannot be used, and why. Exit code: 1 if there is any.
+    Each is loaded, as using it would, so that this also says what cannot be used, and why. Exit code: 1 if there is
+    any such.
     """
     from dataclasses import asdict
 

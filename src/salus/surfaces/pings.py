@@ -31,11 +31,11 @@ LOOK_AGAIN = 0.5
 class Pings:
     """All switches of one Salus."""
 
-    def __init__(self, unwell: Callable[[], str], whole: Callable[[], tuple[bool, str]], clock: Clock) -> None:
+    def __init__(self, unwell: Callable[[], str | None], whole: Callable[[], tuple[bool, str]], clock: Clock) -> None:
         """Tell nobody yet.
 
         Args:
-            unwell: says why Salus itself is not well, or nothing.
+            unwell: says why Salus itself is not well, or nothing; None while it cannot tell yet.
             whole: tells whether the whole is unhealthy, and how it is in one line.
             clock: time.
         """
@@ -71,7 +71,7 @@ class Switch:
         self,
         name: str,
         shape: PingShape,
-        unwell: Callable[[], str],
+        unwell: Callable[[], str | None],
         whole: Callable[[], tuple[bool, str]],
         clock: Clock,
     ) -> None:
@@ -110,6 +110,8 @@ class Switch:
         """Return what is to be reported (``None``: nothing), and one line about it."""
         failing, said = self._whole()
         why = self._unwell()
+        if why is None:
+            return None, "Salus has not looked at itself yet"
         if why:
             return ("fail" if self._shape.report_failures else None), f"Salus itself is not well: {why}"
         if failing and self._shape.report_failures:

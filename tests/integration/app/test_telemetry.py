@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from salus.ports import RecoveryQuery
 from salus.surfaces.telemetry.providers import Providers
 from tests.acceptance.salus_process import SalusProcess, eventually
 from tests.exposition import parse
-from tests.otlp import Collector, points
+from tests.otlp import Collector, GotSpan, points
 from tests.stage import until
 
 TOKEN = "a-token-that-nobody-guesses-7c1d"
@@ -111,7 +112,25 @@ async def test_the_receiver_gets_one_trace_per_recovery_with_a_span_for_every_st
             await until(lambda: collector.metrics.get("salus.recovery.duration"))
     finally:
         logging.getLogger("salus").setLevel(logging.NOTSET)
-    spans = collector.spans
+    it_is_told_whole(record, collector.spans)
+    assert collector.resource["service.name"] == "salus"
+    assert collector.resource["team"] == "shop"
+    assert collector.resource["deployment.environment.name"] == "testing"
+    assert all(headers["authorization"] == f"Bearer {TOKEN}" for headers in collector.headers)
+
+    spoken = [one for one in collector.logs if one.trace_id.hex() == traces.trace_id(record.id)]
+    assert {one.span_id.hex() for one in spoken} == {record.id}
+    said = {pair.value.string_value for one in spoken for pair in one.attributes if pair.key == "salus.event"}
+    assert {"recovery_started", "action_finished", "recovery_finished"} <= said
+
+    duration = next(iter(points(collector.metrics["salus.recovery.duration"]).values()))
+    assert duration.count == 1
+    assert tuple(duration.explicit_bounds) == DURATIONS
+    examples = [one.trace_id.hex() for one in collector.examples("salus.recovery.duration")]
+    assert set(examples) == {traces.trace_id(record.id)}
+
+
+def it_is_told_whole(record: RecoveryRecord, spans: list[GotSpan]) -> None:
     assert {span.trace for span in spans} == {traces.trace_id(record.id)}
     root = next(span for span in spans if not span.parent)
     assert root.name == "recovery flag"
@@ -133,25 +152,10 @@ async def test_the_receiver_gets_one_trace_per_recovery_with_a_span_for_every_st
         ("verify flag", 1),
     ]
     assert all(root.start <= span.start <= span.end <= root.end for span in steps)
-    assert all(before.end <= after.start for before, after in zip(steps, steps[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(steps))
     assert steps[2].attributes["salus.step.result"] == "failed"
     assert steps[2].attributes["error.type"] == "failed"
     assert [span.attributes.get("salus.step.position") for span in steps] == [None, 1, 2, 2, 3, 3]
-    assert collector.resource["service.name"] == "salus"
-    assert collector.resource["team"] == "shop"
-    assert collector.resource["deployment.environment.name"] == "testing"
-    assert all(headers["authorization"] == f"Bearer {TOKEN}" for headers in collector.headers)
-
-    spoken = [one for one in collector.logs if one.trace_id.hex() == traces.trace_id(record.id)]
-    assert {one.span_id.hex() for one in spoken} == {record.id}
-    said = {pair.value.string_value for one in spoken for pair in one.attributes if pair.key == "salus.event"}
-    assert {"recovery_started", "action_finished", "recovery_finished"} <= said
-
-    duration = next(iter(points(collector.metrics["salus.recovery.duration"]).values()))
-    assert duration.count == 1
-    assert tuple(duration.explicit_bounds) == DURATIONS
-    examples = [one.trace_id.hex() for one in collector.examples("salus.recovery.duration")]
-    assert set(examples) == {traces.trace_id(record.id)}
 
 
 async def test_the_instruments_tell_what_the_page_of_metrics_tells(tmp_path: Path, collector: Collector) -> None:

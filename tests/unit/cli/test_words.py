@@ -215,7 +215,8 @@ CHANGED = Event(
             "json",
             (
                 '{"time": "2026-03-01T12:00:00.000Z", "level": "warning", "logger": "salus.event", '
-                '"message": "500,\\nexpected 200", "event": "status_changed", "check": "web http", "old": "healthy", "new": "unhealthy"}'
+                '"message": "500,\\nexpected 200", "event": "status_changed", '
+                '"check": "web http", "old": "healthy", "new": "unhealthy"}'
             ),
         ),
     ],
