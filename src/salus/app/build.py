@@ -191,6 +191,8 @@ class _Builder:
             own = self.own.actions if self.own and room == "actions" else ()
             remedy = did_you_mean(kind, [*own, *registry.names(room)]) or error.remedy or ""
             what = f"unknown {room.removesuffix('s')} kind {kind!r}"
+            if kind in registry.names(room):  # it is there, and cannot be loaded
+                what, remedy = str(error), error.remedy or ""
             self.problems.append(self.sources.problem(path, what, remedy))
             return None
         except MissingExtraError as error:

@@ -208,7 +208,8 @@ async def test_a_recovery_in_which_salus_was_killed_is_one_trace_too(tmp_path: P
         salus.kill()
         assert not collector.spans
         salus.start()
-        spans = eventually(lambda: len(collector.spans) >= 4 and collector.spans)
+        eventually(lambda: len(collector.spans) >= 4)
+        spans = collector.spans
     finally:
         salus.close()
     recovery = events[0]["recovery"]
@@ -246,6 +247,7 @@ async def test_an_application_hands_over_the_providers_that_it_has(tmp_path: Pat
         here = reader.get_metrics_data()  # on the loop that Salus is on: no dead-lock
     assert {f"{span.context.trace_id:032x}" for span in kept.get_finished_spans()} == {traces.trace_id(record.id)}
     for found in (data, here):
+        assert found is not None
         names = {
             metric.name for one in found.resource_metrics for scope in one.scope_metrics for metric in scope.metrics
         }

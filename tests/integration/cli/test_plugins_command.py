@@ -138,7 +138,7 @@ def test_broken_ones_are_told_on_standard_error_and_spoil_no_other_command(bad: 
     (bad / "salus.yaml").write_text("checks: {x: broken}\n")
     refused = salus("validate", place=bad)
     assert refused.returncode == 1
-    assert "the check 'broken' of another package cannot be loaded: RuntimeError: half installed" in refused.stderr
+    assert "the check 'broken' of another package cannot be loaded: RuntimeError: half installed" in refused.stdout
     listed = salus("kinds", place=bad)
     assert listed.returncode == 0, listed.stderr
     assert "salus plugins" in next(line for line in listed.stdout.splitlines() if line.startswith("broken"))
