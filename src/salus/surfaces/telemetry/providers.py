@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salus.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
@@ -24,3 +26,20 @@ class Providers:
     tracer: TracerProvider | None = None
     meter: MeterProvider | None = None
     logger: LoggerProvider | None = None
+
+
+def given(
+    tracer: TracerProvider | None, meter: MeterProvider | None, logger: LoggerProvider | None = None
+) -> Providers:
+    """Return these or, where none is given, the tracer's and the meter's global ones.
+
+    Raises:
+        MissingExtraError: OpenTelemetry is not installed.
+    """
+    if tracer is None and meter is None and logger is None:
+        try:
+            from opentelemetry import metrics, trace
+        except ImportError as error:
+            raise MissingExtraError("telemetry()", extra="opentelemetry") from error
+        tracer, meter = trace.get_tracer_provider(), metrics.get_meter_provider()
+    return Providers(tracer=tracer, meter=meter, logger=logger)
