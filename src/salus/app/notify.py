@@ -36,6 +36,11 @@ class Notifier:
         meant_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog_seconds = int(usec) / 1e6 if usec.isdecimal() and meant_for_us and usable else 0.0
 
+    @property
+    def listens(self) -> bool:
+        """Tell whether there is a manager that listens."""
+        return bool(self._address)
+
     def say(self, *messages: str) -> None:
         """Send messages such as ``READY=1`` in one datagram; a manager that cannot listen costs nothing."""
         if not self._address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:  # loaded where they are used
     from salus.surfaces.telemetry.telemetry import Telemetry
 
 _log = logging.getLogger("salus.outside")
+
+STATUS_AFTER = 0.5
+"""Seconds from something that happens to the line about the whole that the service manager gets."""
 
 _MOVES_THE_WHOLE = frozenset(
     {
@@ -73,7 +77,9 @@ class Outside:
         self._telemetry: Telemetry | None = None
         self._pings: Pings | None = None
         self._settings: Settings | None = None
-        engine.bus.subscribe_later(self._happened)
+        self._to_say: asyncio.TimerHandle | None = None
+        if notifier.listens:
+            engine.bus.subscribe(self._happened)
 
     async def configure(self, settings: Settings) -> None:
         """Take a config; what did not change goes on undisturbed."""
@@ -99,6 +105,8 @@ class Outside:
 
     async def stop(self) -> None:
         """Tell the last, within bounds."""
+        if self._to_say is not None:
+            self._to_say.cancel()
         if self._pings is not None:
             await self._pings.stop()
         if self._telemetry is not None:
@@ -106,8 +114,13 @@ class Outside:
             await telemetry.stop()
 
     def _happened(self, event: Event) -> None:
-        if event.kind in _MOVES_THE_WHOLE:
-            self._notifier.status(self._view.overall().message)
+        """Tell the service manager how everything is, once for all that happens within a moment: checks are many."""
+        if event.kind in _MOVES_THE_WHOLE and self._to_say is None:
+            self._to_say = asyncio.get_running_loop().call_later(STATUS_AFTER, self._say_status)
+
+    def _say_status(self) -> None:
+        self._to_say = None
+        self._notifier.status(self._view.overall().message)
 
     def _whole(self) -> tuple[bool, str]:
         overall = self._view.overall()
