@@ -39,11 +39,13 @@ class Collector:
     """Listens on a free port of the loopback; ``close`` ends it."""
 
     status: int = 200
+    hangs: bool = False
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.got = threading.Condition()
+        self.closing = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +58,8 @@ class Collector:
                     outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                     outer.bodies.append((self.path, message))
                     outer.got.notify_all()
+                if outer.hangs:
+                    outer.closing.wait(30)
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -72,6 +76,7 @@ class Collector:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)

@@ -7,11 +7,10 @@ so that a log line, an alert and a trace lead to each other without anybody havi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import blake2b
-
-UNDER_WAY: ContextVar[str] = ContextVar("salus_recovery", default="")
-"""The id of the recovery that the running code belongs to; empty outside of one. Threads of actions inherit it."""
 
 _PLAIN = re.compile(r"(?!0{16})[0-9a-f]{16}")
 
@@ -31,6 +30,39 @@ def span_id(recovery: str, place: int = 0) -> str:
     if not place and _PLAIN.fullmatch(recovery):
         return recovery
     return _hashed(f"{recovery}/{place}", 8)
+
+
+@contextmanager
+def within(recovery: str) -> Iterator[None]:
+    """Let everything that is done here, also in tasks and threads that it starts, belong to a recovery until it ends.
+
+    What it starts and leaves running, such as the reader of a service's output, belongs to nothing after that.
+    """
+    mark = _Mark(recovery)
+    token = _mark.set(mark)
+    try:
+        yield
+    finally:
+        mark.recovery = ""
+        _mark.reset(token)
+
+
+def under_way() -> str:
+    """Return the id of the recovery that the running code belongs to, or an empty string."""
+    mark = _mark.get()
+    return mark.recovery if mark is not None else ""
+
+
+class _Mark:
+    """Which recovery; empty once it has ended, wherever a copy of the context still leads here."""
+
+    __slots__ = ("recovery",)
+
+    def __init__(self, recovery: str) -> None:
+        self.recovery = recovery
+
+
+_mark: ContextVar[_Mark | None] = ContextVar("salus_recovery", default=None)
 
 
 def _hashed(text: str, size: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, cast
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -56,9 +55,10 @@ def settings(convert: Converter, entries: Mapping[str, Json]) -> dict[str, PingS
 
 
 def _is_address(url: str) -> bool:
+    from salus.httpclient import HttpError, urls
+
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
+        urls.parse(url)
+    except HttpError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(sign.isspace() for sign in url)
+    return not any(sign.isspace() for sign in url)

@@ -179,7 +179,6 @@ class Recovery:
     async def run(self) -> RecoveryRecord:
         """Carry the plan out, once ``reserve`` was called."""
         self._running = asyncio.current_task()
-        traces.UNDER_WAY.set(self._plan.id)  # in this task and in what it starts
         try:
             try:
                 self._at(RecoveryPhase.CONFIRMING, self._unit.spec.timeout)

@@ -73,8 +73,12 @@ def facts(record: logging.LogRecord) -> Mapping[str, object]:
 
 
 def recovery_of(record: logging.LogRecord) -> str:
-    """Return the id of the recovery that a record speaks of, or was written in; an empty string where there is none."""
-    return str(facts(record).get("recovery") or traces.UNDER_WAY.get())
+    """Return the id of the recovery that a record speaks of, or was written in; an empty string where there is none.
+
+    An event is written a moment after it happened, wherever that may be: it speaks for itself alone.
+    """
+    named = facts(record).get("recovery")
+    return str(named) if named else "" if hasattr(record, "event") else traces.under_way()
 
 
 def trouble(record: logging.LogRecord, formatter: logging.Formatter) -> str:

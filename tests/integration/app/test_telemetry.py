@@ -21,10 +21,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from salus import traces
 from salus.app.agent import Agent
-from salus.config import load
+from salus.app.build import resolve
+from salus.config import load, loads
 from salus.engine.meter import DURATIONS
+from salus.errors import ConfigError
 from salus.logs import log_event
-from salus.model import EventKind, Outcome, RecoveryRecord
+from salus.model import EventKind, Outcome, RecoveryRecord, RuleState
 from salus.ports import RecoveryQuery
 from salus.surfaces.telemetry.providers import Providers
 from tests.acceptance.salus_process import SalusProcess, eventually
@@ -271,6 +273,31 @@ async def test_a_dead_collector_costs_one_line_and_keeps_nobody_waiting(
     assert len(lines) == 1
     assert "telemetry does not get through" in lines[0].getMessage()
     assert lines[0].exc_info is None
+
+
+async def test_a_collector_that_never_answers_delays_neither_healing_nor_the_end(
+    tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector.hangs = True
+    monkeypatch.setattr("salus.surfaces.telemetry.telemetry.STOP_WITHIN", 0.2)
+    async with agent_of(tmp_path, f"telemetry: {{endpoint: '{collector.url}', interval: 0.1s}}") as agent:
+        await healed(agent)
+        await until(lambda: len(collector.bodies) >= 2)
+        (tmp_path / "flag").unlink()
+        agent.engine.units["flag"].rules[0].memory = RuleState(rule="flag")
+        await healed(agent)
+        async with asyncio.timeout(3):
+            await agent.outside.stop()
+    assert "the last telemetry was not taken within 0.2 s" in caplog.text
+
+
+def test_without_the_extra_the_config_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salus.app.build.find_spec", lambda _: None)
+    with pytest.raises(ConfigError) as caught:
+        resolve(loads("telemetry:", name="salus.yaml", environ={}))
+    assert str(caught.value) == (
+        "salus.yaml:1:1: telemetry: telemetry needs the extra 'opentelemetry' (pip install 'salus[opentelemetry]')"
+    )
 
 
 @pytest.mark.parametrize("variable, value", [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")])

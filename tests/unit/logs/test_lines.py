@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import datetime
 from typing import Any
 
@@ -49,13 +50,12 @@ def test_what_speaks_of_a_recovery_carries_its_trace() -> None:
 
 
 def test_what_an_action_logs_carries_the_trace_of_its_recovery() -> None:
-    token = traces.UNDER_WAY.set(ID)
-    try:
-        found = line(record("the pool is open again"))
-    finally:
-        traces.UNDER_WAY.reset(token)
-    assert found["trace_id"] == ID * 2
+    with traces.within(ID):
+        left_running = copy_context()
+        assert line(record("the pool is open again"))["trace_id"] == ID * 2
+        assert "trace_id" not in line(record("x", event="check_stuck", facts={"check": "disk"}))
     assert "trace_id" not in line(record("the pool is open again"))
+    assert "trace_id" not in left_running.run(line, record("a reader that the action left running"))
 
 
 def test_a_fact_never_takes_the_place_of_what_the_line_itself_says() -> None:
