@@ -5,12 +5,12 @@ readers need not see stands in comments right above the fence, one mark each:
 
 ``<!-- run -->``
     The commands of a console block are run, and print what the page says.
-``<!-- from examples/shop.py -->``
-    It stands there word by word, and other tests run that program.
 ``<!-- not run: REASON -->``
     The block cannot be tried here. There must be a good reason, and few of them.
 ``<!-- beside code -->``
     A config that is whole only with what code declares; the next block of Python judges it.
+``<!-- examples/fastapi_app.py -->``
+    A part of that file, word by word, which is run by tests of its own.
 ``<!-- wrong -->``
     A config that Salus refuses.
 ``<!-- prometheus -->``, ``<!-- kubernetes -->``, ...

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import salus
+from salus import traces
 from salus.app.alerting import Alerting
 from salus.app.build import Resolved, resolve
 from salus.app.doors import Doors
 from salus.app.ledger import Ledger, open_ledger
 from salus.app.notify import Notifier
+from salus.app.outside import Outside
 from salus.app.parts import make_services, make_units
 from salus.app.reload import Reload
-from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
+from salus.app.vitals import Vitals, feed_watchdog
+from salus.app.watch import prune, watch_clocks, watch_files
 from salus.clock import SystemClock
 from salus.config import AgentSettings, Settings, load
 from salus.engine.access import TokenBook
@@ -58,12 +62,14 @@ from salus.threads import Threads
 if TYPE_CHECKING:
     from salus.app.own import Program
     from salus.engine.announcements import AnnouncementBook
+    from salus.surfaces.telemetry.providers import Providers
 
 _log = logging.getLogger("salus.agent")
 
 WORKERS = "workers.sock"
 GRACE = 10.0
 THREADS = 32
+_FOR_GOOD = frozenset({"recorder", "chronicle", "clocks", "prune", "files", "watchdog"})
 _MOST_GONE = 1000  # checks that an event names as gone
 
 
@@ -79,6 +85,7 @@ class Agent:
         heal: bool = True,
         listeners: Sequence[Subscriber] = (),
         program: Program | None = None,
+        providers: Providers | None = None,
     ) -> None:
         """Resolve every name; nothing runs yet.
 
@@ -90,6 +97,7 @@ class Agent:
             listeners: hear every event from the first one on, such as the log.
             program: what it lives in, where it is no process of its own: the program then speaks to the service
                 manager itself, and its other processes reach this one through a socket in the state folder.
+            providers: an application's own providers of OpenTelemetry; they win over the section ``telemetry``.
 
         Raises:
             ConfigError: a name or an option in the config is wrong.
@@ -100,13 +108,16 @@ class Agent:
         self._clock: Clock = clock or SystemClock()
         self._heal = heal
         self._listeners = tuple(listeners)
+        self._providers = providers
         self._services: dict[str, Service] = {}
         self._heartbeats = HeartbeatBox()
         self._received = ReceivedBox(self._keep)
         self._tasks = Nursery(self._crashed)
         self._adopted: dict[str, asyncio.Event] = {}
-        self._notifier = Notifier() if program is None else Notifier({})
+        self._notifier = Notifier()
         self._reloading = asyncio.Lock()
+        self.outside: Outside
+        self._vitals: Vitals
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
         self._announced: dict[str, Mapping[str, Json]] = {}
@@ -173,6 +184,7 @@ class Agent:
         self._on_stop("ledger", ledger.store.close)
         self._ledger_trouble = ledger.trouble
         self._build_engine(ledger)
+        self._vitals = Vitals(self.engine, self._recorder, self._clock)
         memos = ledger.snapshot.memos
         self._announced = {key: memos[key] for key in memos if key.startswith("announcement:")}
         await self._end_leftovers()
@@ -182,12 +194,12 @@ class Agent:
         await self._open_doors(agent)
         self._on_stop("services", self._stop_services)
         await self._start_alerts(ledger.snapshot)
-        self._close_interrupted(ledger.snapshot)
+        await self._start_outside(ledger)
         self._adopt_services(ledger.snapshot)
         self._on_stop("engine", self._stop_engine)
         self.engine.start()
         self._start_loops(ledger)
-        self._notifier.say("READY=1")
+        self.outside.ready()
 
     async def _open_doors(self, agent: AgentSettings) -> None:
         network = self.doors.network if agent.host else None
@@ -269,6 +281,21 @@ class Agent:
         self._on_stop("alerts", self.alerting.stop)
         await self.alerting.start()
 
+    async def _start_outside(self, ledger: Ledger) -> None:
+        """Tell those outside from now on, also of the recoveries in which the last Salus died."""
+        self.outside = Outside(
+            engine=self.engine,
+            view=self.view,
+            alerting=self.alerting,
+            store=ledger.store,
+            vitals=self._vitals,
+            notifier=self._notifier,
+            providers=self._providers,
+        )
+        self._on_stop("telemetry", self.outside.stop)
+        await self.outside.configure(self.settings)
+        await self.outside.interrupted(self._close_interrupted(ledger.snapshot))
+
     def _self_check(self, units: dict[str, CheckUnit]) -> dict[str, CheckUnit]:
         if NAME in units:
             return {}
@@ -281,6 +308,7 @@ class Agent:
             self._ledger_trouble if not self.engine.healing_off else "",
             self._recorder.failure and f"the ledger cannot be written: {self._recorder.failure}",
             self._reload_trouble,
+            self._vitals.stuck(),
             *self.alerting.troubles(self._clock.now()),
         ]
         self.view.problems = [line for line in lines if line]
@@ -303,9 +331,9 @@ class Agent:
             _log.warning("ending what an earlier Salus left behind: %s", mark.partition(":")[2])
             await kill_family(Family(mark))
 
-    def _close_interrupted(self, snapshot: Snapshot) -> None:
+    def _close_interrupted(self, snapshot: Snapshot) -> list[RecoveryRecord]:
         """Book the recoveries in which the last Salus died: counted as attempts, cooling down from now."""
-        now = self._clock.now()
+        now, ended = self._clock.now(), list[RecoveryRecord]()
         for record in snapshot.unfinished:
             closed = replace(
                 record,
@@ -315,11 +343,13 @@ class Agent:
             )
             self._recorder.recovery(closed)
             self._tell_interrupted(closed)
+            ended.append(closed)
         for unit in self.engine.units.values():
             for rule in unit.rules:
                 if rule.memory.last_started and rule.memory.last_finished is None:
                     rule.memory = budget.interrupt(rule.memory, now)
                     self._recorder.rule_state(rule.memory)
+        return ended
 
     def _tell_interrupted(self, record: RecoveryRecord) -> None:
         self.engine.bus.tell(
@@ -329,6 +359,7 @@ class Agent:
             recovery=record.id,
             reason=Outcome.INTERRUPTED.value,
             message=record.message,
+            data={"trace_id": traces.trace_id(record.id)},
         )
 
     def _adopt_services(self, snapshot: Snapshot) -> None:
@@ -357,7 +388,7 @@ class Agent:
         self._tasks.start("chronicle", self._chronicle.run(remembered.check_states, remembered.memos))
         self._tasks.start("clocks", watch_clocks(self.engine))
         self._tasks.start("prune", prune(self._clock, ledger.store, self.settings.agent))
-        self._tasks.start("watchdog", feed_watchdog(self._clock, self._notifier))
+        self._tasks.start("watchdog", feed_watchdog(self._clock, self._notifier, self._vitals))
         if self._config_path is not None:
             self._tasks.start("files", watch_files(self._clock, self.settings.files, self._reload_quietly))
 
@@ -375,7 +406,7 @@ class Agent:
             ConfigError: the new config is wrong; the last good one stays in force.
             SalusError: there is no file to read.
         """
-        async with self._reloading:
+        async with self._reloading, self._said_to_manager():
             try:
                 new = self._resolve(self._read())
             except ConfigError as error:
@@ -392,6 +423,7 @@ class Agent:
                 new.settings.agent.show_details,
             )
             await self.alerting.configure(new)
+            await self.outside.configure(new.settings)
             self._reload_trouble = ""
             self._heartbeats.listen(new.listeners())
             self._received.listen(new.alert_listeners())
@@ -412,6 +444,15 @@ class Agent:
             message = "this Salus was not started from a file"
             raise ConflictError(message, remedy="change it in the program that built it")
         return load(self._config_path)
+
+    @asynccontextmanager
+    async def _said_to_manager(self) -> AsyncIterator[None]:
+        """Let the service manager know while the config is read: it waits for the end, however that is."""
+        self._notifier.reloading(self._clock.monotonic())
+        try:
+            yield
+        finally:
+            self.outside.ready()
 
     def _keep_fixed(self, new: Settings) -> None:
         old = self.settings.agent
@@ -454,7 +495,7 @@ class Agent:
             self._flush()
 
     async def _stop(self, grace: float) -> None:
-        self._notifier.say("STOPPING=1")
+        self._notifier.stopping()
         while self._undo:
             name, undo = self._undo.pop()
             try:
@@ -496,6 +537,8 @@ class Agent:
 
     def _crashed(self, name: str, error: BaseException) -> None:
         _log.error("the task %r failed in Salus itself", name, exc_info=error)
+        if name in _FOR_GOOD:
+            self._vitals.crashed(name)
 
     # ── run ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -503,6 +546,7 @@ class Agent:
         """Run until SIGTERM or SIGINT; SIGHUP reloads. For a process that is Salus' own."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
+        self._notifier = Notifier(os.environ)
         become_subreaper()
         reaper = OrphanReaper()
         for number in (signal.SIGTERM, signal.SIGINT):

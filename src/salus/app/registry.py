@@ -93,6 +93,11 @@ def names(room: str) -> list[str]:
     return sorted({*_ROOMS[room], *_others(room)})
 
 
+def ours(room: str, name: str) -> bool:
+    """Tell whether a name is one of our own kinds."""
+    return name in _ROOMS[room]
+
+
 def kind(room: str, name: str) -> type:
     """Return the class behind a name.
 
@@ -101,7 +106,7 @@ def kind(room: str, name: str) -> type:
         name: the kind as configured.
 
     Raises:
-        NotFoundError: nobody registered that name.
+        NotFoundError: nobody registered that name, or it is somebody else's and cannot be loaded.
         MissingExtraError: the kind is there and its optional dependency is not.
     """
     dotted = _ROOMS[room].get(name) or _others(room).get(name)
@@ -114,13 +119,26 @@ def kind(room: str, name: str) -> type:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
-            raise
+            if ours(room, name):
+                raise
+            raise _unusable(room, name, error) from error
         what = f"{room.removesuffix('s')} {name!r}"
         raise MissingExtraError(what, extra=extra) from error
+    except Exception as error:
+        if ours(room, name):
+            raise
+        raise _unusable(room, name, error) from error
     if not isinstance(found, type):
         message = f"{dotted} is not a class"
         raise TypeError(message)
     return found
+
+
+def _unusable(room: str, name: str, error: Exception) -> NotFoundError:
+    """Say that somebody else's kind is there, and cannot be loaded."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    what = f"the {room.removesuffix('s')} {name!r} of another package cannot be loaded: {said}"
+    return NotFoundError(what, remedy="`salus plugins` says whose it is")
 
 
 def kinds(room: str) -> Iterable[tuple[str, type]]:

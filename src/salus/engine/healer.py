@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from salus import traces
 from salus.engine.assess import Assessor, Surroundings
 from salus.engine.recovery import Ground, Recovery
 from salus.engine.units import CheckUnit, RuleUnit
@@ -265,7 +266,8 @@ class Healer:
     async def _run(self, recovery: Recovery, unit: CheckUnit, rule: RuleUnit, before: RuleState) -> None:
         plan = recovery.plan
         try:
-            await recovery.run()
+            with traces.within(plan.id):
+                await recovery.run()
         finally:
             self.running.pop(plan.id, None)
             self._work.pop(plan.id, None)

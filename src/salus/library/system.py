@@ -20,6 +20,10 @@ from salus.library.declaring import Declaring
 from salus.model import Status
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
     from salus.app.agent import Agent
     from salus.app.own import Own
     from salus.config import Settings
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from salus.library.wsgi import WsgiApp
     from salus.model import Json, Observation, Overall
     from salus.surfaces.http import App
+    from salus.surfaces.telemetry.providers import Providers
 
 _STARTING = 60.0
 _STOPPING = 30.0
@@ -85,6 +90,7 @@ class HealthSystem(Declaring):
         self._declarations: Declarations | None = None
         self._hearing: Hearing | None = None
         self._asgi: AsgiApp | None = None
+        self._providers: Providers | None = None
         _ALL.add(self)
         if settings:
             self._said().settings(settings)
@@ -373,7 +379,36 @@ class HealthSystem(Declaring):
             heal=self._heal,
             listeners=(hearing.hear,),
             program=Program(read=self._read, own=self._own, home=self._home, door=WorkersDoor),
+            providers=self._providers,
         )
+
+    def telemetry(
+        self,
+        *,
+        tracer: TracerProvider | None = None,
+        meter: MeterProvider | None = None,
+        logger: LoggerProvider | None = None,
+    ) -> None:
+        """Hand over the OpenTelemetry providers that the application has; call this before it starts.
+
+        Every recovery becomes a trace, the numbers of ``/metrics`` instruments, what Salus logs log records. They are
+        left running when Salus stops.
+
+        Args:
+            tracer: gets one trace per recovery. Without any of the three, this and the next are the global ones
+                (``opentelemetry.trace.get_tracer_provider()``) as they are now.
+            meter: gets the instruments.
+            logger: gets what Salus logs.
+
+        Raises:
+            ConflictError: it runs already.
+            MissingExtraError: OpenTelemetry is not installed.
+        """
+        from salus.surfaces.telemetry.providers import given
+
+        if self._running() is not None:
+            raise ConflictError("it runs already", remedy="call telemetry() before it starts")
+        self._providers = given(tracer, meter, logger)
 
     def forked(self) -> None:
         """Let go, in a child made by a bare fork, of what only the parent may hold.
