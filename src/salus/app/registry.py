@@ -21,12 +21,17 @@ CHECKS: Mapping[str, str] = {
     "heartbeat": "salus.checks.heartbeat:HeartbeatCheck",
     "http": "salus.checks.http:Http",
     "load": "salus.checks.load:Load",
+    "memcached": "salus.checks.memcached:Memcached",
     "memory": "salus.checks.memory:Memory",
     "process": "salus.checks.process:Process",
+    "redis": "salus.checks.redis:Redis",
+    "smtp": "salus.checks.smtp:Smtp",
+    "sql": "salus.checks.sql:Sql",
     "swap": "salus.checks.swap:Swap",
     "tcp": "salus.checks.tcp:Tcp",
     "tls": "salus.checks.tls:Tls",
     "tools": "salus.checks.tools:Tools",
+    "websocket": "salus.checks.websocket:Websocket",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -73,6 +78,10 @@ _EXTRAS: Mapping[str, str] = {
     "aiosmtplib": "email",
     "apprise": "apprise",
     "cryptography": "tls",
+    "psycopg": "postgresql",
+    "pymysql": "mariadb",
+    "redis": "redis",
+    "websockets": "websocket",
 }
 
 
