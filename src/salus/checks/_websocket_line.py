@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 _GOODBYE = 0.8
+_OUR_COMPLAINTS = (1002, 1007, 1009)  # broken, no text, too long
 # The client library logs what is said, and so what is secret; this logger of its own is silent.
 _SILENT = logging.Logger("salus.checks.websocket", logging.CRITICAL + 1)  # noqa: LOG001 - no logger of others is touched
 
@@ -121,7 +122,7 @@ class WebsocketLine:
         self._fits = fits
         self._answer = asyncio.get_running_loop().create_future()
         if self._reading.done():
-            self._answer.set_exception(self._closed(None))
+            self._answer.set_exception(hung_up(self._place))
         return self._answer
 
     def deafen(self) -> None:
@@ -159,13 +160,13 @@ class WebsocketLine:
                 self._answer.exception()  # whoever waited may have left
 
     def _closed(self, error: Exception | None) -> HttpError:
-        said = ""
-        connection = self._connection
-        if connection.close_code is not None and connection.close_code != 1006:
-            said = f"{connection.close_code} {connection.close_reason or ''}".strip()
-        elif error is not None and not isinstance(error, ConnectionClosed):
-            said = excerpt(str(error).encode())
-        return hung_up(self._place, said)
+        if not isinstance(error, ConnectionClosed):
+            return hung_up(self._place)
+        if error.sent is not None and not error.rcvd_then_sent and error.sent.code in _OUR_COMPLAINTS:
+            said = f"{error.sent.code} {excerpt(error.sent.reason.encode())}"
+            return AnswerError(f"{self._place} sent what we cannot take: {said}", remedy="see max_bytes")
+        rcvd = error.rcvd
+        return hung_up(self._place, f"{rcvd.code} {excerpt(rcvd.reason.encode())}".strip() if rcvd else "")
 
 
 def _refused(error: BaseException, place: str) -> HttpError | None:
@@ -187,6 +188,7 @@ def _refused(error: BaseException, place: str) -> HttpError | None:
         return moved
     if isinstance(error, InvalidHandshake):
         return AnswerError(f"{place} failed the handshake: {excerpt(str(error).encode(), 160)}")
-    if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+    if isinstance(error, OSError):
         return explain(error, place)
-    return hung_up(place) if isinstance(error, EOFError) else None
+    # The client library also fails by an assertion, where the other side hangs up early.
+    return AnswerError(f"{place} broke off the handshake") if isinstance(error, Exception) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
 from collections.abc import Mapping
@@ -125,7 +126,9 @@ class MemcachedCheck:
 
     async def _open(self, look: Look) -> MemcachedLine:
         options = self._options
-        tls = context(TlsOptions(verify=options.verify_tls, ca_file=options.ca_file)) if options.tls else None
+        tls = None
+        if options.tls:
+            tls = await asyncio.to_thread(context, TlsOptions(verify=options.verify_tls, ca_file=options.ca_file))
         reader, writer = await streams(self._endpoint, look, tls=tls, server_name=options.server_name)
         return MemcachedLine(reader, writer, str(self._endpoint))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -178,7 +179,7 @@ class RedisCheck:
                 client_certificate=options.client_certificate,
                 client_key=options.client_key,
             )
-            tls = (context(files), options.server_name)
+            tls = (await asyncio.to_thread(context, files), options.server_name)
         return await self._line.opened(self._endpoint, look, tls, (*self._login, self._database))
 
     async def _asked(self, line: RedisLine) -> dict[str, Any]:

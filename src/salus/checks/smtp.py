@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from contextlib import suppress
@@ -158,7 +159,8 @@ class SmtpCheck:
             timeout=look.remaining * LAST_WORD,
         )
         if self._options.security != "none":
-            client.tls_context = context(TlsOptions(verify=self._options.verify_tls, ca_file=self._options.ca_file))
+            files = TlsOptions(verify=self._options.verify_tls, ca_file=self._options.ca_file)
+            client.tls_context = await asyncio.to_thread(context, files)
         peer = await dialled(self._endpoint, look)
         metrics["connect_seconds"] = Metric(_monotonic() - started, "seconds")
         try:
@@ -167,8 +169,7 @@ class SmtpCheck:
             said = f"{self._place} refuses our login: {error.code} {_line(error.message)}"
             failure: HttpError = LoginError(said, remedy="correct username and password")
         except aiosmtplib.SMTPResponseException as error:
-            failure = AnswerError(f"{self._place} answered {error.code} {_line(error.message)}")
-            failure.cause = f"status_{error.code}"
+            failure = self._answered(error.code, _line(error.message))
         except aiosmtplib.SMTPTimeoutError:
             failure = silent(self._place)
         except aiosmtplib.SMTPNotSupported as error:
@@ -222,6 +223,14 @@ class SmtpCheck:
         wanted = self._options.certificate_expires_in
         if wanted is not None and left < wanted:
             findings.degraded(certificate_ends(left, wanted))
+
+    def _answered(self, code: int, said: str) -> HttpError:
+        """Say what it answered instead of what it should."""
+        if code < 0:
+            return AnswerError(f"{self._place} does not speak SMTP: {said}", remedy="is it the right port?")
+        failure = AnswerError(f"{self._place} answered {code} {said}")
+        failure.cause = f"status_{code}"
+        return failure
 
     def _broken(self, error: Exception) -> HttpError:
         """Say why the conversation broke off."""

@@ -223,14 +223,13 @@ class WebsocketCheck:
         options = self._options
         tls = None
         if urlsplit(options.url).scheme == "wss":
-            tls = context(
-                TlsOptions(
-                    verify=options.verify_tls,
-                    ca_file=options.ca_file,
-                    client_certificate=options.client_certificate,
-                    client_key=options.client_key,
-                )
+            files = TlsOptions(
+                verify=options.verify_tls,
+                ca_file=options.ca_file,
+                client_certificate=options.client_certificate,
+                client_key=options.client_key,
             )
+            tls = await asyncio.to_thread(context, files)
         return await self._line.opened(
             self._url,
             self._endpoint,

@@ -74,10 +74,8 @@ async def test_on_either_loop_a_redis_answers_by_tcp_and_by_unix_socket(redis: R
 async def test_a_key_is_held_against_what_is_expected(
     redis: RedisPeer, options: dict[str, Any], status: Status, said: str
 ) -> None:
-    redis.say(
-        "SET word on", "SET count 41", "DEL jobs", "RPUSH jobs a b c", "HSET hash a 1", "DEL stream", "XADD stream * a 1",
-        "ZADD sorted 1 a",
-    )  # fmt: skip
+    redis.say("SET word on", "SET count 41", "DEL jobs stream", "RPUSH jobs a b c", "HSET hash a 1", "ZADD sorted 1 a")
+    redis.say("XADD stream * a 1")
     seen = await saw(redis, **options)
     assert seen.status is status, seen.message
     assert said in seen.message
@@ -115,7 +113,7 @@ async def test_a_refused_login_is_unhealthy_and_told_without_the_password(
 
 async def test_what_our_user_may_not_ask_is_no_verdict(redis: RedisPeer) -> None:
     redis.say("ACL SETUSER watcher on >secret-word +ping +select +auth")
-    with pytest.raises(CheckBrokenError, match="ACL SETUSER") as told:
+    with pytest.raises(CheckBrokenError, match="no permissions to run the 'info' command") as told:
         await saw(redis, username="watcher", password=Secret("secret-word"), role="master")
     assert told.value.cause == Cause.PERMISSION
 
@@ -129,8 +127,6 @@ async def test_on_either_loop_tls_is_spoken_and_certificates_are_verified(
     seen = await look_once(Redis(url=url, password=password))
     assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.TLS)
     assert "nobody here trusts" in seen.message
-    other = await look_once(Redis(url=f"rediss://127.0.0.1:{locked.port}", password=password))
-    assert (other.status, other.cause) == (Status.UNHEALTHY, Cause.TLS)
 
 
 async def test_another_protocol_is_told_from_that_of_redis(memcached: Any) -> None:
@@ -157,13 +153,12 @@ async def test_memory_and_clients_are_bounded(locked: RedisPeer, redis: RedisPee
 async def test_a_role_and_the_lag_of_a_replica_are_judged(redis: RedisPeer) -> None:
     assert (await saw(redis, role="master")).status is Status.HEALTHY
     assert "expected a replica" in (await saw(redis, role="replica")).message
-    with started(RedisPeer, "--replicaof", f"127.0.0.1 {redis.port}", "--repl-diskless-sync-delay", "0") as replica:
+    redis.say("CONFIG SET repl-diskless-sync-delay 0")
+    with started(RedisPeer, "--replicaof", f"127.0.0.1 {redis.port}") as replica:
         found = Redis(url=f"redis://127.0.0.1:{replica.port}", role="replica", lag_below=Duration(60)).build(site())
-        for _ in range(400):
-            seen = await look_at(found)
-            if seen.status is Status.HEALTHY:
-                break
-            assert "the link to its master 127.0.0.1 is down" in seen.message
+        assert "the link to its master 127.0.0.1 is down" in (await look_at(found)).message
+        await eventually(lambda: b"link_status:up" in replica.say("INFO replication"), "the replica to have its master")
+        seen = await look_at(found)
         assert seen.status is Status.HEALTHY
         assert seen.metrics["replication_lag_seconds"].value < 60
         await found.aclose()
