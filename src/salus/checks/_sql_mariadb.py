@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import LAST_WORD, LoginError, NotKnownError, hung_up, silent
+from salus.checks._dialled import LoginError, NotKnownError, hung_up, silent
 from salus.checks._sql_backend import (
     MOST_ROWS,
     Backend,
@@ -45,23 +45,23 @@ class Mariadb(Backend):
         )
         connection.connect(peer)
         try:
-            maria = "mariadb" in str(connection.get_server_info()).lower()  # type: ignore[no-untyped-call]
-            most = (
-                f"max_statement_time = {within * LAST_WORD:.3f}"
-                if maria
-                else f"max_execution_time = {within * 900:.0f}"
-            )
+            mode = "READ ONLY" if self.target.read_only else "READ WRITE"
             with connection.cursor() as cursor:
-                cursor.execute(f"SET SESSION sql_select_limit = {MOST_ROWS + 1}, SESSION {most}")
+                cursor.execute(f"SET SESSION sql_select_limit = {MOST_ROWS + 1}")
+                cursor.execute(f"SET SESSION TRANSACTION {mode}")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def begin(self, connection: Any, within: float) -> None:
-        """Begin a transaction."""
+        """Bound the statement; a transaction is needed only where there may be something to roll back."""
+        maria = "mariadb" in str(connection.get_server_info()).lower()
+        bound = f"max_statement_time = {within:.3f}" if maria else f"max_execution_time = {within * 1000:.0f}"
         with connection.cursor() as cursor:
-            cursor.execute(f"START TRANSACTION {'READ ONLY' if self.target.read_only else 'READ WRITE'}")
+            cursor.execute(f"SET SESSION {bound}")
+            if not self.target.read_only:
+                cursor.execute("START TRANSACTION")
 
     def cancel(self, connection: Any) -> None:
         """Kill the statement over a second connection."""

@@ -23,7 +23,7 @@ from salus.threads import Threads
 
 # Shared by all sql checks.
 THREADS = Threads(16, "salus-sql-check")
-_STATEMENT = 0.8  # of what is left of the look: the server's word comes before ours
+_STATEMENT = 0.75  # of what is left of the look: the server's word comes before ours
 _T = TypeVar("_T")
 
 

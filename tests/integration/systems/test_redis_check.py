@@ -154,9 +154,10 @@ async def test_a_role_and_the_lag_of_a_replica_are_judged(redis: RedisPeer) -> N
     assert (await saw(redis, role="master")).status is Status.HEALTHY
     assert "expected a replica" in (await saw(redis, role="replica")).message
     redis.say("CONFIG SET repl-diskless-sync-delay 0")
-    with started(RedisPeer, "--replicaof", f"127.0.0.1 {redis.port}") as replica:
+    with started(RedisPeer, "--replicaof", f"127.0.0.1 {free_port()}") as replica:
         found = Redis(url=f"redis://127.0.0.1:{replica.port}", role="replica", lag_below=Duration(60)).build(site())
         assert "the link to its master 127.0.0.1 is down" in (await look_at(found)).message
+        replica.say(f"REPLICAOF 127.0.0.1 {redis.port}")
         await eventually(lambda: b"link_status:up" in replica.say("INFO replication"), "the replica to have its master")
         seen = await look_at(found)
         assert seen.status is Status.HEALTHY
