@@ -39,7 +39,7 @@ class Mariadb(Backend):
 
     def connect(self, addresses: Sequence[str], peer: socket.socket | None, within: float) -> Any:
         """Log in over the socket that was connected, and set the session up."""
-        _, named = self.target.arguments()
+        named = self._arguments()
         connection = pymysql.connect(
             **{**named, "defer_connect": True, "read_timeout": within, "write_timeout": within, "autocommit": True}
         )
@@ -54,6 +54,12 @@ class Mariadb(Backend):
             raise
         return connection
 
+    def _arguments(self) -> dict[str, Any]:
+        _, named = self.target.arguments()
+        if isinstance(password := named.get("password"), str):
+            named["password"] = password.encode()  # the driver itself knows no letters beyond Latin 1
+        return named
+
     def begin(self, connection: Any, within: float) -> None:
         """Bound the statement; a transaction is needed only where there may be something to roll back."""
         maria = "mariadb" in str(connection.get_server_info()).lower()
@@ -65,7 +71,7 @@ class Mariadb(Backend):
 
     def cancel(self, connection: Any) -> None:
         """Kill the statement over a second connection."""
-        _, named = self.target.arguments()
+        named = self._arguments()
         bounds = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _CANCELLING)
         with suppress(pymysql.Error, OSError):
             other = pymysql.connect(**{**named, **bounds, "autocommit": True})

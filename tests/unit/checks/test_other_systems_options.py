@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Any
 
@@ -108,3 +109,11 @@ def test_config_says_where_the_mistake_is_and_keeps_the_secret() -> None:
         resolve(loads(text, environ={}))
     assert ":4:" in str(told.value)
     assert SECRET not in str(told.value)
+
+
+def test_the_kinds_alone_load_no_driver() -> None:
+    drivers = {"aiosmtplib", "psycopg", "pymysql", "redis", "sqlalchemy", "sqlite3", "websockets"}
+    modules = ", ".join(f"salus.checks.{name}" for name in ("memcached", "redis", "smtp", "sql", "websocket"))
+    code = f"import sys, {modules}; print(sorted({drivers} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "[]"
