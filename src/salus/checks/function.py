@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from msgspec import field
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
+from salus.checks._objects import imported, is_name
 from salus.errors import CheckBrokenError
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
@@ -21,6 +21,8 @@ from salus.units import format_duration
 
 # Shared by all function checks: functions that never come back cost at most this many threads.
 THREADS = Threads(16, "salus-function-check")
+
+_LOOK_AGAIN, _LAST_MOMENT = 0.01, 0.05
 
 
 class Function(BoundedOptions, frozen=True, kw_only=True):
@@ -53,8 +55,7 @@ class Function(BoundedOptions, frozen=True, kw_only=True):
     def problems(self) -> list[tuple[str, str]]:
         """See that the name could be one."""
         found = super().problems()
-        module, colon, name = self.call.partition(":")
-        if not (colon and all(part.isidentifier() for part in [*module.split("."), *name.split(".")])):
+        if not is_name(self.call):
             found.append(("call", "write it like package.module:function"))
         return found
 
@@ -66,8 +67,8 @@ class Function(BoundedOptions, frozen=True, kw_only=True):
 class FunctionCheck:
     """A check made of a callable.
 
-    A function that does not come back keeps its thread; until it ends, no second call is made and every look is
-    unhealthy.
+    A function that does not come back keeps its thread; until it ends, no second call is made, and once it has taken
+    longer than a look may, every look is unhealthy.
     """
 
     def __init__(
@@ -101,9 +102,8 @@ class FunctionCheck:
         Raises:
             CheckBrokenError: it cannot be imported, said so itself, or returned something that is no verdict.
         """
-        if self._running_since is not None:
-            since = (look.at - self._running_since).total_seconds()
-            return look.unhealthy(f"the call of {format_duration(max(0.0, since))} ago has not come back yet")
+        if (since := await self._still_running(look)) is not None:
+            return look.unhealthy(f"the call of {format_duration(since)} ago has not come back yet")
         if self._function is None:
             self._function = await self._in_thread(look, self._load)  # type: ignore[assignment]
         function = self._function
@@ -118,6 +118,19 @@ class FunctionCheck:
 
     async def aclose(self) -> None:
         """Nothing is kept open. A thread that is stuck ends with its function."""
+
+    async def _still_running(self, look: Look) -> float | None:
+        """Return since when an earlier call runs, in seconds, if it has not come back and is not about to.
+
+        A look that was superseded by a fresh one leaves its call behind. While that is no older than a look may be, it
+        is given the time to come back: it is slow, and does not hang.
+        """
+        while self._running_since is not None:
+            since = max(0.0, (look.at - self._running_since).total_seconds() + look.elapsed)
+            if since >= look.spec.timeout or look.remaining <= _LAST_MOMENT:
+                return since
+            await look.site.clock.sleep(_LOOK_AGAIN)
+        return None
 
     async def _call(self, look: Look, function: Callable[..., object] | None) -> object:
         if function is None:
@@ -195,14 +208,7 @@ def _metrics(raw: object) -> dict[str, Metric]:
 
 def _load(name: str) -> Callable[..., object]:
     """Import a function by name. Runs in a thread: importing reads files and can take seconds."""
-    module, _, attribute = name.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        what = f"cannot import {name}: {type(error).__name__}: {error}"
-        raise CheckBrokenError(what, cause=Cause.NOT_KNOWN) from error
+    found = imported(name)
     if not callable(found):
         what = f"{name} is not callable: it is {type(found).__name__}"
         raise CheckBrokenError(what, cause=Cause.NOT_KNOWN)

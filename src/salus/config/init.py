@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from salus.config.machine import Disk, Listener, Machine, Unit, describe_machine
-from salus.config.reading import plain_value
+from salus.config.scalars import plain_value
 from salus.units import format_size
 
 __all__ = ["Machine", "describe_machine", "write_config"]

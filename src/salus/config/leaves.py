@@ -12,7 +12,7 @@ from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_ori
 import msgspec
 
 from salus.config.interpolation import Interpolated
-from salus.config.reading import plain_value
+from salus.config.scalars import plain_value
 from salus.secret import Secret
 from salus.units import Amount, Bound, Duration, Share, Size
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from salus.config import files
 from salus.config.sections import Builder
 from salus.config.settings import Settings
 from salus.config.shapes import AgentShape
 from salus.config.sources import MEMORY, Sources
 from salus.errors import ConfigError, Problem
+from salus.model import Json
+
+if TYPE_CHECKING:  # loaded where a program declares something
+    from salus.config.declared import Declared
 
 
-def load(path: Path | str | Sequence[Path | str], *, environ: Mapping[str, str] = os.environ) -> Settings:
+def load(
+    path: Path | str | Sequence[Path | str],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    declared: Declared | None = None,
+) -> Settings:
     """Read a config.
 
     Args:
-        path: a file, a folder (all its ``*.yaml`` and ``*.yml``), or several of them.
+        path: a file, a folder (all its ``*.yaml`` and ``*.yml``), or several of them; none where a program declares
+            everything itself.
+        declared: what a program declares beside it.
         environ: the variables for ``${VAR}``, ``SALUS_LISTEN``, ``SALUS_LOG_LEVEL`` and ``CREDENTIALS_DIRECTORY``.
 
     Returns:
@@ -30,7 +41,11 @@ def load(path: Path | str | Sequence[Path | str], *, environ: Mapping[str, str] 
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     sources = Sources(credentials=_credentials(environ))
     problems: list[Problem] = []
-    tree, found = files.read(paths, sources, environ, problems)
+    tree, found = _read(paths, sources, environ, problems) if paths else (None, ())
+    if declared is not None:
+        from salus.config.declared import join
+
+        tree = join(tree, declared, sources, problems)
     return Builder(sources, environ, problems).settings(tree, found)
 
 
@@ -51,6 +66,8 @@ def loads(
     Raises:
         ConfigError: with every problem found.
     """
+    from salus.config import files
+
     problems: list[Problem] = []
     tree, sources = files.read_text(text, name, environ, problems)
     sources.folders[name] = (folder or Path.cwd()).absolute()
@@ -72,7 +89,7 @@ def state_dir(path: Path, *, environ: Mapping[str, str] = os.environ) -> Path:
     """
     sources, problems = Sources(), list[Problem]()
     try:
-        tree, _ = files.read([path], sources, environ, problems)
+        tree, _ = _read([path], sources, environ, problems)
     except ConfigError:
         tree = None
     agent = tree.get("salus") if isinstance(tree, dict) else None
@@ -80,6 +97,14 @@ def state_dir(path: Path, *, environ: Mapping[str, str] = os.environ) -> Path:
     beside = path if path.is_dir() else path.parent
     folder = sources.folder(("salus", "state_dir")) if sources.folders else beside.absolute()
     return folder / (named if isinstance(named, str) and named else AgentShape().state_dir)
+
+
+def _read(
+    paths: Sequence[Path], sources: Sources, environ: Mapping[str, str], problems: list[Problem]
+) -> tuple[Json, tuple[Path, ...]]:
+    from salus.config import files  # and with it PyYAML: a program without a config file needs neither
+
+    return files.read(paths, sources, environ, problems)
 
 
 def _credentials(environ: Mapping[str, str]) -> Path | None:

@@ -1,47 +1,18 @@
-"""Nodes -> plain data, with the place of every key and value. Our own reading of scalars, without YAML's old traps."""
+"""Nodes -> plain data, with the place of every key and value."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping as MappingOf
 
 from salus.config import nodes
 from salus.config.interpolation import interpolate
 from salus.config.nodes import Node, Scalar, Sequence
+from salus.config.scalars import OCTAL, OLD_FALSE, OLD_TRUE, plain_value
 from salus.config.sources import Keys, Place, Sources, dotted_path, one_line
 from salus.errors import ConfigError, Problem
 from salus.model import Json
 
 MAX_NODES = 250_000
-
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
-# YAML 1.1 reads these as truth values, YAML 1.2 and people as words. They are truth values where one is wanted, and a
-# lesson where text is wanted.
-_OLD_TRUE = frozenset({"yes", "Yes", "YES", "on", "On", "ON"})
-_OLD_FALSE = frozenset({"no", "No", "NO", "off", "Off", "OFF"})
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})")
-_BASED = re.compile(r"0x[0-9a-fA-F]{1,20}|0o[0-7]{1,20}")
-_OCTAL = re.compile(r"[-+]?0[0-9]{1,30}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-
-
-def plain_value(text: str) -> Json:
-    """Read a text that stands without quotes: nothing, a truth value, a number, or the text itself."""
-    if text in _NOTHING:
-        return None
-    if text in _TRUE or text in _OLD_TRUE:
-        return True
-    if text in _FALSE or text in _OLD_FALSE:
-        return False
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text) and len(text) < 40 and not _OCTAL.fullmatch(text):
-        return float(text)
-    return text
 
 
 class Reader:
@@ -130,7 +101,7 @@ class Reader:
 
     def _scalar(self, scalar: Scalar, path: Keys) -> Json:
         text = scalar.text
-        if scalar.plain and _OCTAL.fullmatch(text):
+        if scalar.plain and OCTAL.fullmatch(text):
             what = f"{text} is one number to some readers of YAML and another to others"
             remedy = f'quote text as "{text}"; write a number without the leading zero, an octal one as 0o...'
             self.problems.append(self._problem(scalar, path, what, remedy))
@@ -144,7 +115,7 @@ class Reader:
                 return text
         if not scalar.plain:
             return text
-        if text in _OLD_TRUE or text in _OLD_FALSE:
+        if text in OLD_TRUE or text in OLD_FALSE:
             self.sources.words[path] = text
         return plain_value(text)
 

@@ -229,7 +229,7 @@ class Builder:
         known = set(fields_of(shape)) if shape else set()
         kinds = [key for key in raw if key not in known]
         misspelled = [
-            key for key in kinds if nearest(key, known, 0.75) and (len(kinds) > 1 or not isinstance(raw[key], dict))
+            key for key in kinds if (len(kinds) > 1 or not isinstance(raw[key], dict)) and nearest(key, known, 0.75)
         ]
         for key in misspelled:
             self._convert.note((*path, key), f"unknown key {key!r}", did_you_mean(key, known), value=False)

@@ -290,9 +290,11 @@ def _held(look: Look, said: str, why: str) -> Observation:
 
 def _observation_of(look: Look, answer: object) -> Observation:
     """Return the answer of a check; a stranger's check may answer anything."""
-    if isinstance(answer, Observation):
+    if isinstance(answer, Observation) and isinstance(answer.status, Status):
         return answer if len(answer.message) <= LONGEST else replace(answer, message=_short(answer.message))
     said = f"the check answered with {type(answer).__name__} instead of an observation"
+    if isinstance(answer, Observation):
+        said = f"the check answered with the status {answer.status!r:.100}, which is none"
     return look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED)
 
 

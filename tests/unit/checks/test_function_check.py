@@ -125,9 +125,10 @@ async def test_a_function_that_does_not_come_back_is_not_called_again_until_it_h
         async with asyncio.timeout(0.02):
             await check.look(look_from(place))
     assert function_module.THREADS.stuck == before + 1
-    observation = await check.look(look_from(place))
+    observation = await check.look(look_from(place, timeout=0.02))
     assert observation.status is Status.UNHEALTHY
     assert "has not come back yet" in observation.message
+    assert calls == [1]
     gate.set()
     async with asyncio.timeout(5):
         while check._running_since is not None:
@@ -139,3 +140,19 @@ async def test_a_function_that_does_not_come_back_is_not_called_again_until_it_h
 @pytest.mark.parametrize("name", ["", "module", "module:", ":f", "a b:c", "a:b()"])
 def test_a_name_that_cannot_be_one_is_told(name: str) -> None:
     assert [field for field, _ in Function(call=name).problems()] == ["call"]
+
+
+async def test_a_fresh_look_waits_for_the_call_of_the_one_that_it_supersedes() -> None:
+    gate, calls = threading.Event(), []
+
+    def slow() -> None:
+        calls.append(1)
+        gate.wait(10)
+
+    check, place = FunctionCheck(slow), site()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await check.look(look_from(place))
+    asyncio.get_running_loop().call_later(0.05, gate.set)
+    assert (await check.look(look_from(place))).status is Status.HEALTHY
+    assert calls == [1, 1]

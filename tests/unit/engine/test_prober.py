@@ -118,6 +118,24 @@ def test_a_broken_check_is_unknown_and_says_why() -> None:
         runner.run(scenario(World(clock)))
 
 
+def test_a_check_that_answers_with_no_status_is_unknown_and_wedges_nobody() -> None:
+    class Wrong(Fails):
+        async def look(self, look: Look) -> Observation:
+            return look.observe("healthy")  # type: ignore[arg-type] # a stranger's check, written without a checker
+
+    async def scenario(world: World) -> None:
+        unit = world.add("wrong", Wrong(KeyError()))
+        async with world.running():
+            seen = await world.engine.look(unit)
+            assert (seen.status, seen.message) == (
+                Status.UNKNOWN,
+                "the check answered with the status 'healthy', which is none",
+            )
+
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+
+
 def test_what_a_check_says_is_cut_to_what_a_page_can_show() -> None:
     class Talks(Fails):
         async def look(self, look: Look) -> Observation:
