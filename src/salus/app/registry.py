@@ -26,10 +26,14 @@ CHECKS: Mapping[str, str] = {
     "heartbeat": "salus.checks.heartbeat:HeartbeatCheck",
     "http": "salus.checks.http:Http",
     "load": "salus.checks.load:Load",
+    "memcached": "salus.checks.memcached:Memcached",
     "memory": "salus.checks.memory:Memory",
     "pool": "salus.checks.pool:Pool",
     "process": "salus.checks.process:Process",
     "process_memory": "salus.checks.process_memory:ProcessMemory",
+    "redis": "salus.checks.redis:Redis",
+    "smtp": "salus.checks.smtp:Smtp",
+    "sql": "salus.checks.sql:Sql",
     "swap": "salus.checks.swap:Swap",
     "tasks": "salus.checks.tasks:Tasks",
     "tcp": "salus.checks.tcp:Tcp",
@@ -37,6 +41,7 @@ CHECKS: Mapping[str, str] = {
     "threads": "salus.checks.threads:Threads",
     "tls": "salus.checks.tls:Tls",
     "tools": "salus.checks.tools:Tools",
+    "websocket": "salus.checks.websocket:Websocket",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -85,6 +90,10 @@ _EXTRAS: Mapping[str, str] = {
     "apprise": "apprise",
     "celery": "celery",
     "cryptography": "tls",
+    "psycopg": "postgresql",
+    "pymysql": "mariadb",
+    "redis": "redis",
+    "websockets": "websocket",
 }
 
 
