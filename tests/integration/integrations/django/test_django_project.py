@@ -22,6 +22,7 @@ from django.test.utils import setup_test_environment, teardown_test_environment
 from salus import HealthSystem
 from salus.integrations.asgi import HealthMiddleware
 from salus.integrations.django import apps, conf, get_health
+from salus.integrations.django.conf import get_starter
 from tests.integration.integrations.test_middleware import Server
 from tests.integration.library.waiting import until
 
@@ -33,6 +34,7 @@ def _testing() -> Iterator[None]:
     yield
     teardown_test_environment()
     get_health.cache_clear()
+    get_starter.cache_clear()
 
 
 def test_the_setting_names_the_system(health: HealthSystem) -> None:
@@ -151,7 +153,7 @@ def test_only_a_development_server_that_serves_starts_it_before_the_first_reques
 
 
 def test_a_request_starts_it_unless_somebody_tests(health: HealthSystem) -> None:
-    apps._starter.cache_clear()
+    get_starter.cache_clear()
     Client().get("/healthy")
     request_started.send(sender=WSGIHandler, environ={})  # as a live server of a test case would
     assert not health.runs
@@ -163,7 +165,24 @@ def test_a_request_starts_it_unless_somebody_tests(health: HealthSystem) -> None
         assert health.runs
     finally:
         setup_test_environment()
-        apps._starter.cache_clear()
+        get_starter.cache_clear()
+
+
+def test_a_setting_or_a_declaration_that_is_wrong_keeps_no_request_from_being_answered(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = HealthSystem("broken", state_dir=tmp_path)
+    broken.register("disk", {"disk": {"patch": "/"}})
+    for said, logged in ((broken, "unknown key 'patch'"), ("no.such.health", "manage.py check tells what is wrong")):
+        get_health.cache_clear()
+        get_starter.cache_clear()
+        with override_settings(SALUS=said):
+            apps._start()
+            assert logged in caplog.text
+            assert Client().get("/healthy").content == b"mine"
+            if said is broken:
+                assert Client().get("/livez").status_code == 503
+    request_started.connect(apps._on_request, dispatch_uid="salus")
 
 
 def test_the_command_asks_whoever_leads(health: HealthSystem, capfd: pytest.CaptureFixture[str]) -> None:
