@@ -10,6 +10,7 @@ from salus.errors import MissingExtraError, NotFoundError
 
 CHECKS: Mapping[str, str] = {
     "alert": "salus.checks.alert:AlertCheck",
+    "amqp": "salus.checks.amqp:Amqp",
     "command": "salus.checks.command:Command",
     "cpu": "salus.checks.cpu:Cpu",
     "directory": "salus.checks.directory:Directory",
@@ -18,11 +19,15 @@ CHECKS: Mapping[str, str] = {
     "file": "salus.checks.file:File",
     "filesystem": "salus.checks.filesystem:Filesystem",
     "function": "salus.checks.function:Function",
+    "grpc": "salus.checks.grpc:Grpc",
     "heartbeat": "salus.checks.heartbeat:HeartbeatCheck",
     "http": "salus.checks.http:Http",
     "load": "salus.checks.load:Load",
     "memory": "salus.checks.memory:Memory",
+    "mqtt": "salus.checks.mqtt:Mqtt",
+    "nats": "salus.checks.nats:Nats",
     "process": "salus.checks.process:Process",
+    "prometheus": "salus.checks.prometheus:Prometheus",
     "swap": "salus.checks.swap:Swap",
     "tcp": "salus.checks.tcp:Tcp",
     "tls": "salus.checks.tls:Tls",
@@ -73,6 +78,9 @@ _EXTRAS: Mapping[str, str] = {
     "aiosmtplib": "email",
     "apprise": "apprise",
     "cryptography": "tls",
+    "grpc": "grpc",
+    "grpc_health": "grpc",
+    "pamqp": "amqp",
 }
 
 

@@ -16,12 +16,12 @@ from pamqp.exceptions import PAMQPException
 
 from salus import __version__
 from salus.checks._remote import Target
-from salus.checks._wire import RefusedError, Wire
+from salus.checks._wire import NotAllowedError, RefusedError, Wire
 from salus.httpclient import AnswerError, HttpError
 
 _CHANNEL = 1
 _HEADER_BYTES = 7
-_LOGIN_REFUSED = 403
+_ACCESS_REFUSED = 403
 _CAPABILITIES = {
     "authentication_failure_close": True,
     "connection.blocked": True,
@@ -97,10 +97,12 @@ class AmqpWire(Wire):
             self._answers.append(method)
 
     def _refusal(self, code: int, text: str) -> RefusedError:
-        remedy = None
-        if code == _LOGIN_REFUSED and "Login was refused" in text:
-            remedy = "correct the user or the password"
-        return RefusedError(f"{self.place} refused: {text or code}", remedy=remedy, cause=f"amqp_{code}")
+        said = f"{self.place} refused: {text or code}"
+        if code != _ACCESS_REFUSED:
+            return RefusedError(said, cause=f"amqp_{code}")
+        if "Login was refused" in text:
+            return RefusedError(said, remedy="correct the user or the password")
+        return NotAllowedError(said, remedy="let this user do that")
 
     # ── What is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
 

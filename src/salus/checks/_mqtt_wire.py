@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from salus.checks._wire import RefusedError, Wire
+from salus.checks._wire import LOGIN_REFUSED, NotAllowedError, RefusedError, Wire
 from salus.httpclient import AnswerError, HttpError
 
 _CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP = 2, 3, 4, 9, 13
 _KNOWN = {_CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP, 5, 6, 7, 11, 14}
 _REFUSED = 0x80
+_NO_LOGIN = (4, 5)
 _LONGEST_KEEPALIVE = 65535
 # What CONNACK's return code means, with what to do about it (MQTT 3.1.1, 3.2.2.3).
 _REASONS = {
@@ -123,7 +124,8 @@ class MqttWire(Wire):
         await self.until(lambda: self._connack is not None)
         if self._connack:
             what, remedy = _REASONS.get(self._connack, (f"refused with the code {self._connack}", ""))
-            raise RefusedError(f"{self.place} {what}", remedy=remedy or None, cause=f"mqtt_{self._connack}")
+            cause = LOGIN_REFUSED if self._connack in _NO_LOGIN else f"mqtt_{self._connack}"
+            raise RefusedError(f"{self.place} {what}", remedy=remedy or None, cause=cause)
 
     async def ping(self) -> None:
         """Have the broker answer."""
@@ -141,11 +143,8 @@ class MqttWire(Wire):
         self.say(_packet(0x82, number.to_bytes(2) + _text(topic) + b"\x01"))
         await self.until(lambda: number in self._subscribed)
         if self._subscribed.pop(number) == _REFUSED:
-            raise RefusedError(
-                f"{self.place} refused a subscription to {topic!r}",
-                remedy="let this user read that topic",
-                cause="mqtt_subscription",
-            )
+            what = f"{self.place} refused a subscription to {topic!r}"
+            raise NotAllowedError(what, remedy="let this user read that topic")
         self.topics.add(topic)
 
     async def publish(self, topic: str, payload: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from salus import __version__
-from salus.checks._wire import RefusedError, Wire
+from salus.checks._wire import LOGIN_REFUSED, NotAllowedError, RefusedError, Wire
 from salus.httpclient import AnswerError, HttpError
 
 _LONGEST_LINE = 64 * 1024
@@ -74,16 +74,13 @@ class NatsWire(Wire):
     def _wrong(self, text: str) -> None:
         """The server says no: about one subject, or, before it hangs up, about us altogether."""
         if text.lower().startswith("permissions violation"):
-            self._refused = RefusedError(
-                f"{self.place} refused: {text}",
-                remedy="let this user publish to $JS.API.> and subscribe to _INBOX.>",
-                cause="nats_permissions",
-            )
+            remedy = "let this user publish to $JS.API.> and subscribe to _INBOX.>"
+            self._refused = NotAllowedError(f"{self.place} refused: {text}", remedy=remedy)
             return
         denied = "authorization" in text.lower() or "authentication" in text.lower()
-        remedy = "correct the user, the password or the token" if denied else None
-        cause = "nats_authorization" if denied else "nats_error"
-        raise RefusedError(f"{self.place} refused: {text}", remedy=remedy, cause=cause)
+        lesson = "correct the user, the password or the token" if denied else None
+        cause = LOGIN_REFUSED if denied else "nats_error"
+        raise RefusedError(f"{self.place} refused: {text}", remedy=lesson, cause=cause)
 
     def _body(self, headers: int, size: int, number: int) -> bool:
         if size > self.limit:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from salus.checks._bounds import BoundedOptions
-from salus.checks._net import failed
+from salus.errors import CheckBrokenError, MissingExtraError
 from salus.httpclient import HttpError, TlsOptions
 from salus.httpclient.dial import Endpoint
 from salus.httpclient.redaction import Redactor, of_place
-from salus.model import NO_METRICS, Metric, Observation
+from salus.model import NO_METRICS, Metric, Observation, Status
 from salus.ports import Look
 from salus.secret import Secret
 from salus.units import Duration
@@ -158,5 +159,17 @@ def failure(look: Look, error: HttpError, redact: Redactor, metrics: Mapping[str
     Raises:
         CheckBrokenError: it says nothing about the target.
     """
-    seen = failed(look, error, metrics)
-    return replace(seen, message=redact(seen.message))
+    if error.ours:
+        raise CheckBrokenError(redact(str(error)), remedy=error.remedy, cause=error.cause) from error
+    return look.observe(Status.UNHEALTHY, redact(told(error)), metrics=metrics, cause=error.cause)
+
+
+def missing(extra: str, *modules: str) -> MissingExtraError | None:
+    """Return the error for a check whose optional dependency is not installed; None where it is."""
+    there = all(find_spec(module) is not None for module in modules)
+    return None if there else MissingExtraError(f"the check {extra!r}", extra=extra)
+
+
+def told(error: HttpError) -> str:
+    """Say what is wrong, with the remedy where there is one."""
+    return f"{error} ({error.remedy})" if error.remedy else str(error)

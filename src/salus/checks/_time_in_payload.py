@@ -46,5 +46,5 @@ def _seconds(value: Any) -> float:
                 raise ValueError("holds no time there") from None
             return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("holds no time there")
+        raise ValueError("holds no time there")  # noqa: TRY004 - what is wrong is the message, not a type
     return value / 1000 if abs(value) > _MILLISECONDS else float(value)

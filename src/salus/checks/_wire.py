@@ -7,6 +7,7 @@ there?) are answered without a task or a timer of ours. Nothing here ever reconn
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from abc import abstractmethod
 from asyncio import BaseTransport, Future
@@ -17,21 +18,37 @@ from typing import Generic, TypeVar
 from salus.checks._net import resolve_within
 from salus.httpclient import AnswerError, ConnectError, HttpError, explain
 from salus.httpclient.dial import Endpoint, Peer, connect
+from salus.model import Cause
 from salus.ports import Look
 
 # A host that vanished sends no last word. The kernel asks after half a minute of silence, and gives up a minute later.
 _KEEPALIVE: Mapping[str, int] = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 # A kept connection on which no answer comes gets this share of the look; the rest is for a new one.
 _SHARE = 0.4
+# What is left of the look when the server has had its time: enough to say so, before the deadline says less.
+_LAST_WORD = 0.9
+
+LOGIN_REFUSED = "login_refused"
+"""What a look says in one word when a server does not take our password."""
 
 
 class RefusedError(HttpError):
-    """The server answered that it will not: a wrong password, no permission, no such queue."""
+    """The server answered that it will not: a wrong password, no such queue."""
 
-    def __init__(self, message: str, *, remedy: str | None = None, cause: str = "refused_by_server") -> None:
+    def __init__(self, message: str, *, remedy: str | None = None, cause: str = LOGIN_REFUSED) -> None:
         """Name the cause in one word."""
         super().__init__(message, remedy=remedy)
         self.cause = cause
+
+
+class NotAllowedError(RefusedError):
+    """The server lets us in and not look: no restart of it ever mended a permission."""
+
+    ours = True
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        """Say what has to be allowed."""
+        super().__init__(message, remedy=remedy, cause=Cause.PERMISSION)
 
 
 class Wire(Peer):
@@ -155,10 +172,11 @@ class Kept(Generic[W]):
        look, drops it: nobody knows what its next answer would belong to.
     """
 
-    __slots__ = ("_closed", "_wire")
+    __slots__ = ("_closed", "_place", "_wire")
 
-    def __init__(self) -> None:
-        """Begin without a connection."""
+    def __init__(self, place: str) -> None:
+        """Begin without a connection to that place."""
+        self._place = place
         self._wire: W | None = None
         self._closed = False
 
@@ -186,7 +204,17 @@ class Kept(Generic[W]):
                     raise
             except (ConnectError, AnswerError):
                 pass
-        return await self._on(await opened(look), talk)
+        deadline = asyncio.timeout(look.remaining * _LAST_WORD)
+        try:
+            async with deadline:
+                return await self._on(await opened(look), talk)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            lesson = "is it hung, or overloaded?"
+            raise ConnectError(f"{self._place} did not answer in time", remedy=lesson).because(
+                errno.ETIMEDOUT
+            ) from error
 
     def close(self) -> None:
         """Let go of it, for good."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from salus.checks._amqp_wire import AmqpWire
 from salus.checks._bounds import Findings
 from salus.checks._net import too_slow
-from salus.checks._remote import RemoteOptions, Scheme, Target, failure
+from salus.checks._remote import RemoteOptions, Scheme, Target, failure, missing, told
 from salus.checks._wire import Kept, RefusedError, greeted
 from salus.clock import SystemClock
 from salus.httpclient import HttpError
@@ -19,6 +18,9 @@ from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
 from salus.units import format_duration
+
+if TYPE_CHECKING:
+    from salus.checks._amqp_wire import AmqpWire
 
 _monotonic = SystemClock().monotonic
 
@@ -29,7 +31,7 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
     Healthy means: the broker let us in and took a message. The message is empty and addressed to no queue, so that
     nobody receives it; but it is the only way to learn that a broker takes none, because memory or disk run out.
     With ``queue`` the queue must exist, and its numbers are held against the bounds. A user without the permission to
-    publish is asked for an answer only, as with ``publish: false``.
+    publish is asked for an answer only, as with ``publish: false``. Needs the extra ``amqp``.
 
     Metrics: ``latency_seconds``, ``blocked`` (0 or 1); with a queue ``messages`` and ``consumers``.
 
@@ -67,6 +69,8 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
         found = RemoteOptions.problems(self)
+        if lacking := missing("amqp", "pamqp"):
+            found.append(("", f"{lacking}: {lacking.remedy}"))
         if self.queue is None:
             found += [
                 ("queue", f"{name} of which queue? add queue")
@@ -76,8 +80,16 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
         return found
 
     def build(self, site: Site) -> Check:
-        """Make the check."""
-        return AmqpCheck(self)
+        """Make the check.
+
+        Raises:
+            MissingExtraError: the extra ``amqp`` is not installed.
+        """
+        if lacking := missing("amqp", "pamqp"):
+            raise lacking
+        from salus.checks._amqp_wire import AmqpWire
+
+        return AmqpCheck(self, AmqpWire)
 
 
 @dataclass(slots=True)
@@ -102,15 +114,16 @@ class _Seen:
 class AmqpCheck:
     """An ``amqp`` check, ready to look."""
 
-    __slots__ = ("_kept", "_mute", "_options", "_redact", "_target", "_vhost")
+    __slots__ = ("_kept", "_mute", "_options", "_redact", "_target", "_vhost", "_wire")
 
-    def __init__(self, options: Amqp) -> None:
+    def __init__(self, options: Amqp, wire: type[AmqpWire]) -> None:
         """Read the options once."""
+        self._wire = wire
         self._options = options
         self._target: Target = options.target()
         self._vhost = options.vhost or self._target.path or "/"
         self._redact = options.redactor()
-        self._kept: Kept[AmqpWire] = Kept()
+        self._kept: Kept[AmqpWire] = Kept(str(self._target.endpoint))
         self._mute = not options.publish
 
     async def look(self, look: Look) -> Observation:
@@ -127,7 +140,7 @@ class AmqpCheck:
 
     async def _open(self, look: Look) -> AmqpWire:
         endpoint = self._target.endpoint
-        return await greeted(look, endpoint, partial(AmqpWire, str(endpoint)), self._greet)
+        return await greeted(look, endpoint, partial(self._wire, str(endpoint)), self._greet)
 
     async def _greet(self, wire: AmqpWire) -> None:
         if self._target.tls:
@@ -176,7 +189,9 @@ class AmqpCheck:
         else:
             metrics["latency_seconds"] = Metric(seen.latency, "seconds")
         if seen.refused is not None:
-            findings.unhealthy(self._redact(str(seen.refused)))
+            if seen.refused.ours:
+                return failure(look, seen.refused, self._redact, metrics)
+            findings.unhealthy(self._redact(told(seen.refused)))
         if seen.counts is not None:
             self._count(findings, seen.counts, metrics)
         if slow := too_slow(seen.latency, self._options.latency_below):

@@ -119,7 +119,7 @@ class MqttCheck:
         self._redact = options.redactor()
         self._client_id = options.client_id or f"salus-{uuid4().hex[:16]}"
         self._matches = re.compile(options.expect_matches, re.MULTILINE) if options.expect_matches else None
-        self._kept: Kept[MqttWire] = Kept()
+        self._kept: Kept[MqttWire] = Kept(self._place)
         self._last: tuple[bytes, float] | None = None  # the newest message on the topic, and when it was first heard
         self._came: set[bytes] = set()  # what came on the topic of the round trip, during one
 
@@ -149,11 +149,16 @@ class MqttCheck:
 
     def _heard(self, message: Message) -> None:
         if message.topic == self._options.topic:
-            # After a reconnect the broker hands out the same retained message once more: that makes it no younger.
-            if self._last is None or not (message.retained and self._last[0] == message.payload):
-                self._last = (message.payload, _monotonic())
+            self._newest(message)
         if message.topic == self._options.round_trip and len(self._came) < 1000:
             self._came.add(message.payload)
+
+    def _newest(self, message: Message) -> None:
+        if not message.payload:  # how a retained message is taken back
+            self._last = None
+        # After a reconnect the broker hands out the same retained message once more: that makes it no younger.
+        elif self._last is None or not (message.retained and self._last[0] == message.payload):
+            self._last = (message.payload, _monotonic())
 
     async def _talk(self, look: Look, wire: MqttWire) -> _Seen:
         started = _monotonic()
@@ -193,9 +198,8 @@ class MqttCheck:
         metrics = {"latency_seconds": Metric(seen.latency, "seconds")}
         cause = ""
         if seen.refused is not None:
-            findings.unhealthy(f"{seen.refused} ({seen.refused.remedy})" if seen.refused.remedy else str(seen.refused))
-            cause = seen.refused.cause
-        elif self._options.round_trip is not None and seen.round_trip is None:
+            return failure(look, seen.refused, self._redact, metrics)
+        if self._options.round_trip is not None and seen.round_trip is None:
             findings.unhealthy(
                 f"{self._place} took a message on {self._options.round_trip!r} and did not deliver it"
                 " (may this user write and read that topic?)"
@@ -203,7 +207,7 @@ class MqttCheck:
             cause = "mqtt_round_trip"
         if seen.round_trip is not None:
             metrics["round_trip_seconds"] = Metric(seen.round_trip, "seconds")
-        if self._options.topic is not None and seen.refused is None:
+        if self._options.topic is not None:
             self._judge_message(look, findings, metrics)
         latency = seen.latency if seen.round_trip is None else seen.round_trip
         if slow := too_slow(latency, self._options.latency_below):
@@ -217,7 +221,7 @@ class MqttCheck:
             findings.unhealthy(f"there is no message on {options.topic!r}")
             return
         payload, heard_at = self._last
-        said = f"got: {excerpt(payload)}" if payload else "got an empty message"
+        said = f"got: {excerpt(payload)}"
         text = payload.decode("utf-8", "replace")
         if options.expect is not None and options.expect not in text:
             findings.unhealthy(self._redact(f"expected {options.expect[:80]!r} on {options.topic!r}, {said}"))

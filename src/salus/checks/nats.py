@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from salus.checks._bounds import Findings
 from salus.checks._nats_wire import NatsWire
 from salus.checks._net import too_slow
-from salus.checks._remote import RemoteOptions, Scheme, failure
+from salus.checks._remote import RemoteOptions, Scheme, failure, told
 from salus.checks._wire import Kept, RefusedError, greeted
 from salus.clock import SystemClock
 from salus.httpclient import HttpError
@@ -117,7 +117,7 @@ class NatsCheck:
         self._target = options.target()
         self._place = str(self._target.endpoint)
         self._redact = options.redactor(options.token)
-        self._kept: Kept[NatsWire] = Kept()
+        self._kept: Kept[NatsWire] = Kept(self._place)
         self._credentials: dict[str, str] = {}
         if options.token:
             self._credentials = {"auth_token": options.token.reveal()}
@@ -184,8 +184,9 @@ class NatsCheck:
         metrics = {"latency_seconds": Metric(seen.latency, "seconds")}
         summary = f"NATS {seen.server} at {self._place} answered in {format_duration(seen.latency)}"
         if seen.refused is not None:
-            said = f"{seen.refused} ({seen.refused.remedy})" if seen.refused.remedy else str(seen.refused)
-            findings.unhealthy(self._redact(said))
+            if seen.refused.ours:
+                return failure(look, seen.refused, self._redact, metrics)
+            findings.unhealthy(self._redact(told(seen.refused)))
         if state := _mapping(seen.stream, "state"):
             for name in ("messages", "bytes", "consumers"):
                 number = float(state.get({"consumers": "consumer_count"}.get(name, name)) or 0)
