@@ -63,7 +63,7 @@ class HealthChannel:
             OSError: a certificate cannot be read.
         """
         if self._channel is None:
-            self._channel = self._made()
+            self._channel = self._made(timeout)
         ask = self._channel.unary_unary(
             _CHECK,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -94,9 +94,11 @@ class HealthChannel:
         self._closed = True
         self.drop()
 
-    def _made(self) -> grpc.Channel:
+    def _made(self, timeout: float) -> grpc.Channel:
         options = self.options
-        arguments = list(_OPTIONS)
+        # Also a channel that is closed goes on shaking hands with a server that hangs, for so long (20 s by default):
+        # just over the call's own time, so that the call is what runs out.
+        arguments = [*_OPTIONS, ("grpc.min_reconnect_backoff_ms", int(timeout * 1000) + 20)]
         if not options.tls:
             return grpc.insecure_channel(options.target, options=arguments)
         if options.server_name:

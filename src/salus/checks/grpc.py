@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _monotonic = SystemClock().monotonic
 _SERVING, _NOT_SERVING, _UNKNOWN, _SERVICE_UNKNOWN = 1, 2, 0, 3
 _SHARE = 0.4  # of the look, for an answer on a kept connection
-_LAST_WORD = 0.9
+_LAST_WORD = 0.8
 _UNIX = "unix:"
 _MODULES = ("grpc", "grpc_health")
 
@@ -206,7 +206,7 @@ class GrpcCheck:
     async def _knocked(self, look: Look) -> HttpError | None:
         """Connect as any client would, and return what goes wrong; None where nothing does."""
         peer: Peer | None = None
-        patience = asyncio.timeout(max(0.05, look.remaining * _SHARE))
+        patience = asyncio.timeout(look.remaining * _SHARE)
         try:
             async with patience:
                 within = None if self._endpoint.literal else resolve_within(look) / 2

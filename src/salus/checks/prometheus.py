@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,17 @@ from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_co
 from salus.checks._net import resolve_within
 from salus.checks._remote import told
 from salus.errors import CheckBrokenError
-from salus.httpclient import Connection, HttpError, Prepared, Request, RequestError, TlsOptions, prepare
+from salus.httpclient import (
+    ConnectError,
+    Connection,
+    HttpError,
+    Prepared,
+    Request,
+    RequestError,
+    Response,
+    TlsOptions,
+    prepare,
+)
 from salus.httpclient.prepare import basic
 from salus.httpclient.redaction import Redactor, of_place, words
 from salus.model import Cause, Metric, Observation, Status
@@ -25,18 +37,20 @@ from salus.secret import Secret
 _SHOWN = 3  # series named in a message
 _LABELS = 4  # labels of each
 _HIDDEN = "__name__"
+_SHARE = 0.5  # of the look, for an answer on a kept connection
+_LAST_WORD = 0.9  # of the look: a Prometheus that hangs must not read as a verdict of the prober
 _LONGEST_ANSWER = 4 << 20
 
 
 class Prometheus(BoundedOptions, frozen=True, kw_only=True):
-    """Asks a Prometheus (or what speaks its API: Mimir, Thanos, VictoriaMetrics) a PromQL question, and judges the answer.
+    """Asks Prometheus, or what speaks its API (Mimir, Thanos), a question in PromQL, and judges the answer.
 
     Every series of the answer is held against the bounds; without bounds, that there is an answer is what counts: with
     ``empty: healthy`` any series is trouble, as in an alerting rule, with ``empty: unhealthy`` there must be one.
     Prometheus is the witness here and not the accused: where it cannot be asked, lets us not in or cannot answer, the
     check answers unknown and nothing is healed for it. The connection is kept.
 
-    Metrics: ``value`` (the one nearest to trouble where there are several), ``series``, ``latency_seconds``.
+    Metrics: ``value`` (of the series that decides), ``series``, ``latency_seconds``.
 
     Attributes:
         url: where it is, such as ``http://localhost:9090``; a path before ``/api/v1`` belongs to it.
@@ -155,7 +169,7 @@ class Series:
 class PrometheusCheck:
     """A ``prometheus`` check, ready to look."""
 
-    __slots__ = ("_connection", "_options", "_prepared", "_redact")
+    __slots__ = ("_connection", "_kept", "_options", "_prepared", "_redact")
 
     def __init__(self, options: Prometheus, prepared: Prepared) -> None:
         """Ask with this request."""
@@ -163,12 +177,12 @@ class PrometheusCheck:
         self._prepared = prepared
         self._redact = options.redactor()
         self._connection = Connection()
+        self._kept = False
 
     async def look(self, look: Look) -> Observation:
         """Ask and judge."""
-        within = None if self._prepared.endpoint.literal else resolve_within(look)
         try:
-            response = await self._connection.send(self._prepared, resolve_within=within)
+            response = await self._asked(look)
         except HttpError as error:
             said = self._redact(f"Prometheus cannot be asked: {error}")
             raise CheckBrokenError(said, remedy=error.remedy, cause=error.cause) from error
@@ -182,6 +196,30 @@ class PrometheusCheck:
     async def aclose(self) -> None:
         """Let go of the kept connection."""
         self._connection.close()
+
+    async def _asked(self, look: Look) -> Response:
+        """Ask on the kept connection; on a new one where that is silent: a firewall may have forgotten it."""
+        within = None if self._prepared.endpoint.literal else resolve_within(look)
+        if self._kept:
+            patience = asyncio.timeout(look.remaining * _SHARE)
+            try:
+                async with patience:
+                    return await self._connection.send(self._prepared, resolve_within=within)
+            except TimeoutError:
+                if not patience.expired():
+                    raise
+                self._connection.close()
+        self._kept = False
+        deadline = asyncio.timeout(look.remaining * _LAST_WORD)
+        try:
+            async with deadline:
+                response = await self._connection.send(self._prepared, resolve_within=within)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise ConnectError("it did not answer in time").because(errno.ETIMEDOUT) from error
+        self._kept = True
+        return response
 
     def _series(self, status: int, body: bytes, *, truncated: bool) -> Sequence[Series]:
         """Read an answer.
@@ -203,9 +241,9 @@ class PrometheusCheck:
             )
         if answer["status"] != "success":
             said = bounded_line(self._redact(str(answer.get("error") or answer.get("errorType") or status)), 300)
-            remedy = "correct the query" if answer.get("errorType") == "bad_data" else _REMEDIES.get(status)
-            raise CheckBrokenError(f"{place} cannot answer: {said}", remedy=remedy, cause=_cause(status))
-        data = answer.get("data")
+            lesson = "correct the query" if answer.get("errorType") == "bad_data" else _REMEDIES.get(status)
+            raise CheckBrokenError(f"{place} cannot answer: {said}", remedy=lesson, cause=_cause(status))
+        data: Any = answer.get("data")
         kind = data.get("resultType") if isinstance(data, dict) else None
         try:
             if kind == "scalar":
@@ -218,7 +256,7 @@ class PrometheusCheck:
         raise CheckBrokenError(f"{place} answers with a {kind}, which has no one value per series", remedy=remedy)
 
     def _nothing(self, look: Look, metrics: Mapping[str, Metric]) -> Observation:
-        said = f"the answer to {self._asked()} is empty"
+        said = f"the answer to {self._question()} is empty"
         if self._options.empty == "unknown":
             return look.unknown(f"{said}: is what it asks about scraped?", metrics=metrics)
         return look.observe(Status(self._options.empty), said, metrics=metrics)
@@ -248,7 +286,7 @@ class PrometheusCheck:
         findings.judge(self._options, "value", value, _named(series), show=show_number)
         return findings
 
-    def _asked(self) -> str:
+    def _question(self) -> str:
         query = " ".join(self._options.query.split())
         return query if len(query) <= 120 else f"{query[:119]}…"
 
