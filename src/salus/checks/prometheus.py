@@ -295,7 +295,7 @@ _REMEDIES: Mapping[int, str] = {
     401: "correct the token, or the user and the password",
     403: "let this token or user ask",
     404: "is this the URL of a Prometheus? Its path before /api/v1 belongs to it",
-    503: "Prometheus had no time: make the query cheaper",
+    503: "Prometheus is starting, or had no time: then make the query cheaper",
 }
 
 

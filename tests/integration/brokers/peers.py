@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -208,4 +209,16 @@ def prometheus(folder: Path) -> Iterator[int]:
     ]
     with running(command, log) as process:
         listening(port, process, log)
+        while not _ready(port):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
         yield port
+
+
+def _ready(port: int) -> bool:
+    """Tell whether it has loaded what it keeps: before that it answers nothing."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5) as answer:
+            return int(answer.status) == 200
+    except OSError:
+        return False
