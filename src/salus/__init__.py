@@ -7,6 +7,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # what type checkers take as true; importing typing would cost `salus health` 9 ms
 if TYPE_CHECKING:
     from salus.errors import SalusError
+    from salus.library.system import HealthSystem
     from salus.model import CheckSpec, Event, Metric, Observation, Outcome, RecoveryRule, Status
 
 __version__ = "0.1.0"
@@ -14,6 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CheckSpec": "salus.model",
     "Event": "salus.model",
+    "HealthSystem": "salus.library.system",
     "Metric": "salus.model",
     "Observation": "salus.model",
     "Outcome": "salus.model",
@@ -25,6 +27,7 @@ _HOMES = {
 __all__ = [
     "CheckSpec",
     "Event",
+    "HealthSystem",
     "Metric",
     "Observation",
     "Outcome",

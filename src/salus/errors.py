@@ -14,6 +14,7 @@
     │   └── StopError
     ├── DeliveryError          a notification did not arrive
     └── StoreError             the ledger
+        ├── FolderInUseError       another Salus has its folder
         ├── StoreUnreadableError   it cannot be read: automatic recovery stays off
         └── StoreUnwritableError   it cannot be written: healing goes on, budgets in memory
 
@@ -34,6 +35,8 @@ class SalusError(Exception):
         """Keep the message and, where there is one, what a person can do about it."""
         super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
         self.remedy = remedy
+        if remedy:
+            self.add_note(f"Remedy: {remedy}")  # tracebacks show it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -163,6 +166,10 @@ class DeliveryError(SalusError):
 
 class StoreError(SalusError):
     """The ledger failed."""
+
+
+class FolderInUseError(StoreError):
+    """The state folder is in use by another Salus."""
 
 
 class StoreUnreadableError(StoreError):

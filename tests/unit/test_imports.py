@@ -41,6 +41,7 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
     never = ["http.cookies", "rich", "alembic", "sqlalchemy", "zipfile", "zoneinfo", "aiosmtplib", "difflib"]
     never += [
         "salus.store.memory",
+        "salus.components",
         "salus.store.past",
         "salus.engine.asides",
         "salus.engine.rulemodes",

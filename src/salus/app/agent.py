@@ -12,6 +12,7 @@ import logging
 import signal
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from salus.app.parts import make_services, make_units
 from salus.app.reload import Reload
 from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
 from salus.clock import SystemClock
-from salus.config import Settings, load
+from salus.config import AgentSettings, Settings, load
 from salus.engine.access import TokenBook
 from salus.engine.bus import Bus
 from salus.engine.chronicle import Chronicle
@@ -43,6 +44,7 @@ from salus.engine.tally import Tally
 from salus.engine.units import CheckUnit
 from salus.engine.view import EngineView
 from salus.errors import ConfigError, ConflictError, SalusError, ServiceError, StoreUnreadableError
+from salus.home import Home
 from salus.model import NOTHING, CheckState, EventKind, Json, Memo, Outcome, RecoveryRecord, ServiceRecord
 from salus.ports import Clock, Service, Site, Snapshot, Subscriber
 from salus.processes import Family, OrphanReaper, become_subreaper, boot_id, kill_family, look_for
@@ -54,10 +56,12 @@ from salus.tasks import Nursery
 from salus.threads import Threads
 
 if TYPE_CHECKING:
+    from salus.app.own import Program
     from salus.engine.announcements import AnnouncementBook
 
 _log = logging.getLogger("salus.agent")
 
+WORKERS = "workers.sock"
 GRACE = 10.0
 THREADS = 32
 _MOST_GONE = 1000  # checks that an event names as gone
@@ -74,6 +78,7 @@ class Agent:
         clock: Clock | None = None,
         heal: bool = True,
         listeners: Sequence[Subscriber] = (),
+        program: Program | None = None,
     ) -> None:
         """Resolve every name; nothing runs yet.
 
@@ -83,11 +88,14 @@ class Agent:
             clock: time; the system's unless told otherwise.
             heal: false watches and never acts.
             listeners: hear every event from the first one on, such as the log.
+            program: what it lives in, where it is no process of its own: the program then speaks to the service
+                manager itself, and its other processes reach this one through a socket in the state folder.
 
         Raises:
             ConfigError: a name or an option in the config is wrong.
         """
-        self._resolved: Resolved = resolve(settings)
+        self._program = program
+        self._resolved: Resolved = self._resolve(settings)
         self._config_path = config_path
         self._clock: Clock = clock or SystemClock()
         self._heal = heal
@@ -97,7 +105,7 @@ class Agent:
         self._received = ReceivedBox(self._keep)
         self._tasks = Nursery(self._crashed)
         self._adopted: dict[str, asyncio.Event] = {}
-        self._notifier = Notifier()
+        self._notifier = Notifier() if program is None else Notifier({})
         self._reloading = asyncio.Lock()
         self._undo: list[tuple[str, Callable[[], Coroutine[object, object, None]]]] = []
         self._ledger_trouble = ""
@@ -110,6 +118,9 @@ class Agent:
         self.control: EngineControl
         self.access: TokenBook
         self.alerting: Alerting
+        self.doors: Doors
+        self._lock: Lock | None = None
+        self._workers: Server | None = None
         self.server = Server()
 
     @property
@@ -151,10 +162,12 @@ class Agent:
             raise
 
     async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         agent = self.settings.agent
         agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = Lock(agent.state_dir / "salus.lock")
         lock.acquire()
+        self._lock = lock
         self._on_stop("lock", _later(lock.release))
         ledger = await open_ledger(agent, self._clock.now())
         self._on_stop("ledger", ledger.store.close)
@@ -165,9 +178,8 @@ class Agent:
         await self._end_leftovers()
         self.engine.bus.tell(EventKind.AGENT_STARTED, message=f"Salus {salus.__version__} watches {self._extent()}")
         past = EnginePast(self._recorder, ledger.store)
-        doors = Doors(self, self.engine, past, self._chronicle, self._clock)
-        await self.server.start(doors.network, agent.host, agent.port, doors.local, agent.state_dir / "salus.sock")
-        self._on_stop("doors", lambda: self.server.stop(1.0))
+        self.doors = Doors(self, self.engine, past, self._chronicle, self._clock)
+        await self._open_doors(agent)
         self._on_stop("services", self._stop_services)
         await self._start_alerts(ledger.snapshot)
         self._close_interrupted(ledger.snapshot)
@@ -176,6 +188,21 @@ class Agent:
         self.engine.start()
         self._start_loops(ledger)
         self._notifier.say("READY=1")
+
+    async def _open_doors(self, agent: AgentSettings) -> None:
+        network = self.doors.network if agent.host else None
+        await self.server.start(network, agent.host, agent.port, self.doors.local, agent.state_dir / "salus.sock")
+        self._on_stop("doors", lambda: self.server.stop(1.0))
+        if self._program is not None:
+            self._workers = workers = Server()
+            await workers.start(None, "", 0, self._program.door(self.doors.network), agent.state_dir / WORKERS)
+            self._on_stop("workers' door", lambda: workers.stop(1.0))
+
+    def descriptors(self) -> list[int]:
+        """Return what a child made by a bare fork must close, or it would hold the lock and the addresses too."""
+        servers = [server for server in (self.server, self._workers) if server is not None]
+        own = [] if self._lock is None or self._lock.descriptor is None else [self._lock.descriptor]
+        return [*own, *(number for server in servers for number in server.descriptors())]
 
     def _build_engine(self, ledger: Ledger) -> None:
         agent = self.settings.agent
@@ -196,7 +223,9 @@ class Agent:
             tell=bus.tell,
             remember=recorder.service,
             nudge=self._nudge_service,
+            look_now=self._look_now,
             received=self._received,
+            home=self._program.home if self._program else Home(),
         )
         self._recorder = recorder
         self._store = ledger.store
@@ -346,12 +375,9 @@ class Agent:
             ConfigError: the new config is wrong; the last good one stays in force.
             SalusError: there is no file to read.
         """
-        if self._config_path is None:
-            message = "this Salus was not started from a file"
-            raise ConflictError(message, remedy="change it in the program that built it")
         async with self._reloading:
             try:
-                new = resolve(load(self._config_path))
+                new = self._resolve(self._read())
             except ConfigError as error:
                 first = error.problems[0] if error.problems else error
                 self._reload_trouble = f"the changed config is wrong, the last good one stays in force: {first}"
@@ -376,6 +402,17 @@ class Agent:
             self._nudge_self()
             return said
 
+    def _resolve(self, settings: Settings) -> Resolved:
+        return resolve(settings, self._program.own() if self._program else None)
+
+    def _read(self) -> Settings:
+        if self._program is not None:
+            return self._program.read()
+        if self._config_path is None:
+            message = "this Salus was not started from a file"
+            raise ConflictError(message, remedy="change it in the program that built it")
+        return load(self._config_path)
+
     def _keep_fixed(self, new: Settings) -> None:
         old = self.settings.agent
         if (new.agent.host, new.agent.port, new.agent.state_dir) != (old.host, old.port, old.state_dir):
@@ -395,9 +432,17 @@ class Agent:
     def _nudge_service(self, name: str) -> None:
         self.engine.nudge_service(name)
 
-    def _nudge_self(self) -> None:
-        if unit := self.engine.units.get(NAME):
+    def _look_now(self, check: str) -> None:
+        """Hear that a check should be looked at, from any thread."""
+        with suppress(RuntimeError):  # the loop has closed: nobody looks any more
+            self._loop.call_soon_threadsafe(self._nudge_check, check)
+
+    def _nudge_check(self, name: str) -> None:
+        if unit := self.engine.units.get(name):
             self.engine.nudge(unit)
+
+    def _nudge_self(self) -> None:
+        self._nudge_check(NAME)
 
     # ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,7 +15,8 @@ from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, Matchers, Reco
 from salus.options import ActionOptions, ChannelOptions, CheckOptions, Options, ServiceOptions
 from salus.ports import Action
 
-if TYPE_CHECKING:  # loaded where a rule has a condition
+if TYPE_CHECKING:  # loaded where a rule has a condition, and where a program brings something along
+    from salus.app.own import Own, OwnAction, ReadyAction
     from salus.conditions import Condition
 
 BuiltLadder: TypeAlias = tuple[tuple[ActionSpec, Action], ...]
@@ -69,13 +70,17 @@ class Resolved:
         return {name: matchers for name, matchers in listens.items() if matchers}
 
 
-def resolve(settings: Settings) -> Resolved:
+def resolve(settings: Settings, own: Own | None = None) -> Resolved:
     """Turn all names of a config into objects.
+
+    Args:
+        settings: the config.
+        own: what the program brings along itself; it goes before kinds of the same name.
 
     Raises:
         ConfigError: with every problem found, each at its place.
     """
-    builder = _Builder(settings)
+    builder = _Builder(settings, own)
     resolved = Resolved(
         settings=settings,
         checks=dict(builder.checks()),
@@ -94,21 +99,26 @@ def resolve(settings: Settings) -> Resolved:
 class _Builder:
     """Reads every kind and collects problems instead of stopping at the first."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own: Own | None) -> None:
         self.settings = settings
+        self.own = own
         self.sources: Sources = settings.sources
         self.problems: list[Problem] = []
         self.conditions = Conditions(settings.checks, self.sources)
 
     def checks(self) -> Iterator[tuple[str, tuple[CheckSpec, CheckOptions]]]:
         for name, spec in self.settings.checks.items():
-            read = self._read("checks", spec.kind, spec.options, ("checks", name, spec.kind))
+            read = (self.own and self.own.checks.get(name)) or self._read(
+                "checks", spec.kind, spec.options, ("checks", name, spec.kind)
+            )
             if isinstance(read, CheckOptions):
                 yield name, (spec, read)
 
     def services(self) -> Iterator[tuple[str, ServiceOptions]]:
         for name, spec in self.settings.services.items():
-            read = self._read("services", spec.kind, spec.options, ("services", name, spec.kind))
+            read = (self.own and self.own.services.get(name)) or self._read(
+                "services", spec.kind, spec.options, ("services", name, spec.kind)
+            )
             if isinstance(read, ServiceOptions):
                 yield name, read
 
@@ -117,10 +127,12 @@ class _Builder:
             own = spec.service if (spec := self.settings.checks.get(rule.check)) else None
             many = len(rule.ladders) > 1
             ladders = [
-                self._ladder(rungs, own, ("rules", rule.name, *(("ladders", place) if many else ("actions",))))
+                self._ladder(
+                    rungs, own, rule.check, ("rules", rule.name, *(("ladders", place) if many else ("actions",)))
+                )
                 for place, rungs in enumerate(rule.ladders)
             ]
-            last_words = self._ladder(rule.on_exhausted, own, ("rules", rule.name, "on_exhausted"))
+            last_words = self._ladder(rule.on_exhausted, own, rule.check, ("rules", rule.name, "on_exhausted"))
             every = [action for ladder in (*ladders, last_words) for _, action in ladder]
             touches = {name for action in every for name in action.targets(own)}
             condition = self.conditions.compile(rule)
@@ -137,15 +149,29 @@ class _Builder:
             if condition := self.conditions.compile_alert(rule):
                 yield rule.name, condition
 
-    def _ladder(self, rungs: Rungs, own: str | None, path: Keys) -> BuiltLadder:
+    def _ladder(self, rungs: Rungs, own: str | None, check: str, path: Keys) -> BuiltLadder:
         built: list[tuple[ActionSpec, Action]] = []
         for place, rung in enumerate(rungs):
             at: Keys = (*path, place, rung.kind)
+            if found := self.own and self.own.action(rung.kind, check):
+                if action := self._own_action(found, rung, at):
+                    built.append((rung, action))
+                continue
             read = self._read("actions", rung.kind, rung.options, at)
             if isinstance(read, ActionOptions):
                 built.append((rung, read))  # type: ignore[arg-type]  # kinds implement run; the base cannot
                 self._known_services(read.targets(own), at)
         return tuple(built)
+
+    def _own_action(self, found: OwnAction | ReadyAction, rung: ActionSpec, at: Keys) -> Action | None:
+        try:
+            action = found.build(rung.options)
+        except TypeError as error:
+            what = f"these are not the parameters of {rung.kind}: {error}"
+            self.problems.append(self.sources.problem(at, what, "see its definition"))
+            return None
+        self._known_services(action.targets(None), at)
+        return action
 
     def references(self, resolved: Resolved) -> None:
         """See that services named inside the options of checks exist."""
@@ -162,7 +188,8 @@ class _Builder:
         try:
             options_type = registry.kind(room, kind)
         except NotFoundError as error:
-            remedy = did_you_mean(kind, registry.names(room)) or error.remedy or ""
+            own = self.own.actions if self.own and room == "actions" else ()
+            remedy = did_you_mean(kind, [*own, *registry.names(room)]) or error.remedy or ""
             what = f"unknown {room.removesuffix('s')} kind {kind!r}"
             self.problems.append(self.sources.problem(path, what, remedy))
             return None

@@ -95,6 +95,17 @@ def memory(root: Path = ROOT) -> Memory:
     return min([host, *groups], key=lambda level: level.available)
 
 
+def memory_limit(root: Path = ROOT) -> tuple[int, str]:
+    """Return the most that this process can have: its tightest control group's limit (with its name), or the host's.
+
+    Raises:
+        CheckBrokenError: ``/proc/meminfo`` cannot be read.
+    """
+    total = _sizes(read(root / "proc/meminfo")).get("MemTotal", 0)
+    tightest = min(_limits(root), key=lambda level: level.total, default=None)
+    return (tightest.total, tightest.limited_by) if tightest and tightest.total < total else (total, "")
+
+
 def _limits(root: Path) -> list[Memory]:
     base = root / "sys/fs/cgroup"
     try:

@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from msgspec import field
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
+from salus.checks._objects import imported, is_name
 from salus.errors import CheckBrokenError
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
@@ -53,8 +53,7 @@ class Function(BoundedOptions, frozen=True, kw_only=True):
     def problems(self) -> list[tuple[str, str]]:
         """See that the name could be one."""
         found = super().problems()
-        module, colon, name = self.call.partition(":")
-        if not (colon and all(part.isidentifier() for part in [*module.split("."), *name.split(".")])):
+        if not is_name(self.call):
             found.append(("call", "write it like package.module:function"))
         return found
 
@@ -195,14 +194,7 @@ def _metrics(raw: object) -> dict[str, Metric]:
 
 def _load(name: str) -> Callable[..., object]:
     """Import a function by name. Runs in a thread: importing reads files and can take seconds."""
-    module, _, attribute = name.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        what = f"cannot import {name}: {type(error).__name__}: {error}"
-        raise CheckBrokenError(what, cause=Cause.NOT_KNOWN) from error
+    found = imported(name)
     if not callable(found):
         what = f"{name} is not callable: it is {type(found).__name__}"
         raise CheckBrokenError(what, cause=Cause.NOT_KNOWN)

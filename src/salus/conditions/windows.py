@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from salus.conditions import trends
-from salus.conditions.trends import Series
+from salus import trends
+from salus.trends import Series
 from salus.units import format_duration
 
 # A look may be this much late against the window's beginning (rounding of clocks), and still cover it.

@@ -11,11 +11,13 @@ _REMEDY = "write an address and a port, such as 127.0.0.1:8787, 0.0.0.0:8787 or 
 
 
 def address(text: str) -> tuple[str, int]:
-    """Split ``host:port`` or ``[ipv6]:port``.
+    """Split ``host:port`` or ``[ipv6]:port``; ``none`` is no address, and port 0.
 
     Raises:
         Refused: it is neither, or the port does not exist.
     """
+    if text.strip() == "none":
+        return "", 0
     match = _LISTEN.fullmatch(text.strip())
     if match is None:
         raise Refused(f"{text!r} is not an address to listen on", _REMEDY)

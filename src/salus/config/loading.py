@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from salus.config import files
 from salus.config.sections import Builder
@@ -13,12 +14,22 @@ from salus.config.shapes import AgentShape
 from salus.config.sources import MEMORY, Sources
 from salus.errors import ConfigError, Problem
 
+if TYPE_CHECKING:  # loaded where a program declares something
+    from salus.config.declared import Declared
 
-def load(path: Path | str | Sequence[Path | str], *, environ: Mapping[str, str] = os.environ) -> Settings:
+
+def load(
+    path: Path | str | Sequence[Path | str],
+    *,
+    environ: Mapping[str, str] = os.environ,
+    declared: Declared | None = None,
+) -> Settings:
     """Read a config.
 
     Args:
-        path: a file, a folder (all its ``*.yaml`` and ``*.yml``), or several of them.
+        path: a file, a folder (all its ``*.yaml`` and ``*.yml``), or several of them; none where a program declares
+            everything itself.
+        declared: what a program declares beside it.
         environ: the variables for ``${VAR}``, ``SALUS_LISTEN``, ``SALUS_LOG_LEVEL`` and ``CREDENTIALS_DIRECTORY``.
 
     Returns:
@@ -30,7 +41,11 @@ def load(path: Path | str | Sequence[Path | str], *, environ: Mapping[str, str] 
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
     sources = Sources(credentials=_credentials(environ))
     problems: list[Problem] = []
-    tree, found = files.read(paths, sources, environ, problems)
+    tree, found = files.read(paths, sources, environ, problems) if paths else (None, ())
+    if declared is not None:
+        from salus.config.declared import join
+
+        tree = join(tree, declared, sources, problems)
     return Builder(sources, environ, problems).settings(tree, found)
 
 

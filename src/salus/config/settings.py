@@ -20,7 +20,7 @@ class AgentSettings:
     """The agent itself.
 
     Attributes:
-        host: address to listen on.
+        host: address to listen on; empty: on none.
         port: port to listen on; 0 lets the system choose.
         state_dir: folder of the ledger and the service logs, absolute.
         store: ``sqlite`` or ``memory``.
@@ -79,3 +79,7 @@ class Settings:
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()
+
+    def says(self, *path: str) -> bool:
+        """Tell whether that entry stands in the config, whatever it says."""
+        return path in self.sources.places

@@ -29,7 +29,8 @@ class AgentShape(Shape, frozen=True, kw_only=True):
     """The agent itself: where it listens, where it keeps its ledger, how much it remembers.
 
     Attributes:
-        listen: address and port of the health endpoints, such as ``127.0.0.1:8787`` or ``[::1]:8787``.
+        listen: address and port of the health endpoints, such as ``127.0.0.1:8787`` or ``[::1]:8787``;
+            ``none`` where an application answers them itself.
         state_dir: folder of the ledger and the service logs; relative to the folder of the config.
         store: ``sqlite`` keeps the ledger across restarts, ``memory`` forgets it.
         environment: a word for people, such as ``production``; shown in ``/health``.

@@ -71,6 +71,10 @@ class Heartbeat:
     message: str = ""
 
 
+def _nobody_looks(_check: str) -> None:
+    """Do nothing: where looks are taken one by one, nothing asks for more of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a check, an action or a service stands: everything it may reach besides its own options.
@@ -85,6 +89,7 @@ class Site:
         tell: writes an event (``tell(EventKind.SERVICE_EXITED, service="web", message="killed by SIGKILL")``).
         remember: hands a service's record to the recorder; returns at once.
         nudge: asks for a look now at every check of the named service.
+        look_now: asks for a look now at the named check; from any thread, and returns at once.
         received: alerts of others.
         home: the application that Salus lives in, whose coroutine functions run on a loop of their own.
     """
@@ -97,6 +102,7 @@ class Site:
     tell: Tell
     remember: Callable[[ServiceRecord], None]
     nudge: Callable[[str], None]
+    look_now: Callable[[str], None] = _nobody_looks
     received: Received = field(default_factory=NothingReceived)
     home: Home = field(default_factory=Home)
 

@@ -8,9 +8,11 @@ import importlib
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from salus.errors import ServiceError
+from salus.home import Home
 from salus.model import EventKind, ServiceRecord, ServiceState, ServiceStatus
 from salus.options import ServiceOptions
 from salus.ports import Service, Site
@@ -100,6 +102,7 @@ class ComponentService:
         """Stand at ``site``; nothing is started."""
         self._name = name
         self._component = component
+        self._home = site.home
         self._board = Board(name, "component", site)
         self._board.want(component.autostart)
         self._lock = asyncio.Lock()
@@ -180,7 +183,7 @@ class ComponentService:
     async def _start(self, step: Step | None = None) -> None:
         self._board.set(ServiceState.STARTING, "starting")
         try:
-            await _call(step or self._component.start, self._component.start_timeout, "start")
+            await _call(self._home, step or self._component.start, self._component.start_timeout, "start")
         except _StepError as error:
             self._board.set(ServiceState.EXITED, str(error))
             raise self._board.start_failed(str(error)) from error.__cause__
@@ -195,7 +198,7 @@ class ComponentService:
     async def _stop(self) -> None:
         self._board.set(ServiceState.STOPPING, "stopping")
         try:
-            await _call(self._component.stop, self._component.stop_timeout, "stop")
+            await _call(self._home, self._component.stop, self._component.stop_timeout, "stop")
         except _StepError as error:
             self._board.set(ServiceState.UNKNOWN, str(error))
             raise self._board.stop_failed(str(error)) from error.__cause__
@@ -206,8 +209,8 @@ class ComponentService:
         self._board.tell(EventKind.SERVICE_STOPPED, "stopped")
 
 
-async def _call(step: Step, seconds: float, what: str) -> None:
-    """Call it, on the loop or in a thread.
+async def _call(home: Home, step: Step, seconds: float, what: str) -> None:
+    """Call it, on the application's loop or in a thread.
 
     Raises:
         _StepError: it raised or took too long.
@@ -216,11 +219,11 @@ async def _call(step: Step, seconds: float, what: str) -> None:
     try:
         async with deadline:
             if inspect.iscoroutinefunction(step):
-                await step()
+                await home.run(step)
                 return
             result = await asyncio.to_thread(step)
             if inspect.isawaitable(result):
-                await result
+                await home.run(partial(_awaited, result))
     except TimeoutError as error:
         if deadline.expired():
             message = f"{what} did not return within {format_duration(seconds)}"
@@ -228,6 +231,10 @@ async def _call(step: Step, seconds: float, what: str) -> None:
         raise _failed(what, error) from error
     except Exception as error:  # whatever a stranger's code raises
         raise _failed(what, error) from error
+
+
+async def _awaited(result: Awaitable[object]) -> object:
+    return await result
 
 
 def _failed(what: str, error: Exception) -> _StepError:

@@ -10,7 +10,7 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
-from salus.errors import StoreError
+from salus.errors import FolderInUseError
 from salus.store.faults import creating
 
 NAME = "salus.lock"
@@ -43,7 +43,7 @@ class Lock:
         """Take the folder, making it if need be; at once if it is held by this object already.
 
         Raises:
-            StoreError: another Salus holds it; the message names its pid.
+            FolderInUseError: another Salus holds it; the message names its pid.
             StoreUnwritableError: the lock file cannot be made.
         """
         if self._descriptor is not None:
@@ -72,10 +72,10 @@ class Lock:
                     raise creating(self._path, second) from second
             raise creating(self._path, error) from error
 
-    def _taken(self, holder: str) -> StoreError:
+    def _taken(self, holder: str) -> FolderInUseError:
         who = f"the Salus with pid {holder}" if holder else "another Salus"
         remedy = f"Stop that one first ('kill {holder}'), or " if holder else "Stop that one first, or "
-        return StoreError(
+        return FolderInUseError(
             f"the state folder {self._path.parent} is in use by {who}",
             remedy=f"{remedy}give this one another folder (salus.state_dir in the config)",
         )
@@ -93,6 +93,11 @@ class Lock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    @property
+    def descriptor(self) -> int | None:
+        """Return the file descriptor that holds it: a child made by a bare fork has to close its copy."""
+        return self._descriptor
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -18,6 +18,7 @@ from salus.ports import Clock, Control, Heartbeat, View
 from salus.surfaces import documents
 from salus.surfaces.access.gate import Gate
 from salus.surfaces.documents import Details, Facts, Probe
+from salus.surfaces.door import path_of
 from salus.surfaces.http import (
     TEXT,
     Receive,
@@ -140,7 +141,7 @@ class HealthApp:
         return path in PROBES or path.startswith((CHECKS, PING))
 
     async def _answer(self, scope: Scope, receive: Receive, now: datetime) -> Response:
-        path, method = scope["path"], scope["method"]
+        path, method = path_of(scope), scope["method"]
         if path.startswith(PING):
             return await self._ping(path.removeprefix(PING), method, receive, now)
         if not self.knows(path):

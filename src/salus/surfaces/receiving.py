@@ -23,6 +23,7 @@ from salus.model import Labels, Receive
 from salus.ports import Clock, Control, ReceivedAlert
 from salus.secret import Secret
 from salus.surfaces.bodies import line
+from salus.surfaces.door import path_of
 from salus.surfaces.http import TEXT, App, Refused, Response, Scope, Send, header, not_allowed, whole_body
 from salus.surfaces.http import Receive as Body
 
@@ -105,7 +106,7 @@ class AlertDoors:
 
     async def __call__(self, scope: Scope, receive: Body, send: Send) -> None:
         """Answer one request."""
-        door = _DOORS.get(scope["path"]) if scope["type"] == "http" else None
+        door = _DOORS.get(path_of(scope)) if scope["type"] == "http" else None
         if door is None:
             await self._behind(scope, receive, send)
             return

@@ -11,12 +11,15 @@ import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from salus.surfaces.http import SERVER, App
 from salus.surfaces.listeners import BACKLOG, bind_tcp, bind_unix, remove_unix
 from salus.surfaces.peer import PEER, peer_of
 from salus.surfaces.uvicorns import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
+
+_log = logging.getLogger("salus.server")
+_log.setLevel(logging.ERROR)  # what clients do wrong is theirs to know
 
 CONNECTIONS = 128
 IDLE = 15.0
@@ -131,7 +134,6 @@ class _Door:
     """One app behind its listeners."""
 
     def __init__(self, app: App) -> None:
-        settings: dict[str, Any] = {"log_config": None, "log_level": "error", "access_log": False}
         self.app = app
         self._config = Config(
             app,
@@ -143,7 +145,7 @@ class _Door:
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=int(IDLE),
-            **settings,
+            log_config=None,  # nor a level: uvicorn's loggers belong to the application that it may serve as well
         )
         self._config.load()
         self._state = ServerState()
@@ -153,6 +155,7 @@ class _Door:
     def protocol(self) -> _Protocol:
         protocol = _Protocol(config=self._config, server_state=self._state, app_state={})
         protocol.at_once = getattr(self.app, "at_once", None)
+        protocol.logger, protocol.access_log = _log, False
         return protocol
 
     async def close(self, grace: float) -> None:
@@ -188,6 +191,11 @@ class Server:
         """Return where the health endpoints really listen (port 0 becomes a free one)."""
         return list(self._addresses)
 
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of everything that listens."""
+        sockets = [one for door in self._doors for listener in door.listeners for one in listener.sockets]
+        return [one.fileno() for one in sockets]
+
     async def start(
         self,
         health_app: App | None,
@@ -202,7 +210,6 @@ class Server:
             SalusError: an address cannot be listened on; nothing stays open.
         """
         loop = asyncio.get_running_loop()
-        logging.getLogger("uvicorn.access").disabled = True
         opened = False
         try:
             if health_app is not None:

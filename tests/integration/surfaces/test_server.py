@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -330,3 +331,14 @@ async def test_a_socket_is_removed_only_by_its_owner(running: Running) -> None:
     await running.server.stop(1)
     assert running.socket.read_text() == "a successor's"
     assert list(running.socket.parent.iterdir()) == [running.socket]
+
+
+async def test_the_loggers_of_a_uvicorn_that_serves_the_application_are_left_alone(tmp_path: Path) -> None:
+    theirs = [logging.getLogger(f"uvicorn.{name}") for name in ("error", "access", "asgi")]
+    before = [(one.level, one.disabled, one.propagate, list(one.handlers)) for one in theirs]
+    running = Running(tmp_path)
+    await running.start()
+    try:
+        assert [(one.level, one.disabled, one.propagate, list(one.handlers)) for one in theirs] == before
+    finally:
+        await running.server.stop()

@@ -25,6 +25,7 @@ BARE: dict[str, tuple[object, dict[str, object]]] = {
     "call": ("json:dumps", {"function": "json:dumps"}),
     "capture_evidence": (None, {}),
     "clean_temporary_files": (["/var/tmp/app"], {"folders": (Path("/var/tmp/app"),)}),
+    "dump_stacks": (None, {}),
     "garbage_collect": (None, {}),
     "http_request": ("http://127.0.0.1/heal", {"url": "http://127.0.0.1/heal"}),
     "log": (None, {}),

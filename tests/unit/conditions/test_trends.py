@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salus.conditions import trends
+from salus import trends
 
 VALUES = st.lists(st.integers(min_value=-(10**6), max_value=10**6), min_size=2, max_size=80)
 INTERVAL = 10.0

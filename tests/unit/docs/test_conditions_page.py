@@ -1,13 +1,11 @@
-"""Every condition that the page on conditions shows can be compiled, and every function has one."""
+"""The tables of the page on conditions are whole, and their examples compile."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from salus.conditions import compile_condition
 from salus.conditions.windows import MEASURES
@@ -17,21 +15,8 @@ TEXT = (Path(__file__).resolve().parents[3] / "docs/reference/conditions.md").re
 ROW = re.compile(r"^\| `(\w+)` \|(.*)\| `([^`]*)` \|$", re.MULTILINE)
 
 
-def blocks(language: str) -> Iterator[str]:
-    for found in re.finditer(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
-        yield found[1]
-
-
-def conditions() -> Iterator[str]:
-    for block in blocks("cel"):
-        yield from block.strip().split("\n\n")
-    for block in blocks("yaml"):
-        yield from (rule["when"] for rule in yaml.safe_load(block)["rules"].values())
-    yield from (example for _, _, example in ROW.findall(TEXT))
-
-
-@pytest.mark.parametrize("text", sorted(set(conditions())))
-def test_every_condition_on_the_page_compiles(text: str) -> None:
+@pytest.mark.parametrize("text", sorted({example for _, _, example in ROW.findall(TEXT)}))
+def test_every_example_in_a_table_compiles(text: str) -> None:
     assert compile_condition(text).text == text
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from salus.alerts.route import paths
 from salus.alerts.stage import Case
@@ -21,61 +22,35 @@ from salus.clock import SystemClock
 from salus.config import alert_defaults, alert_shapes, loads
 from salus.model import AlertSettings, ChannelSpec, Labels, RouteSpec
 from salus.secret import Secret
+from tests import pages
+from tests.integration.docs.given import GIVEN
 from tests.letters import GOLDEN, LETTERS, WEB
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs/how-to/notifications.md").read_text(encoding="utf-8")
-BASE = """
-services: {web: {command: {start: [web], stop: [web]}}}
-checks:
-  web-http: {http: {url: "http://127.0.0.1:8000/"}, service: web, tags: [web]}
-  disk: {disk: {path: /}}
-  worker-memory: memory
-"""
-VARIABLES = {"OPS_WEBHOOK": "https://hooks.example.org/ops", "SLACK_URL": "https://hooks.slack.com/services/T/B/x"}
-SECRETS = {
-    "slack-url": "https://hooks.slack.com/services/T/B/x",
-    "slack-url-web": "https://hooks.slack.com/services/T/B/y",
-    "pagerduty-key": "0123456789abcdef0123456789abcdef",
-    "ntfy-url": "ntfy://a-topic-that-nobody-guesses",
-    "ops-webhook": "signs",
-    "mail-password": "opens",
-}
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+NAME = "docs/how-to/notifications.md"
+PAGE = pages.text(NAME)
+GIVEN_HERE = GIVEN[NAME]
+BASE = yaml.safe_dump({"services": GIVEN_HERE.services, "checks": GIVEN_HERE.checks})
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[str], Resolved]:
     """Return what makes a config of a block: with checks to watch, and the secrets that it names in files."""
-    for name, value in SECRETS.items():
+    (tmp_path / "secrets").mkdir()
+    for name, value in GIVEN_HERE.files.items():
         (tmp_path / name).write_text(value, encoding="utf-8")
 
     def make(block: str) -> Resolved:
-        return resolve(loads(BASE + block.replace("/run/secrets", str(tmp_path)), environ=VARIABLES))
+        text = BASE + block.replace("/run/secrets", str(tmp_path / "secrets"))
+        return resolve(loads(text, environ=GIVEN_HERE.variables))
 
     return make
-
-
-def block_with(words_of_it: str) -> str:
-    found = [block for block in blocks("yaml") if words_of_it in block]
-    assert len(found) == 1, words_of_it
-    return found[0]
-
-
-@pytest.mark.parametrize("place", range(len(blocks("yaml"))))
-def test_every_config_on_the_page_is_one_that_nothing_need_be_said_against(
-    place: int, read: Callable[[str], Resolved]
-) -> None:
-    assert read(blocks("yaml")[place]).settings.warnings == ()
 
 
 def test_every_kind_of_channel_is_shown_and_told_of(read: Callable[[str], Resolved]) -> None:
     kinds = {name for name, _ in registry.kinds("channels")}
     table = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", PAGE, re.MULTILINE)
     assert {kind for cell in table for kind in re.findall(r"`(\w+)`", cell)} >= kinds
-    shown = {spec.kind for spec in read(block_with("lamp:")).settings.alerts.channels.values()}
+    shown = {spec.kind for spec in read(pages.block_with(NAME, "yaml", "lamp:").text).settings.alerts.channels.values()}
     assert shown == kinds
 
 
@@ -97,7 +72,10 @@ def test_what_arrives_is_what_people_get() -> None:
 
 
 def test_the_bounds_of_a_channel_are_the_ones_that_are_written_out(read: Callable[[str], Resolved]) -> None:
-    written, usual = read(block_with("rate_limit")).settings.alerts.channels["chat"], ChannelSpec(name="c", kind="log")
+    written, usual = (
+        read(pages.block_with(NAME, "yaml", "rate_limit").text).settings.alerts.channels["chat"],
+        ChannelSpec(name="c", kind="log"),
+    )
     assert written.rate_limit == 10
     for bound in ("rate_period", "send_resolved", "give_up_after", "timeout"):
         assert getattr(written, bound) == getattr(usual, bound)
@@ -111,7 +89,7 @@ def heard(alerts: AlertSettings, labels: Labels) -> list[str]:
 
 
 def test_the_routes_tell_whom_the_page_says(read: Callable[[str], Resolved]) -> None:
-    alerts = read(block_with("web-chat:")).settings.alerts
+    alerts = read(pages.block_with(NAME, "yaml", "web-chat:").text).settings.alerts
     assert heard(alerts, {"level": "critical", "component": "web"}) == ["pager", "web-chat"]
     assert heard(alerts, {"level": "critical", "component": "db"}) == ["pager", "chat"]
     assert heard(alerts, {"level": "warning", "component": "web-2"}) == ["web-chat"]
@@ -129,7 +107,7 @@ def test_what_no_route_takes_is_told_to_the_log() -> None:
 
 
 def test_who_is_called_later_is_whom_the_page_says(read: Callable[[str], Resolved]) -> None:
-    alerts = read(block_with("escalate:")).settings.alerts
+    alerts = read(pages.block_with(NAME, "yaml", "escalate:").text).settings.alerts
     ways = {path.channel: path.after for path in paths(alerts.routes, {"level": "critical"})}
     assert ways == {"chat": 0, "phone": 900, "boss": 3600}
 
@@ -148,7 +126,7 @@ def test_who_is_called_later_is_whom_the_page_says(read: Callable[[str], Resolve
 def test_the_hours_are_quiet_for_whom_the_page_says(
     read: Callable[[str], Resolved], level: str, at: datetime, expected: set[str]
 ) -> None:
-    alerts = read(block_with("time_intervals:")).settings.alerts
+    alerts = read(pages.block_with(NAME, "yaml", "time_intervals:").text).settings.alerts
     ways = paths(alerts.routes, {"level": level})
     loud = {
         path.channel
@@ -159,7 +137,7 @@ def test_the_hours_are_quiet_for_whom_the_page_says(
 
 
 def test_the_guard_lets_pass_what_the_page_says(read: Callable[[str], Resolved]) -> None:
-    guard = Guard(read(block_with("targets:")).settings.alerts.targets)
+    guard = Guard(read(pages.block_with(NAME, "yaml", "targets:").text).settings.alerts.targets)
     assert guard.why_not("hooks.example.org", "203.0.113.7") == ""
     assert guard.why_not("events.pagerduty.com", "203.0.113.7") == ""
     assert guard.why_not("elsewhere.example.org", "203.0.113.7")
@@ -171,9 +149,7 @@ def test_the_guard_lets_pass_what_the_page_says(read: Callable[[str], Resolved])
 
 def test_the_page_tells_true_signatures_from_others() -> None:
     known: dict[str, object] = {}
-    block = re.search(r"<!-- runnable -->\n+```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert block is not None
-    exec(block[1], known)
+    exec(pages.block_with(NAME, "python", "is_from_salus").text, known)
     judge = known["is_from_salus"]
     assert callable(judge)
     now, body = int(SystemClock().now().timestamp()), b'{"version":1}'

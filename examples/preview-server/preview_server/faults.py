@@ -1,0 +1,126 @@
+"""Breaks each part for real, for those who like to see it healed. Served only with ``PREVIEW_FAULTS=1``."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from preview_server.pipeline import Pipeline
+from preview_server.registry import Registry
+from preview_server.settings import Settings
+from preview_server.watcher import Watcher
+
+_AN_HOUR_AGO = 3600
+_CHUNK = 1 << 20
+
+
+class Dropped(BaseException):
+    """Ends a worker: no ``except Exception`` catches it, as none catches a crash in a C library."""
+
+
+class Knot:
+    """Something that refers to itself: only the garbage collector can remove it, and what it holds."""
+
+    def __init__(self, held: object) -> None:
+        """Hold something."""
+        self.held = held
+        self.me = self
+
+
+def leak(knots: list[Knot]) -> None:
+    """Forget them when they have grown old: what is young is collected all the time, what is old hardly ever."""
+    for _ in range(2):
+        gc.collect(1)
+    knots.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """The faults, each at the part that it breaks."""
+
+    settings: Settings
+    registry: Registry
+    watcher: Watcher
+    pipeline: Pipeline
+
+    def all(self) -> Mapping[str, tuple[str, Callable[[], object]]]:
+        """Return what can be broken: a name, the words on its button, and how."""
+        return {
+            "poison-cache": ("Poison the cache", self.pipeline.poison),
+            "stick-queue": ("Jam the queue", self.stick_queue),
+            "kill-workers": ("Kill the workers", self.kill_workers),
+            "kill-watcher": ("Kill the watcher", self.kill_watcher),
+            "empty-registry": ("Empty the registry", self.registry.forget),
+            "leak-threads": ("Leak threads", self.leak_threads),
+            "leak-tasks": ("Leak tasks", self.leak_tasks),
+            "leak-memory": ("Leak memory", self.leak_memory),
+            "fill-output": ("Fill the output folder", self.fill_output),
+        }
+
+    def stick_queue(self) -> None:
+        """Give every worker a job that waits for what never comes, and two more jobs behind them."""
+        never = threading.Event()
+
+        def wait() -> dict[str, str]:
+            never.wait()
+            return {}
+
+        for number in range(self.settings.workers + 2):
+            self.pipeline.submit(wait if number < self.settings.workers else dict, ("jam", str(number)))
+
+    def kill_workers(self) -> None:
+        """Let every worker end in the middle of a job."""
+
+        def drop() -> dict[str, str]:
+            raise Dropped
+
+        for number in range(self.settings.workers):
+            self.pipeline.submit(drop, ("drop", str(number)))
+
+    def kill_watcher(self) -> None:
+        """Let the thread of the watcher die of the next change, and make one."""
+        self.watcher.fault = OSError("inotify: no space left on device")
+        path = Path(self.settings.folder) / ".touched"
+        path.touch()
+        path.unlink()
+
+    def leak_threads(self) -> None:
+        """Forget pools of threads without closing them: their threads end when the garbage is collected."""
+        pools = [ThreadPoolExecutor(1, thread_name_prefix="preview-leaked") for _ in range(self.settings.threads)]
+        for pool in pools:
+            pool.submit(int).result()
+        knots = [Knot(pool) for pool in pools]
+        pools.clear()
+        del pool
+        leak(knots)
+
+    async def leak_tasks(self) -> None:
+        """Forget tasks that wait for what only they know of."""
+
+        async def wait() -> None:
+            await asyncio.get_running_loop().create_future()
+
+        loop = asyncio.get_running_loop()
+        knots = [Knot(loop.create_task(wait())) for _ in range(self.settings.tasks)]
+        await asyncio.sleep(0)  # each begins to wait
+        leak(knots)
+
+    def leak_memory(self) -> None:
+        """Forget 256 MiB that refer to themselves."""
+        leak([Knot(bytearray(os.urandom(1) * _CHUNK)) for _ in range(256)])
+
+    def fill_output(self) -> None:
+        """Put more into the output folder than it should hold, as if it had been built an hour ago."""
+        self.settings.output.mkdir(parents=True, exist_ok=True)
+        then = time.time() - _AN_HOUR_AGO
+        for number in range(self.settings.output_size // _CHUNK + 1):
+            path = self.settings.output / f"old-{number}.html"
+            path.write_bytes(b" " * _CHUNK)
+            os.utime(path, (then, then))

@@ -1,0 +1,1 @@
+"""Salus inside an application: ``HealthSystem`` is its one object."""

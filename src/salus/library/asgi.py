@@ -1,0 +1,80 @@
+"""The ASGI app of a library: mounted into an application, or served by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from salus.library.bridge import answer
+from salus.surfaces.http import App, Receive, Scope, Send
+
+
+class System(Protocol):
+    """What the app needs of a system."""
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether it runs in this process."""
+        ...
+
+    def start(self) -> None:
+        """Start it; at once where it runs."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it."""
+        ...
+
+    def doors(self) -> tuple[App, asyncio.AbstractEventLoop]:
+        """Return who answers requests from the network, and the loop that it lives on."""
+        ...
+
+
+class AsgiApp:
+    """Answers the health endpoints, the API, the dashboard and the metrics, below wherever it is mounted.
+
+    Served by itself, it starts the system and stops it again with its server.
+    """
+
+    def __init__(self, system: System, began: Callable[[], None]) -> None:
+        """Answer for a system; ``began`` is called on the application's loop before it is started."""
+        self._system = system
+        self._began = began
+        self._alone = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"] == "/" and not (self._alone or scope.get("root_path")):
+            await _nothing(send)
+        elif scope["type"] == "http":
+            if not self._system.runs:  # nobody has: then the first request does, and the others wait for it
+                self._began()
+                await asyncio.to_thread(self._system.start)
+            app, loop = self._system.doors()
+            await answer(app, loop, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._alone = True
+        self._began()
+        try:
+            await asyncio.to_thread(self._system.start)
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.to_thread(self._system.stop)
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _nothing(send: Send) -> None:
+    """Answer for the root of an application that has nothing there: it is the application's, and not ours."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"10")]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Not Found\n"})

@@ -1,0 +1,75 @@
+"""From one event loop to another: an application's server asks, Salus answers on its own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from salus.surfaces.http import App, Message, Receive, Scope, Send
+
+# What of a scope may cross: the rest belongs to the other loop.
+_PLAIN = ("type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path")
+_LISTED = ("client", "server")
+_NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def answer(app: App, inner: asyncio.AbstractEventLoop, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an app that lives on the loop ``inner`` answer a request that came in on this one.
+
+    Small answers cross in one piece; what streams crosses message by message.
+    """
+    crossing = _Crossing(scope, receive, send)
+    work = crossing.carry(app, plain(scope))
+    future = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, inner))
+    for message in await future:
+        await send(message)
+
+
+def plain(scope: Scope) -> Scope:
+    """Return what of a scope may cross."""
+    crossed: dict[str, Any] = {key: scope[key] for key in _PLAIN if key in scope}
+    crossed |= {key: tuple(scope[key]) for key in _LISTED if scope.get(key)}
+    crossed["headers"] = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+    return crossed
+
+
+class _Crossing:
+    """One request."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._outer = asyncio.get_running_loop()
+        self._receive, self._send = receive, send
+        names = {bytes(name).lower() for name, _ in scope["headers"]}
+        self._empty = not names & {b"content-length", b"transfer-encoding"}
+        self._kept: list[Message] = []
+        self._streams = False
+
+    async def carry(self, app: App, scope: Scope) -> list[Message]:
+        """Have it answered; returns what was not sent yet."""
+        await app(scope, self._asked, self._answered)
+        return self._kept
+
+    async def _asked(self) -> Message:
+        if self._empty:  # without a body there is nothing to wait for, so the first question needs no crossing
+            self._empty = False
+            return dict(_NO_BODY)
+        message: Message = await self._cross(self._receive())
+        return message
+
+    async def _answered(self, message: Message) -> None:
+        if message["type"] == "http.response.start":  # the application's own server says what time it is
+            headers = [(name, value) for name, value in message["headers"] if name != b"date"]
+            message = {**message, "headers": headers}
+        if not self._streams:
+            self._kept.append(message)
+            self._streams = message["type"] == "http.response.body" and bool(message.get("more_body"))
+            if not self._streams:
+                return
+            kept, self._kept = self._kept, []
+            for one in kept:
+                await self._cross(self._send(one))
+            return
+        await self._cross(self._send(message))
+
+    async def _cross(self, work: Any) -> Any:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._outer))

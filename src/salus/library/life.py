@@ -1,0 +1,251 @@
+"""How Salus lives in one process of an application: it leads, or it follows the process that does.
+
+1. Whoever gets the lock of the state folder leads: it runs the checks, heals, and answers for all.
+2. The others follow: they look every quarter of a second whether the lock is free, and ask the leader for the rest.
+3. A leader that dies, however it dies, loses its lock with its last breath; the first follower to see that leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from salus.app.agent import WORKERS, Agent
+from salus.clock import SystemClock
+from salus.errors import FolderInUseError, NotFoundError, SalusError
+from salus.library.workers import NobodyError, Proxy
+from salus.model import Json, Metric, Observation, Overall, Status
+from salus.store.lock import holder
+from salus.surfaces.http import App, Message, Receive, Refused, Scope, Send
+from salus.tasks import begin
+
+_log = logging.getLogger("salus.library")
+
+LOOK_EVERY = 0.25
+ASK_EVERY = 1.0
+STALE = 5.0
+_INTERREGNUM, _AGAIN = 3.0, 0.1
+
+
+class Leader:
+    """This process runs the checks."""
+
+    def __init__(self, agent: Agent) -> None:
+        """Lead with a running agent."""
+        self.agent = agent
+        self.network: App = agent.doors.network
+        self.local: App = agent.doors.local
+
+    def overall(self) -> Overall:
+        """Return all checks in one word, from what is known now; any thread may ask."""
+        return self.agent.view.overall()
+
+
+class Follower:
+    """Another process runs the checks; what it says is asked for once a second."""
+
+    def __init__(self, folder: Path, clock: SystemClock) -> None:
+        """Follow whoever leads in a state folder."""
+        self._clock = clock
+        self.network: App = Proxy(folder / WORKERS)
+        self.local: App = Proxy(folder / "salus.sock", told=False)
+        self._overall: Overall | None = None
+        self._asked_at = float("-inf")
+        self._seen_at = float("-inf")
+
+    def overall(self) -> Overall:
+        """Return what the leader said last; unknown where that is too long ago."""
+        if self._overall is None or self._clock.monotonic() - self._seen_at > STALE:
+            said = "the process that leads does not answer"
+            return Overall(status=Status.UNKNOWN, message=said, ready=False, live=True, started=False)
+        return self._overall
+
+    async def ask(self) -> None:
+        """Ask the leader, if that is due."""
+        if self._clock.monotonic() - self._asked_at < ASK_EVERY:
+            return
+        self._asked_at = self._clock.monotonic()
+        with suppress(SalusError, OSError, ValueError, KeyError):  # what was said last counts for a while
+            status = await ask(self.local, "GET", "/v1/status")
+            self._overall = _overall(status)
+            self._seen_at = self._clock.monotonic()
+
+
+class Life:
+    """Leads or follows, from ``begin`` to ``end``; both on the loop that Salus has for itself."""
+
+    def __init__(self, make: Callable[[], Agent]) -> None:
+        """Live with the agents that ``make`` makes, one whenever this process comes to lead."""
+        self._make = make
+        self._clock = SystemClock()
+        self._watch: asyncio.Task[None] | None = None
+        self._ending = False
+        self.role: Leader | Follower
+
+    async def begin(self) -> None:
+        """Lead if nobody does, else follow.
+
+        Raises:
+            ConfigError: what was declared is wrong.
+            SalusError: it cannot be started.
+        """
+        agent = self._make()  # also where another process leads: what is wrong with the config is told to every one
+        folder = agent.settings.agent.state_dir
+        if holder(folder) is None:
+            with suppress(FolderInUseError):
+                await agent.start()
+                self.role = Leader(agent)
+                return
+        self._follow(folder)
+
+    async def end(self) -> None:
+        """Stop whatever this process does."""
+        self._ending = True
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        if isinstance(self.role, Leader):
+            await self.role.agent.stop()
+
+    async def network(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request from the network, as an ASGI app; waits a moment while nobody leads."""
+        deadline = self._clock.monotonic() + _INTERREGNUM
+        while True:
+            try:
+                await self.role.network(scope, receive, send)
+            except NobodyError as error:
+                if self._clock.monotonic() < deadline and not self._ending:
+                    await self._clock.sleep(_AGAIN)
+                    continue
+                refused = Refused(503, str(error), "ask again in a moment: another process takes over")
+                await refused.response().send(send, self._clock.now(), head=scope["method"] == "HEAD")
+            return
+
+    async def look(self, names: Sequence[str]) -> dict[str, Observation]:
+        """Look afresh at the named checks, or at all of them, at the same time.
+
+        Raises:
+            NotFoundError: there is no check of that name.
+        """
+        if isinstance(self.role, Leader):
+            agent = self.role.agent
+            chosen = list(names or agent.view.names())
+            looks = await asyncio.gather(*(agent.control.check_now(name) for name in chosen))
+            return dict(zip(chosen, looks, strict=True))
+        local = self.role.local
+        chosen = list(names or (check["name"] for check in (await ask(local, "GET", "/v1/status"))["checks"]))
+        told = await asyncio.gather(*(ask(local, "POST", f"/v1/checks/{quote(name)}/run") for name in chosen))
+        return {name: read_look(look) for name, look in zip(chosen, told, strict=True)}
+
+    async def changed(self) -> None:
+        """Let what is declared by now take effect; a follower's counts when it comes to lead."""
+        if isinstance(self.role, Leader):
+            await self.role.agent.reload()
+        else:
+            _log.warning("this process follows: what it declares now counts when it comes to lead")
+
+    def descriptors(self) -> list[int]:
+        """Return what a child made by a bare fork must close."""
+        return self.role.agent.descriptors() if isinstance(self.role, Leader) else []
+
+    def _follow(self, folder: Path) -> None:
+        self.role = follower = Follower(folder, self._clock)
+        _log.info("process %d follows the one that leads, %s, in %s", os.getpid(), holder(folder) or "?", folder)
+        self._watch = begin(self._wait(follower, folder))
+
+    async def _wait(self, follower: Follower, folder: Path) -> None:
+        """Follow until nobody leads, then lead."""
+        while not self._ending:
+            await follower.ask()
+            await self._clock.sleep(LOOK_EVERY)
+            if holder(folder) is not None:
+                continue
+            try:
+                agent = self._make()
+                await agent.start()
+            except FolderInUseError:
+                continue  # another follower was quicker
+            except SalusError as error:
+                _log.error("cannot take over: %s", error)
+                await self._clock.sleep(ASK_EVERY)
+                continue
+            self.role = Leader(agent)
+            _log.warning("process %d leads from now on", os.getpid())
+            return
+
+
+async def ask(app: App, method: str, path: str, body: bytes = b"") -> Any:
+    """Ask an app that lives on this loop, as if over the network; returns what its JSON says.
+
+    Raises:
+        NotFoundError: there is nothing of that name.
+        SalusError: it was refused.
+    """
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"localhost"), (b"accept", b"application/json")],
+        "state": {},
+    }
+    if body:
+        scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]  # type: ignore[operator]
+    received: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not received:
+            await asyncio.get_running_loop().create_future()
+        return received.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    code = sent[0]["status"]
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    answer = msgspec.json.decode(content) if content else None
+    if code < 400 or (code == 503 and isinstance(answer, dict) and "checks" in answer):
+        return answer
+    problem: dict[str, Any] = answer if isinstance(answer, dict) else {}
+    error = NotFoundError if code == 404 else SalusError
+    raise error(str(problem.get("detail") or f"answered {code}"), remedy=problem.get("remedy"))
+
+
+def _overall(status: dict[str, Json]) -> Overall:
+    told: Any = status["overall"]
+    return Overall(
+        status=Status(told["status"]),
+        message=told["message"],
+        ready=told["ready"],
+        live=told["live"],
+        started=told["started"],
+        culprits=tuple(told.get("culprits", ())),
+        paused=told.get("paused", 0),
+    )
+
+
+def read_look(told: dict[str, Any]) -> Observation:
+    """Read a look as it goes over the wire."""
+    return Observation(
+        status=Status(told["status"]),
+        message=told["message"],
+        at=datetime.fromisoformat(told["at"]).astimezone(UTC),
+        duration=told["duration"],
+        metrics={name: Metric(one["value"], one.get("unit", "")) for name, one in told.get("metrics", {}).items()},
+        metadata=told.get("metadata", {}),
+    )

@@ -1,0 +1,167 @@
+"""Between the processes of one application: the one that leads answers for all, through a socket in the state folder.
+
+Only this user can open that socket, so what comes through it is believed: who asked, and how, stands in one header that
+is taken off again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httptools
+
+from salus.errors import SalusError
+from salus.surfaces.http import App, Message, Receive, Scope, Send
+from salus.surfaces.local import address
+from salus.tasks import begin
+
+SOCKET = "workers.sock"
+_ASKED = b"x-salus-asked"
+_CHUNK = 65536
+_PATIENCE = 2.0
+
+
+class WorkersDoor:
+    """Stands before an app and gives each request back what the other process knew of it."""
+
+    def __init__(self, app: App) -> None:
+        """Stand before ``app``."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of another worker."""
+        headers = [(name, value) for name, value in scope["headers"] if name != _ASKED]
+        told = next((value for name, value in scope["headers"] if name == _ASKED), b"{}")
+        known: dict[str, Any] = json.loads(told)
+        for key in ("client", "server"):
+            known[key] = tuple(known[key]) if known.get(key) else None
+        await self._app({**scope, **known, "headers": headers, "state": {}}, receive, send)
+
+
+class NobodyError(SalusError):
+    """Nobody answers at the socket."""
+
+
+class Proxy:
+    """An ASGI app that has everything answered by the app behind a Unix socket."""
+
+    def __init__(self, path: Path, *, told: bool = True) -> None:
+        """Ask at ``path``; ``told``: say who asked, and how."""
+        self._path = path
+        self._told = told
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have one request answered.
+
+        Raises:
+            NobodyError: nobody is there; nothing was received and nothing sent.
+            OSError: the answer broke off.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                with address(self._path) as where:
+                    reader, writer = await asyncio.open_unix_connection(where)
+        except OSError as error:  # a time-out is one too
+            raise NobodyError(f"the process that leads does not answer: {error}") from error
+        try:
+            await self._ask(scope, receive, send, reader, writer)
+        finally:
+            writer.close()
+
+    async def _ask(
+        self, scope: Scope, receive: Receive, send: Send, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        answer = _Answer()
+        parser = httptools.HttpResponseParser(answer)
+        body = await _body(receive) if _has_body(scope) else b""
+        writer.write(_head(scope, len(body), told=self._told) + body)
+        gone = begin(_gone(receive))
+        try:
+            while not answer.complete:
+                read = begin(reader.read(_CHUNK))
+                await asyncio.wait({read, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if not read.done():  # whoever asked has gone
+                    read.cancel()
+                    return
+                if not (data := read.result()):
+                    raise ConnectionResetError("the answer broke off")
+                parser.feed_data(data)
+                for message in answer.take(parser):
+                    await send(message)
+        finally:
+            gone.cancel()
+
+
+class _Answer:
+    """Hears the parser."""
+
+    def __init__(self) -> None:
+        self.begun = self.complete = False
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._headed = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._headed = True
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+    def take(self, parser: httptools.HttpResponseParser) -> list[Message]:
+        """Return what came in since the last time."""
+        messages: list[Message] = []
+        if self._headed and not self.begun:
+            self.begun = True
+            hops = (b"connection", b"transfer-encoding", b"keep-alive")
+            kept = [(name, value) for name, value in self._headers if name not in hops]
+            messages.append({"type": "http.response.start", "status": parser.get_status_code(), "headers": kept})
+        if self._body or self.complete:
+            body, self._body = b"".join(self._body), []
+            messages.append({"type": "http.response.body", "body": body, "more_body": not self.complete})
+        return messages
+
+
+def _head(scope: Scope, length: int, *, told: bool) -> bytes:
+    target = quote(scope["path"]).encode()
+    query = b"?" + scope["query_string"] if scope.get("query_string") else b""
+    lines = [b"%b %b%b HTTP/1.1" % (scope["method"].encode(), target, query)]
+    hops = (b"connection", b"content-length", b"transfer-encoding", b"expect", b"upgrade", _ASKED)
+    lines += [b"%b: %b" % (name, value) for name, value in scope["headers"] if bytes(name).lower() not in hops]
+    if not any(bytes(name).lower() == b"host" for name, _ in scope["headers"]):
+        lines.append(b"host: localhost")
+    if told:
+        known = {key: scope.get(key) for key in ("client", "server", "scheme", "root_path", "path")}
+        lines.append(b"%b: %b" % (_ASKED, json.dumps(known).encode()))
+    lines += [b"content-length: %d" % length, b"connection: close"]
+    return b"\r\n".join((*lines, b"", b""))
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(bytes(name).lower() in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionResetError("whoever asked has gone")
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when whoever asked has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,136 @@
+"""The WSGI app of a library: each request is handed to Salus' own loop, and its thread waits for the answer.
+
+A live stream would keep a thread of the application's server for as long as a page is open. So here a stream ends after
+what is there already: the browser comes again a few seconds later, says what it has seen, and is told what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from http import HTTPStatus
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+from salus.surfaces.http import App, Message, Scope
+
+Environ: TypeAlias = "dict[str, Any]"
+StartResponse: TypeAlias = Callable[..., object]
+
+_STREAM = b"text/event-stream"
+_COME_AGAIN = b"retry: 3000\n\n"
+_LOOK_AROUND = 1.0
+_LARGEST_BODY = 1 << 20
+_PATIENCE = 60.0
+
+
+class WsgiApp:
+    """Answers the health endpoints, the API, the dashboard and the metrics, below wherever it is mounted."""
+
+    def __init__(self, doors: Callable[[], tuple[App, asyncio.AbstractEventLoop]]) -> None:
+        """Answer with what ``doors`` returns: the app, and the loop that it lives on."""
+        self._doors = doors
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        app, loop = self._doors()
+        asked = _Asked(environ)
+        future = asyncio.run_coroutine_threadsafe(asked.carry(app), loop)
+        future.add_done_callback(asked.ended)
+        head = asked.next(_PATIENCE)
+        if head is None or head["type"] != "http.response.start":
+            future.cancel()
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"Salus did not answer\n"]
+        code = int(head["status"])
+        told = [(name, value) for name, value in head["headers"] if name != b"date"]  # the server says that itself
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in told]
+        start_response(f"{code} {HTTPStatus(code).phrase}", headers)
+        streams = any(name == b"content-type" and value.startswith(_STREAM) for name, value in head["headers"])
+        return _Body(asked, future, streams=streams)
+
+
+class _Body:
+    """The rest of an answer, as the server asks for it."""
+
+    def __init__(self, asked: _Asked, future: Future[None], *, streams: bool) -> None:
+        self._asked, self._future, self._streams = asked, future, streams
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._streams:
+            yield _COME_AGAIN
+        while (message := self._asked.next(_LOOK_AROUND if self._streams else _PATIENCE)) is not None:
+            if body := message.get("body", b""):
+                yield body
+            if not message.get("more_body", False):
+                return
+        self.close()
+
+    def close(self) -> None:
+        """End what still runs; a server calls this whatever happened."""
+        self._future.cancel()
+
+
+class _Asked:
+    """One request, as an ASGI app sees it."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._scope = _scope(environ)
+        length = environ.get("CONTENT_LENGTH") or "0"
+        wanted = min(int(length), _LARGEST_BODY + 1) if length.isascii() and length.isdigit() else 0
+        self._body: bytes | None = environ["wsgi.input"].read(wanted) if wanted else b""
+        self._messages: SimpleQueue[Message | None] = SimpleQueue()
+
+    async def carry(self, app: App) -> None:
+        await app(self._scope, self._receive, self._send)
+
+    def ended(self, _future: Future[None]) -> None:
+        self._messages.put(None)
+
+    def next(self, seconds: float) -> Message | None:
+        """Return the next part of the answer; None at its end, and where there is none for that long."""
+        try:
+            return self._messages.get(timeout=seconds)
+        except Empty:
+            return None
+
+    async def _receive(self) -> Message:
+        if self._body is None:  # whoever asks again wants to know of the end, which comes by cancellation
+            await asyncio.get_running_loop().create_future()
+        body, self._body = self._body or b"", None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def _send(self, message: Message) -> None:
+        self._messages.put(message)
+
+
+def _scope(environ: Environ) -> Scope:
+    root = environ.get("SCRIPT_NAME", "").encode("latin-1").decode("utf-8", "replace")
+    path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/"
+    port = environ.get("SERVER_PORT", "80")
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": environ.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+        "method": environ["REQUEST_METHOD"],
+        "scheme": environ.get("wsgi.url_scheme", "http"),
+        "path": root + path,  # as ASGI has it: the whole path, and where it is mounted
+        "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
+        "root_path": root,
+        "headers": _headers(environ),
+        "server": (environ.get("SERVER_NAME", "localhost"), int(port) if port.isdigit() else 80),
+    }
+    if address := environ.get("REMOTE_ADDR"):
+        remote = environ.get("REMOTE_PORT", "0")
+        scope["client"] = (address, int(remote) if str(remote).isdigit() else 0)
+    return scope
+
+
+def _headers(environ: Environ) -> list[tuple[bytes, bytes]]:
+    named = {key[5:]: value for key, value in environ.items() if key.startswith("HTTP_")}
+    named |= {key: environ[key] for key in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(key)}
+    return [
+        (name.replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1", "replace"))
+        for name, value in named.items()
+    ]
