@@ -44,7 +44,7 @@ class Grpc(BoundedOptions, frozen=True, kw_only=True):
 
     Attributes:
         target: ``host:port``, or ``unix:/path`` for a unix socket.
-        service: the service to ask for; without it the server as a whole.
+        service_name: the service to ask for; without it the server as a whole.
         tls: speak TLS.
         ca_file: trust these authorities (PEM) instead of grpc's own list.
         client_certificate: our own certificate (PEM), where the server wants one.
@@ -57,7 +57,7 @@ class Grpc(BoundedOptions, frozen=True, kw_only=True):
     scalar: ClassVar[str] = "target"
 
     target: str
-    service: str = ""
+    service_name: str = ""
     tls: bool = False
     ca_file: Path | None = None
     client_certificate: Path | None = None
@@ -68,7 +68,7 @@ class Grpc(BoundedOptions, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Label the check without its metadata."""
-        return f"Grpc(target={self.target!r}, service={self.service!r})"
+        return f"Grpc(target={self.target!r}, service_name={self.service_name!r})"
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
@@ -160,7 +160,7 @@ class GrpcCheck:
         """Ask on the kept channel; where that one died or is silent, once more on a new one."""
         from salus.checks._grpc_channel import CallError
 
-        channel, service = self._channel, self._options.service
+        channel, service = self._channel, self._options.service_name
         if channel.kept:
             try:
                 return await channel.check(service, self._metadata, look.remaining * _SHARE)
@@ -185,7 +185,7 @@ class GrpcCheck:
         the server we knock ourselves, and say what happens as every other check does.
         """
         said = bounded_line(error.details, 200)
-        service = f"the service {self._options.service!r}" if self._options.service else "the server"
+        service = f"the service {self._options.service_name!r}" if self._options.service_name else "the server"
         if error.code == "UNAVAILABLE":
             return await self._knocked(look) or AnswerError(f"{self._place} does not speak gRPC there: {said}")
         if error.code == "DEADLINE_EXCEEDED":
@@ -239,7 +239,7 @@ class GrpcCheck:
 
     def _judge(self, look: Look, status: int, latency: float) -> Observation:
         metrics = {"latency_seconds": Metric(latency, "seconds")}
-        who = f"{self._options.service} at {self._place}" if self._options.service else self._place
+        who = f"{self._options.service_name} at {self._place}" if self._options.service_name else self._place
         if status == _NOT_SERVING:
             said = f"{who} says NOT_SERVING"
             return look.observe(Status.UNHEALTHY, said, metrics=metrics, cause="grpc_not_serving")

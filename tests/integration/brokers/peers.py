@@ -150,10 +150,11 @@ def rabbitmq(folder: Path) -> Iterator[Rabbit]:
     everything = {"vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
     definitions = {
         "vhosts": [{"name": "/"}],
-        "users": [{"name": name, "password": PASSWORD, "tags": ""} for name in ("salus", "reader")],
+        "users": [{"name": name, "password": PASSWORD, "tags": ""} for name in ("salus", "reader", "least")],
         "permissions": [
             {"user": "salus", **everything},
             {"user": "reader", **everything, "configure": "", "write": ""},
+            {"user": "least", "vhost": "/", "configure": "^$", "write": r"^amq\.default$", "read": "^$"},
         ],
         "queues": [{"name": "orders", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}],
     }

@@ -100,6 +100,14 @@ async def test_a_user_that_may_not_publish_or_not_look_is_told_from_a_broken_bro
     assert (await look(Amqp(url=url(rabbit, "reader"), publish=False))).status is Status.HEALTHY
 
 
+async def test_the_rights_that_the_documentation_names_are_enough(rabbit: Rabbit, look: Prober) -> None:
+    check = Amqp(url=url(rabbit, "least"), queue="orders").build(look.site)
+    seen = await look.look(check)
+    assert (seen.status, seen.message) == (Status.HEALTHY, "orders: 0 messages, 0 consumers")
+    assert not check._mute  # type: ignore[attr-defined]
+    await check.aclose()
+
+
 async def test_a_broker_whose_memory_runs_out_is_degraded_or_unhealthy_until_it_has_room(
     rabbit: Rabbit, look: Prober
 ) -> None:

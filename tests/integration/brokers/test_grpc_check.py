@@ -37,8 +37,8 @@ async def test_what_a_server_says_is_what_is_reported(grpc_port: int, look: Prob
     seen = await look(Grpc(target=target))
     assert seen.status is Status.HEALTHY
     assert seen.message.startswith(f"{target} says SERVING, in ")
-    assert (await look(Grpc(target=target, service="up"))).status is Status.HEALTHY
-    seen = await look(Grpc(target=target, service="down"))
+    assert (await look(Grpc(target=target, service_name="up"))).status is Status.HEALTHY
+    seen = await look(Grpc(target=target, service_name="down"))
     assert (seen.status, seen.cause) == (Status.UNHEALTHY, "grpc_not_serving")
     assert seen.message == f"down at {target} says NOT_SERVING"
 
@@ -50,7 +50,7 @@ async def test_a_service_that_nobody_knows_of_is_no_verdict(
     grpc_port: int, look: Prober, service: str, said: str
 ) -> None:
     with pytest.raises(CheckBrokenError, match=said) as caught:
-        await look(Grpc(target=f"127.0.0.1:{grpc_port}", service=service))
+        await look(Grpc(target=f"127.0.0.1:{grpc_port}", service_name=service))
     assert caught.value.cause == Cause.NOT_KNOWN
     assert caught.value.remedy
 

@@ -28,7 +28,7 @@ MAKERS: Mapping[str, Callable[[int], CheckOptions]] = {
     "amqp": lambda port: Amqp(url=f"amqp://{LOGIN}@127.0.0.1:{port}", queue="orders"),
     "nats": lambda port: Nats(url=f"nats://{LOGIN}@127.0.0.1:{port}"),
     "mqtt": lambda port: Mqtt(url=f"mqtt://{LOGIN}@127.0.0.1:{port}", round_trip="salus/round"),
-    "grpc": lambda port: Grpc(target=f"127.0.0.1:{port}", service="up"),
+    "grpc": lambda port: Grpc(target=f"127.0.0.1:{port}", service_name="up"),
     "prometheus": lambda port: Prometheus(url=f"http://127.0.0.1:{port}", query="vector(1)", value_above=0),
 }
 SILENT = 0.15

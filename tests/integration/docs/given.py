@@ -30,6 +30,10 @@ class Given:
 
 
 GIVEN: Mapping[str, Given] = {
+    "docs/how-to/check-other-systems-2.md": Given(
+        files={f"secrets/{name}": "opens" for name in ("rabbitmq", "nats", "mqtt")},
+        moved={"/run/secrets": "secrets"},
+    ),
     "docs/how-to/heal-what-prometheus-sees.md": Given(
         files={"prometheus-token": "a-token-that-nobody-guesses"},
         moved={"/etc/salus/prometheus-token": "prometheus-token"},
