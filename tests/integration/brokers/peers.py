@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Identity
+
 PASSWORD = "correct horse battery"
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -53,7 +55,8 @@ def running(
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -76,17 +79,19 @@ def listening(port: int, process: subprocess.Popen[bytes], log: Path, *, within:
 
 
 @contextmanager
-def nats(folder: Path, port: int) -> Iterator[int]:
+def nats(folder: Path, port: int, tls: Identity | None = None) -> Iterator[int]:
     """Run one with JetStream: `salus` may do everything, `poor` may not ask JetStream."""
     users = [
         {"user": "salus", "password": PASSWORD},
         {"user": "poor", "password": PASSWORD, "permissions": {"publish": "no.thing", "subscribe": "_INBOX.>"}},
     ]
-    config = {
+    config: dict[str, object] = {
         "listen": f"127.0.0.1:{port}",
         "jetstream": {"store_dir": str(folder / "jetstream")},
         "authorization": {"users": users},
     }
+    if tls is not None:
+        config["tls"] = {"cert_file": str(tls.certificate), "key_file": str(tls.key)}
     (folder / "nats.conf").write_text(json.dumps(config))
     log = folder / "nats.log"
     with running([program("nats-server"), "-c", str(folder / "nats.conf")], log) as process:
@@ -98,7 +103,7 @@ def nats(folder: Path, port: int) -> Iterator[int]:
 
 
 @contextmanager
-def mosquitto(folder: Path, port: int) -> Iterator[int]:
+def mosquitto(folder: Path, port: int, tls: Identity | None = None) -> Iterator[int]:
     """Run one: `salus` may do everything, `mute` may read and not write, `deaf` may write and not read."""
     server, maker = program("mosquitto"), program("mosquitto_passwd")
     for number, user in enumerate(("salus", "mute", "deaf")):
@@ -111,6 +116,7 @@ def mosquitto(folder: Path, port: int) -> Iterator[int]:
         f"password_file {folder / 'users'}",
         f"acl_file {folder / 'acl'}",
         "persistence false",
+        *([f"certfile {tls.certificate}", f"keyfile {tls.key}"] if tls is not None else []),
         *(["user root"] if os.getuid() == 0 else []),
     ]
     (folder / "mosquitto.conf").write_text("\n".join(config) + "\n")

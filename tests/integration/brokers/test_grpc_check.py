@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,17 @@ from tests.certificates import Authority
 from tests.integration.brokers.conftest import Prober
 
 
-class Guarded(health.aio.HealthServicer):  # type: ignore[misc]
+class Guarded(health.HealthServicer):  # type: ignore[misc]
     """Wants a token, and repeats it when it is wrong."""
 
-    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         given = dict(context.invocation_metadata()).get("authorization", "")
         if given == "Bearer slow down":
-            await asyncio.sleep(0.05)
+            threading.Event().wait(0.05)
         elif given != "Bearer let me in":
             code = grpc.StatusCode.PERMISSION_DENIED if given == "Bearer weak" else grpc.StatusCode.UNAUTHENTICATED
-            await context.abort(code, f"not with {given}")
-        return await super().Check(request, context)
+            context.abort(code, f"not with {given}")
+        return super().Check(request, context)
 
 
 async def test_what_a_server_says_is_what_is_reported(grpc_port: int, look: Prober) -> None:
@@ -66,10 +67,10 @@ async def test_a_server_without_a_health_service_is_no_verdict(look: Prober) -> 
 
 
 async def test_metadata_lets_us_in_and_stays_secret(look: Prober) -> None:
-    server = grpc.aio.server()
+    server = grpc.server(ThreadPoolExecutor(1))
     health_pb2_grpc.add_HealthServicer_to_server(Guarded(), server)
     target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
+    server.start()
     try:
         assert (
             await look(Grpc(target=target, metadata={"authorization": "Bearer let me in"}))
@@ -84,7 +85,7 @@ async def test_metadata_lets_us_in_and_stays_secret(look: Prober) -> None:
         slow = Grpc(target=target, metadata={"authorization": "Bearer slow down"}, latency_below=Duration(0.04))
         assert (await look(slow)).status is Status.DEGRADED
     finally:
-        await server.stop(None)
+        server.stop(0)
 
 
 async def test_tls_is_verified_and_a_client_certificate_is_shown(look: Prober, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
+from tests.certificates import Authority
 from tests.integration.brokers import peers
 from tests.integration.brokers.conftest import Prober, eventually
 from tests.integration.brokers.peers import PASSWORD
@@ -126,6 +127,21 @@ async def test_a_broker_that_is_started_again_is_found_again(tmp_path: Path, loo
         seen = await look.look(check)
         assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.REFUSED)
     await check.aclose()
+
+
+async def test_tls_is_spoken_and_verified(tmp_path: Path, look: Prober) -> None:
+    authority = Authority(tmp_path, look.site.clock.now())
+    with peers.mosquitto(tmp_path, peers.free_port(), authority.issue()) as port:
+        url = f"mqtts://salus:{quote(PASSWORD)}@localhost:{port}"
+        check = Mqtt(url=url, ca_file=authority.file, round_trip="salus/round").build(look.site)
+        for _ in range(2):
+            seen = await look.look(check)
+            assert seen.status is Status.HEALTHY, seen.message
+        await check.aclose()
+        seen = await look(Mqtt(url=url))
+        assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.TLS)
+        seen = await look(Mqtt(url=url.replace("mqtts", "mqtt")), timeout=1)
+        assert seen.status is Status.UNHEALTHY
 
 
 async def test_a_server_that_speaks_something_else_is_said_to(look: Prober, nats_port: int) -> None:

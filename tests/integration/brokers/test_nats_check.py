@@ -14,6 +14,7 @@ from salus.checks.nats import Nats
 from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
+from tests.certificates import Authority
 from tests.integration.brokers import peers
 from tests.integration.brokers.conftest import Prober
 from tests.integration.brokers.peers import PASSWORD
@@ -119,6 +120,20 @@ async def test_a_server_that_is_started_again_is_found_again(tmp_path: Path, loo
         seen = await look.look(check)
         assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.REFUSED)
     await check.aclose()
+
+
+async def test_a_server_that_wants_tls_gets_it_and_is_verified(tmp_path: Path, look: Prober) -> None:
+    authority = Authority(tmp_path, look.site.clock.now())
+    with peers.nats(tmp_path, peers.free_port(), authority.issue()) as port:
+        for scheme in ("nats", "tls"):
+            check = Nats(url=f"{scheme}://salus:{quote(PASSWORD)}@127.0.0.1:{port}", ca_file=authority.file)
+            built = check.build(look.site)
+            for _ in range(2):
+                seen = await look.look(built)
+                assert seen.status is Status.HEALTHY, seen.message
+            await built.aclose()
+        seen = await look(Nats(url=f"tls://salus:{quote(PASSWORD)}@127.0.0.1:{port}"))
+        assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.TLS)
 
 
 async def test_a_server_that_speaks_something_else_is_said_to(look: Prober, grpc_port: int) -> None:
