@@ -43,6 +43,8 @@ def running(
     command: Sequence[str], log: Path, *, environ: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program in a process group of its own, with a pipe to its input."""
+    if keeper := shutil.which("setpriv", path=PATH):  # tests that are killed leave no server behind
+        command = [keeper, "--pdeathsig", "KILL", *command]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
