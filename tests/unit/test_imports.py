@@ -10,6 +10,7 @@ import pytest
 import salus
 
 OPTIONAL = {"aiosmtplib", "apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
+OPTIONAL |= {"grpc", "grpc_health", "pamqp"}
 HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
 
 
@@ -26,6 +27,11 @@ def test_importing_salus_imports_nothing_optional_and_nothing_heavy() -> None:
 @pytest.mark.parametrize("module", ["salus.model", "salus.ports", "salus.errors", "salus.units", "salus.conditions"])
 def test_the_kernel_imports_nothing_optional(module: str) -> None:
     assert not modules_after(f"import {module}") & OPTIONAL
+
+
+@pytest.mark.parametrize("kind", ["amqp", "grpc", "mqtt", "nats", "prometheus"])
+def test_a_kind_of_check_imports_what_it_needs_when_it_is_built(kind: str) -> None:
+    assert not modules_after(f"import salus.checks.{kind}") & OPTIONAL
 
 
 def test_every_public_name_can_be_imported() -> None:
