@@ -33,6 +33,10 @@ GIVEN: Mapping[str, Given] = {
     "docs/how-to/be-watched.md": Given(
         variables={"PING_URL": "https://hc-ping.com/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"}
     ),
+    "docs/how-to/check-brokers-and-grpc.md": Given(
+        files={f"secrets/{name}": "opens" for name in ("rabbitmq", "nats", "mqtt")},
+        moved={"/run/secrets": "secrets"},
+    ),
     "docs/how-to/check-other-systems.md": Given(
         files={f"secrets/{name}": "opens" for name in ("database", "live-token", "mail", "redis")},
         moved={"/run/secrets": "secrets"},
