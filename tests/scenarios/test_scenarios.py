@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.scenarios.scenario import Scenario, read
 from tests.scenarios.steps import play
@@ -13,18 +14,28 @@ from tests.scenarios.verdict import judge
 from tests.scenarios.world import World
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+ALONE = {"overloaded-host"}
+"""Those that are about the host itself."""
+
+
+def scenarios() -> list[ParameterSet]:
+    alone, beside = pytest.mark.alone, pytest.mark.xdist_group
+    return [
+        pytest.param(file, id=file.stem, marks=alone if file.stem in ALONE else beside(file.stem)) for file in FILES
+    ]
 
 
 MINUTES = sorted(Path(__file__).parent.glob("minutes/*.yaml"))
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", scenarios())
 def test_the_scenario_ends_as_its_file_says(file: Path, tmp_path: Path) -> None:
     scenario = read(file)
     tell(scenario, World(tmp_path, scenario))
 
 
+@pytest.mark.xdist_group("minutes")
 @pytest.mark.timeout(180)
 def test_the_stories_of_a_whole_minute_end_as_their_files_say(tmp_path: Path) -> None:
     """They mostly wait, so they are told side by side."""
