@@ -19,10 +19,7 @@ ALONE = {"overloaded-host"}
 
 
 def scenarios() -> list[ParameterSet]:
-    alone, beside = pytest.mark.alone, pytest.mark.xdist_group
-    return [
-        pytest.param(file, id=file.stem, marks=alone if file.stem in ALONE else beside(file.stem)) for file in FILES
-    ]
+    return [pytest.param(one, id=one.stem, marks=[pytest.mark.alone] if one.stem in ALONE else []) for one in FILES]
 
 
 MINUTES = sorted(Path(__file__).parent.glob("minutes/*.yaml"))
@@ -35,7 +32,6 @@ def test_the_scenario_ends_as_its_file_says(file: Path, tmp_path: Path) -> None:
     tell(scenario, World(tmp_path, scenario))
 
 
-@pytest.mark.xdist_group("minutes")
 @pytest.mark.timeout(180)
 def test_the_stories_of_a_whole_minute_end_as_their_files_say(tmp_path: Path) -> None:
     """They mostly wait, so they are told side by side."""

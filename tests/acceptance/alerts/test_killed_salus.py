@@ -124,7 +124,6 @@ def nothing_is_open(agent: SalusProcess) -> bool:
     return not waiting and not rows(agent, "select id from alerts where resolved_at is null or unheard")
 
 
-@pytest.mark.xdist_group("busy")  # a start takes a core for half a second: one of these at a time
 @pytest.mark.timeout(400)
 def test_killed_a_hundred_times_while_checks_break_and_heal_it_loses_no_alert_and_no_resolution(
     salus: Callable[[str], SalusProcess], receiver: Callable[[str], Receiver], tmp_path: Path

@@ -51,7 +51,6 @@ def knows(salus: SalusProcess, pid: int) -> bool:
     return salus.status() is not None and salus.service("web")["pid"] == pid
 
 
-@pytest.mark.xdist_group("busy")  # a start takes a core for half a second: one of these at a time
 @pytest.mark.timeout(400)
 def test_killed_a_hundred_times_while_healing_it_never_doubles_loses_or_miscounts(
     salus: Callable[[str], SalusProcess], tmp_path: Path
