@@ -82,6 +82,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         served.close()
 
 
+@pytest.mark.alone
 def test_four_workers_one_healer_and_another_within_two_seconds_after_kill_9(serve: Serve) -> None:
     served = serve()
     eventually(lambda: served.truths() == {("healthy", served.leader)}, what="all say the same")
