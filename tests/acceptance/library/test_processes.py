@@ -188,7 +188,7 @@ def test_a_forked_child_asks_its_parent_and_leaves_it_unharmed(tmp_path: Path) -
     done = script(tmp_path, "fork")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "child Unknown: the process that leads does not answer healthy",
+        "child the process that leads does not answer healthy",
         "parent All systems operational",
     ] or (done.stdout.splitlines() == ["child All systems operational healthy", "parent All systems operational"])
 
