@@ -1,7 +1,8 @@
 """The WSGI app of a library: each request is handed to Salus' own loop, and its thread waits for the answer.
 
 A live stream would keep a thread of the application's server for as long as a page is open. So here a stream ends after
-what is there already: the browser comes again a few seconds later, says what it has seen, and is told what it missed.
+what is there already, and after a second in any case: the browser comes again a few seconds later, says what it has
+seen, and is told what it missed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
+from salus.clock import SystemClock
 from salus.surfaces.http import App, Message, Scope
 
 Environ: TypeAlias = "dict[str, Any]"
 StartResponse: TypeAlias = Callable[..., object]
 
+_monotonic = SystemClock().monotonic
 _STREAM = b"text/event-stream"
 _COME_AGAIN = b"retry: 3000\n\n"
 _LOOK_AROUND = 1.0
@@ -60,11 +63,14 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         if self._streams:
             yield _COME_AGAIN
-        while (message := self._asked.next(_LOOK_AROUND if self._streams else _PATIENCE)) is not None:
+        until = _monotonic() + _LOOK_AROUND
+        while (message := self._asked.next(until - _monotonic() if self._streams else _PATIENCE)) is not None:
             if body := message.get("body", b""):
                 yield body
             if not message.get("more_body", False):
                 return
+            if self._streams and _monotonic() >= until:  # there may always be more, where much happens
+                break
         self.close()
 
     def close(self) -> None:
@@ -91,7 +97,7 @@ class _Asked:
     def next(self, seconds: float) -> Message | None:
         """Return the next part of the answer; None at its end, and where there is none for that long."""
         try:
-            return self._messages.get(timeout=seconds)
+            return self._messages.get(timeout=max(0.0, seconds))
         except Empty:
             return None
 
