@@ -178,7 +178,7 @@ class Keeper:
     @property
     def busy(self) -> bool:
         """Tell whether a call runs, one that nobody waits for any more included."""
-        return self._busy
+        return self._busy and (self._thread is None or self._thread.is_alive())
 
     async def run(self, function: Callable[[], _Result]) -> _Result:
         """Call the function in the thread.
@@ -187,6 +187,8 @@ class Keeper:
             CheckBrokenError: the call before has not come back, or the system has no thread left.
             Exception: whatever the function raises.
         """
+        if self._thread is not None and not self._thread.is_alive():  # it stayed behind in the parent of this process
+            self._thread, self._busy, self._calls = None, False, SimpleQueue()
         if self._busy:
             raise CheckBrokenError("the call before has not come back yet", cause=Cause.NO_THREADS)
         if self._thread is None:
