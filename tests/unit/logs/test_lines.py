@@ -59,6 +59,17 @@ def test_what_an_action_logs_carries_the_trace_of_its_recovery() -> None:
     assert "trace_id" not in left_running.run(line, record("a reader that the action left running"))
 
 
+def test_what_others_say_can_steer_no_terminal() -> None:
+    made = record("it said %s", "\x1b]0;owned\x07 ü\u202e", facts={"check": "a\x1b[2Jb"})
+    text = ConsoleLines().format(made)
+    assert text.endswith("check=a\\x1b[2Jb: it said \\x1b]0;owned\\x07 ü\\u202e")
+    try:
+        raise OSError("\x9b31m")
+    except OSError:
+        head, *below = ConsoleLines().format(record("x", error=True)).splitlines()
+    assert (head[-1], below[-1]) == ("x", "OSError: \\x9b31m")
+
+
 def test_a_fact_never_takes_the_place_of_what_the_line_itself_says() -> None:
     assert line(record("x", facts={"message": "y", "level": "z", "attempts": 3}))["message"] == "x"
 
