@@ -23,7 +23,7 @@ from salus.app.build import Resolved, resolve
 from salus.app.doors import Doors
 from salus.app.ledger import Ledger, open_ledger
 from salus.app.notify import Notifier
-from salus.app.parts import make_services, make_units
+from salus.app.parts import let_go, make_services, make_units
 from salus.app.reload import Reload
 from salus.app.watch import feed_watchdog, prune, watch_clocks, watch_files
 from salus.clock import SystemClock
@@ -164,7 +164,13 @@ class Agent:
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
         agent = self.settings.agent
-        agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            remedy = "give it to the user that runs this, or name another folder as salus.state_dir"
+            raise SalusError(
+                f"{agent.state_dir} cannot be the state folder: {error.strerror}", remedy=remedy
+            ) from error
         lock = Lock(agent.state_dir / "salus.lock")
         lock.acquire()
         self._lock = lock
@@ -203,6 +209,11 @@ class Agent:
         servers = [server for server in (self.server, self._workers) if server is not None]
         own = [] if self._lock is None or self._lock.descriptor is None else [self._lock.descriptor]
         return [*own, *(number for server in servers for number in server.descriptors())]
+
+    def let_go(self) -> None:
+        """Let go of the lock, where ``stop`` was not given the time to come to that, and nothing runs any more."""
+        if self._lock is not None:
+            self._lock.release()
 
     def _build_engine(self, ledger: Ledger) -> None:
         agent = self.settings.agent
@@ -480,7 +491,7 @@ class Agent:
                 _log.error("%s", result)
         for name, unit in self.engine.units.items():
             self._recorder.check_state(name, unit.state)
-        await asyncio.gather(*(unit.check.aclose() for unit in self.engine.units.values()), return_exceptions=True)
+        await asyncio.gather(*(let_go(unit.check) for unit in self.engine.units.values()), return_exceptions=True)
         await self._chronicle.flush()
         await self._recorder.stop()
         await self._tasks.stop(0.0)

@@ -33,6 +33,7 @@ class Lock:
         """
         self._path = _lock_file(file)
         self._descriptor: int | None = None
+        self._trying: int | None = None
 
     @property
     def held(self) -> bool:
@@ -48,16 +49,17 @@ class Lock:
         """
         if self._descriptor is not None:
             return
-        descriptor = self._open()
+        self._trying = descriptor = self._open()
         try:
             _flock(descriptor)
         except OSError as error:
+            self._trying = None
             holder = _read(descriptor)
             os.close(descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise creating(self._path, error) from error
             raise self._taken(holder) from error
-        self._descriptor = descriptor
+        self._descriptor, self._trying = descriptor, None
         self._sign(descriptor)
 
     def _open(self) -> int:
@@ -96,8 +98,8 @@ class Lock:
 
     @property
     def descriptor(self) -> int | None:
-        """Return the file descriptor that holds it: a child made by a bare fork has to close its copy."""
-        return self._descriptor
+        """Return the file descriptor that holds it, or is about to: a child made by a bare fork closes its copy."""
+        return self._trying if self._descriptor is None else self._descriptor
 
     def __enter__(self) -> Self:
         self.acquire()
