@@ -20,7 +20,11 @@ async def answer(app: App, inner: asyncio.AbstractEventLoop, scope: Scope, recei
     """
     crossing = _Crossing(scope, receive, send)
     work = crossing.carry(app, plain(scope))
-    future = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, inner))
+    try:
+        future = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, inner))
+    except RuntimeError:  # it has just been stopped
+        work.close()
+        raise
     for message in await future:
         await send(message)
 
@@ -72,4 +76,9 @@ class _Crossing:
         await self._cross(self._send(message))
 
     async def _cross(self, work: Any) -> Any:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._outer))
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._outer)
+        except RuntimeError as error:  # the application's loop has ended, and with it whoever asked
+            work.close()
+            raise ConnectionResetError("whoever asked has gone") from error
+        return await asyncio.wrap_future(future)

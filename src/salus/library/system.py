@@ -211,6 +211,11 @@ class HealthSystem(Declaring, Telling):
         """Tell whether it runs in this process, leading or following."""
         return self._running() is not None
 
+    @property
+    def adrift(self) -> bool:
+        """Tell whether the application's event loop that it knew has ended."""
+        return self._home.loop is not None and self._home.loop.is_closed()
+
     def asgi(self) -> AsgiApp:
         """Return the ASGI app with everything in it; mount it, or serve it by itself."""
         if self._asgi is None:

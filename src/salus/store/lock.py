@@ -16,6 +16,7 @@ from salus.store.faults import creating
 NAME = "salus.lock"
 _PAUSE = 0.01
 _TRIES, _TRIES_AFTER_DEATH = 5, 300
+_ASKING: set[int] = set()
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -124,14 +125,25 @@ def holder(file: Path) -> int | None:
         descriptor = os.open(_lock_file(file), os.O_RDONLY)
     except OSError:
         return None
+    _ASKING.add(descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         pid = _read(descriptor)
         return int(pid) if pid.isdigit() else -1
     finally:
+        _ASKING.discard(descriptor)
         os.close(descriptor)
     return None
+
+
+def _after_fork() -> None:
+    """Close, in a child made by a fork, what another thread was just asking through: the lock would live on in it."""
+    while _ASKING:
+        os.close(_ASKING.pop())
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _flock(descriptor: int) -> None:

@@ -149,7 +149,8 @@ def request(app: Callable[..., Iterable[bytes]], path: str, **more: Any) -> tupl
     try:
         body = b"".join(answer)
     finally:
-        answer.close()  # type: ignore[attr-defined]
+        if close := getattr(answer, "close", None):
+            close()
     return begun["status"], begun["headers"], body
 
 
@@ -172,3 +173,34 @@ def test_a_live_stream_keeps_no_thread_of_a_wsgi_server(health: HealthSystem) ->
         status, headers, body = request(health.wsgi(), "/health-dashboard/live", QUERY_STRING="page=/")
         assert (status, headers["content-type"]) == ("200 OK", "text/event-stream")
         assert body.startswith(b"retry: ")
+
+
+async def test_where_it_cannot_run_a_request_is_told_so_and_never_as_a_crash(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    broken = HealthSystem("shop", state_dir=tmp_path / "file")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(broken.asgi()), base_url="http://shop.test") as client:
+        answer = await client.get("/livez")
+        assert (answer.status_code, answer.text) == (503, "Salus does not run here; its log says why\n")
+        assert (await client.head("/livez")).content == b""
+    assert "cannot be the state folder" in caplog.text
+    assert request(broken.wsgi(), "/livez", REQUEST_METHOD="HEAD")[::2] == ("503 Service Unavailable", b"")
+
+
+def test_wsgi_takes_bodies_in_pieces_and_of_any_length(health: HealthSystem) -> None:
+    class Pieces(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 10, 10))
+
+    app = health.wsgi()
+    odd: list[dict[str, Any]] = [
+        {"CONTENT_LENGTH": "100", "wsgi.input": Pieces(b"x" * 100)},
+        {"CONTENT_LENGTH": "9" * 5000, "wsgi.input": io.BytesIO(b"x" * 3_000_000)},
+        {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(b"x" * 100)},
+        {"CONTENT_LENGTH": "many"},
+        {"HTTP_X_ODD": "é\r\nx: y", "QUERY_STRING": "a=é"},
+    ]
+    with health:
+        for environ in odd:
+            assert request(app, "/ping/nobody", REQUEST_METHOD="POST", **environ)[0] == "404 Not Found"
