@@ -545,5 +545,8 @@ def _state_id(state_dir: Path) -> str:
     if len(known) == 32 and known.isalnum():
         return known
     made = uuid.uuid4().hex
-    file.write_text(made + "\n", encoding="ascii")
+    try:
+        file.write_text(made + "\n", encoding="ascii")
+    except OSError as error:  # what is left of checks and actions will not be known again after a crash
+        _log.error("cannot keep the id of this Salus in %s: %s", file, error.strerror)
     return made

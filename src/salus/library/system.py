@@ -117,7 +117,7 @@ class HealthSystem(Declaring, Telling):
         with self._living:
             if self._running() is not None:
                 return
-            with suppress(RuntimeError):  # called where no loop runs
+            with suppress(ConflictError):  # called where no loop runs
                 self._at_home()
             from salus.library.host import Host
             from salus.library.life import Life
@@ -271,8 +271,16 @@ class HealthSystem(Declaring, Telling):
         return Overall(status=Status.UNKNOWN, message="Salus does not run here", ready=False, live=True, started=False)
 
     def _at_home(self) -> None:
-        """Remember the loop that runs here as the application's."""
-        self._home.loop, self._home.thread = asyncio.get_running_loop(), threading.get_ident()
+        """Remember the loop that runs here as the application's.
+
+        Raises:
+            ConflictError: it is none of asyncio.
+        """
+        try:
+            self._home.loop, self._home.thread = asyncio.get_running_loop(), threading.get_ident()
+        except RuntimeError as error:
+            remedy = "in an application of trio or without a loop, `with health:` or health.start()"
+            raise ConflictError("there is no event loop of asyncio here", remedy=remedy) from error
 
     def _on_the_loop(self) -> bool:
         """Tell whether the application's loop runs here, and so waits for the caller."""

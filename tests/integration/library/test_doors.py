@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,19 +63,21 @@ async def test_a_body_crosses_too(client: httpx.AsyncClient) -> None:
     assert "no check listens to 'nobody'" in answer.json()["detail"]
 
 
+LIVE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/health-dashboard/live",
+    "query_string": b"page=/",
+    "root_path": "",
+    "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
+    "client": ("127.0.0.1", 1),
+}
+
+
 async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/health-dashboard/live",
-        "query_string": b"page=/",
-        "root_path": "",
-        "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
-        "client": ("127.0.0.1", 1),
-    }
     arrived: asyncio.Queue[Any] = asyncio.Queue()
     gone = asyncio.Event()
 
@@ -83,7 +86,7 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         return {"type": "http.disconnect"}
 
     async with health:
-        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))
+        serving = asyncio.create_task(health.asgi()(LIVE, receive, arrived.put))
         first = await asyncio.wait_for(arrived.get(), 5)
         assert first["type"] == "http.response.start"
         gone.set()
@@ -204,3 +207,23 @@ def test_wsgi_takes_bodies_in_pieces_and_of_any_length(health: HealthSystem) -> 
     with health:
         for environ in odd:
             assert request(app, "/ping/nobody", REQUEST_METHOD="POST", **environ)[0] == "404 Not Found"
+
+
+async def test_a_stream_ends_when_its_server_is_told_to(health: HealthSystem) -> None:
+    class Server:  # as uvicorn's is, which waits for every request
+        should_exit = False
+
+        def handle_exit(self, number: int, frame: object) -> None: ...
+
+    server, arrived = Server(), asyncio.Queue[Any]()
+    before = signal.signal(signal.SIGTERM, server.handle_exit)
+    try:
+        async with health, asyncio.timeout(10):
+            serving = asyncio.ensure_future(health.asgi()(LIVE, asyncio.Event().wait, arrived.put))  # type: ignore[arg-type]
+            await arrived.get()
+            server.should_exit = True
+            await serving
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    *_, last = [arrived.get_nowait() for _ in range(arrived.qsize())]
+    assert (last["body"], last["more_body"]) == (b"", False)

@@ -253,3 +253,23 @@ def test_many_threads_start_declare_and_stop_it_at_once(health: HealthSystem) ->
     health.stop()
     health.start()
     assert health.run_now_sync("salus")
+
+
+async def test_a_start_that_is_cancelled_is_undone(health: HealthSystem) -> None:
+    starting = asyncio.ensure_future(health.__aenter__())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not health.runs
+    assert not living()
+
+
+def test_what_is_declared_while_it_starts_counts_too(health: HealthSystem) -> None:
+    @health.on
+    def hears(event: Event) -> None:
+        if event.kind == "agent_started":
+            health.register("late", lambda: None, **QUICK)
+
+    with health:
+        assert until(lambda: "late" in health.report_sync()["checks"])  # type: ignore[operator]
