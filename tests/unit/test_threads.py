@@ -140,6 +140,7 @@ def test_a_thread_outlives_its_loop_without_harm() -> None:
     assert asyncio.run(again()) == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_child_made_by_a_fork_counts_no_threads_of_its_parent() -> None:
     threads = Threads(1)
     begun, end = threading.Event(), threading.Event()
