@@ -9,6 +9,8 @@ readers need not see stands in comments right above the fence, one mark each:
     The block cannot be tried here. There must be a good reason, and few of them.
 ``<!-- beside code -->``
     A config that is whole only with what code declares; the next block of Python judges it.
+``<!-- examples/fastapi_app.py -->``
+    A part of that file, word by word, which is run by tests of its own.
 ``<!-- wrong -->``
     A config that Salus refuses.
 ``<!-- prometheus -->``, ``<!-- kubernetes -->``, ...

@@ -9,6 +9,9 @@
     ├── MissingExtraError      a kind needs an optional dependency that is not installed
     ├── CheckBrokenError       a check could not tell; the observation becomes ``unknown``
     ├── ActionError            one step of a recovery failed
+    ├── CallRefusedError       a guard around calls did not let one begin
+    │   ├── CircuitOpenError       the circuit breaker is open
+    │   └── BulkheadFullError      every place of the bulkhead is taken
     ├── ServiceError           a service could not be started, stopped or signalled
     │   ├── StartError
     │   └── StopError
@@ -133,6 +136,26 @@ class CheckBrokenError(SalusError):
 
 class ActionError(SalusError):
     """The action failed."""
+
+
+class CallRefusedError(SalusError):
+    """The call was not let through."""
+
+    def __init__(
+        self, message: str | None = None, *, name: str, retry_after: float | None = None, remedy: str | None = None
+    ) -> None:
+        """Name the guard, and say after how many seconds a call may be worth a try (None: that is not known)."""
+        super().__init__(message, remedy=remedy)
+        self.name = name
+        self.retry_after = retry_after
+
+
+class CircuitOpenError(CallRefusedError):
+    """The circuit is open."""
+
+
+class BulkheadFullError(CallRefusedError):
+    """The bulkhead is full."""
 
 
 class ServiceError(SalusError):

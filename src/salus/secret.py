@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 
 class Secret:
     """Text that prints as ``***``; only ``reveal()`` gives it away, so every use can be found by name."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
+
+    made: ClassVar[int] = 0
+    """How many were ever made: whoever keeps what follows from all of them sees by it that there are others now."""
 
     def __init__(self, text: str) -> None:
         """Keep the text."""
         self._text = text
+        Secret.made += 1
+        _alive[Secret.made] = self
 
     def reveal(self) -> str:
         """Return the text itself. Hand it to the one call that needs it and keep no copy."""
@@ -35,3 +43,13 @@ class Secret:
     def __bool__(self) -> bool:
         """Tell whether there is any text."""
         return bool(self._text)
+
+
+_alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+
+
+def in_use() -> Iterator[str]:
+    """Yield the text of every secret that is in use, for those who take secrets out of what is written."""
+    for reference in _alive.valuerefs():
+        if (secret := reference()) is not None:
+            yield secret.reveal()

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
@@ -174,6 +175,76 @@ class Threads:
                 self._calls.add(following)
         if following:
             _wake(following)
+
+
+class Keeper:
+    """One thread for one caller: whatever has to stay in its thread (a connection, as many drivers want it) stays.
+
+    One call at a time. A caller that gives up leaves the thread to its call; until that ends, nothing else is begun.
+    The thread starts with the first call, is a daemon, and ends with ``stop``.
+    """
+
+    def __init__(self, name: str = "salus-keeper") -> None:
+        """Start nothing yet; ``name`` is for those who read a stack dump."""
+        self._name = name
+        self._calls: SimpleQueue[tuple[_Call | None, Callable[[], Any]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._busy = False
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a call runs, one that nobody waits for any more included."""
+        return self._busy
+
+    async def run(self, function: Callable[[], _Result]) -> _Result:
+        """Call the function in the thread.
+
+        Raises:
+            CheckBrokenError: the call before has not come back, or the system has no thread left.
+            Exception: whatever the function raises.
+        """
+        if self._busy:
+            raise CheckBrokenError("the call before has not come back yet", cause=Cause.NO_THREADS)
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise CheckBrokenError(f"cannot start a thread: {error}", cause=Cause.NO_THREADS) from error
+            self._thread = thread
+        call = _Call(asyncio.get_running_loop())
+        self._busy = True
+        self._calls.put((call, function))
+        await call.future
+        if call.error is not None:
+            raise call.error
+        result: _Result = call.result
+        return result
+
+    def stop(self, last: Callable[[], object] | None = None) -> None:
+        """End the thread after its call, and after ``last``, which closes what was kept; does not wait."""
+        if self._thread is not None:
+            if last is not None:
+                self._calls.put((None, last))
+            self._calls.put(None)
+            self._thread = None
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            call, function = item
+            result: Any = None
+            error: Exception | None = None
+            try:
+                result = function()
+            except Exception as raised:  # noqa: BLE001 -- it is raised again where it is awaited
+                error = raised
+            except BaseException as raised:  # noqa: BLE001 -- as above
+                error = _wrapped(raised)
+            self._busy = False
+            if call is not None:
+                call.result, call.error = result, error
+                _wake(call)
+            del item, call, function, result, error  # a thread that waits holds nothing
 
 
 def _after_fork() -> None:

@@ -10,6 +10,7 @@ import pytest
 import salus
 
 OPTIONAL = {"aiosmtplib", "apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
+OPTIONAL |= {"celery", "grpc", "grpc_health", "kombu", "pamqp"}
 HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
 
 
@@ -26,6 +27,17 @@ def test_importing_salus_imports_nothing_optional_and_nothing_heavy() -> None:
 @pytest.mark.parametrize("module", ["salus.model", "salus.ports", "salus.errors", "salus.units", "salus.conditions"])
 def test_the_kernel_imports_nothing_optional(module: str) -> None:
     assert not modules_after(f"import {module}") & OPTIONAL
+
+
+@pytest.mark.parametrize("module", ["asgi", "wsgi", "gunicorn"])
+def test_what_serves_every_framework_imports_none(module: str) -> None:
+    frameworks = {"celery", "django", "fastapi", "flask", "gunicorn", "litestar", "starlette"}
+    assert not modules_after(f"import salus.integrations.{module}") & (OPTIONAL | frameworks)
+
+
+@pytest.mark.parametrize("kind", ["amqp", "celery", "grpc", "mqtt", "nats", "prometheus"])
+def test_a_kind_of_check_imports_what_it_needs_when_it_is_built(kind: str) -> None:
+    assert not modules_after(f"import salus.checks.{kind}") & OPTIONAL
 
 
 def test_every_public_name_can_be_imported() -> None:
@@ -51,7 +63,11 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.surfaces.api.table",
         "jinja2",
         "multiprocessing",
+        "opentelemetry",
+        "salus.app.plugins",
         "salus.conditions",
+        "salus.config.pings",
+        "salus.config.telemetry",
         "salus.config.status_page",
         "salus.engine.announcements",
         "salus.engine.history",
@@ -65,6 +81,8 @@ def test_an_agent_does_not_load_what_it_may_never_need() -> None:
         "salus.surfaces.charts",
         "salus.surfaces.dashboard",
         "salus.surfaces.metrics",
+        "salus.surfaces.pings",
+        "salus.surfaces.telemetry",
         "salus.surfaces.statuspage",
     ]
     code = f"import sys, salus.app.agent, salus.channels.console; print([m for m in {never} if m in sys.modules])"

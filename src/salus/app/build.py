@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
 from salus.app import registry
@@ -51,6 +52,11 @@ class Resolved:
     channels: Mapping[str, tuple[ChannelSpec, ChannelOptions]]
     alert_conditions: Mapping[str, Condition]
 
+    def extent(self) -> str:
+        """Say how much there is of what."""
+        counts = {"check": len(self.checks), "service": len(self.services), "rule": len(self.rules)}
+        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
+
     def service_roots(self) -> dict[str, tuple[str, ...]]:
         """Return which services each service depends on, directly."""
         specs = self.settings.services
@@ -90,10 +96,19 @@ def resolve(settings: Settings, own: Own | None = None) -> Resolved:
         alert_conditions=dict(builder.alert_conditions()),
     )
     builder.references(resolved)
+    builder.telemetry()
     builder.problems += builder.conditions.problems
     if builder.problems:
         raise ConfigError(tuple(dict.fromkeys(builder.problems)))
     return resolved
+
+
+def _can_export() -> bool:
+    """Tell whether what speaks to an OpenTelemetry collector is installed; loads next to nothing of it."""
+    try:
+        return all(find_spec(name) for name in ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))
+    except ModuleNotFoundError:
+        return False
 
 
 class _Builder:
@@ -179,6 +194,12 @@ class _Builder:
             if isinstance(service := getattr(check, "service", None), str):
                 self._known_services({service}, ("checks", name, spec.kind, "service"))
 
+    def telemetry(self) -> None:
+        """See that what the section ``telemetry`` needs is there."""
+        if self.settings.telemetry is not None and not _can_export():
+            error = MissingExtraError("telemetry", extra="opentelemetry")
+            self.problems.append(self.sources.problem(("telemetry",), str(error), error.remedy or ""))
+
     def _known_services(self, names: set[str] | frozenset[str], path: Keys) -> None:
         for name in sorted(names - set(self.settings.services)):
             remedy = did_you_mean(name, list(self.settings.services)) or "add it under services"
@@ -191,6 +212,8 @@ class _Builder:
             own = self.own.actions if self.own and room == "actions" else ()
             remedy = did_you_mean(kind, [*own, *registry.names(room)]) or error.remedy or ""
             what = f"unknown {room.removesuffix('s')} kind {kind!r}"
+            if kind in registry.names(room):  # it is there, and cannot be loaded
+                what, remedy = str(error), error.remedy or ""
             self.problems.append(self.sources.problem(path, what, remedy))
             return None
         except MissingExtraError as error:

@@ -10,6 +10,8 @@ from salus.errors import MissingExtraError, NotFoundError
 
 CHECKS: Mapping[str, str] = {
     "alert": "salus.checks.alert:AlertCheck",
+    "amqp": "salus.checks.amqp:Amqp",
+    "celery": "salus.checks.celery:Celery",
     "command": "salus.checks.command:Command",
     "cpu": "salus.checks.cpu:Cpu",
     "deadlock": "salus.checks.deadlock:Deadlock",
@@ -22,13 +24,21 @@ CHECKS: Mapping[str, str] = {
     "filesystem": "salus.checks.filesystem:Filesystem",
     "function": "salus.checks.function:Function",
     "garbage_collector": "salus.checks.garbage_collector:GarbageCollector",
+    "grpc": "salus.checks.grpc:Grpc",
     "heartbeat": "salus.checks.heartbeat:HeartbeatCheck",
     "http": "salus.checks.http:Http",
     "load": "salus.checks.load:Load",
+    "memcached": "salus.checks.memcached:Memcached",
     "memory": "salus.checks.memory:Memory",
+    "mqtt": "salus.checks.mqtt:Mqtt",
+    "nats": "salus.checks.nats:Nats",
     "pool": "salus.checks.pool:Pool",
     "process": "salus.checks.process:Process",
     "process_memory": "salus.checks.process_memory:ProcessMemory",
+    "prometheus": "salus.checks.prometheus:Prometheus",
+    "redis": "salus.checks.redis:Redis",
+    "smtp": "salus.checks.smtp:Smtp",
+    "sql": "salus.checks.sql:Sql",
     "swap": "salus.checks.swap:Swap",
     "tasks": "salus.checks.tasks:Tasks",
     "tcp": "salus.checks.tcp:Tcp",
@@ -36,6 +46,7 @@ CHECKS: Mapping[str, str] = {
     "threads": "salus.checks.threads:Threads",
     "tls": "salus.checks.tls:Tls",
     "tools": "salus.checks.tools:Tools",
+    "websocket": "salus.checks.websocket:Websocket",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -82,13 +93,26 @@ _ROOMS: Mapping[str, Mapping[str, str]] = {
 _EXTRAS: Mapping[str, str] = {
     "aiosmtplib": "email",
     "apprise": "apprise",
+    "celery": "celery",
     "cryptography": "tls",
+    "grpc": "grpc",
+    "grpc_health": "grpc",
+    "pamqp": "amqp",
+    "psycopg": "postgresql",
+    "pymysql": "mariadb",
+    "redis": "redis",
+    "websockets": "websocket",
 }
 
 
 def names(room: str) -> list[str]:
     """Return every name a room knows, ours and others', sorted."""
     return sorted({*_ROOMS[room], *_others(room)})
+
+
+def ours(room: str, name: str) -> bool:
+    """Tell whether a name is one of our own kinds."""
+    return name in _ROOMS[room]
 
 
 def kind(room: str, name: str) -> type:
@@ -99,7 +123,7 @@ def kind(room: str, name: str) -> type:
         name: the kind as configured.
 
     Raises:
-        NotFoundError: nobody registered that name.
+        NotFoundError: nobody registered that name, or it is somebody else's and cannot be loaded.
         MissingExtraError: the kind is there and its optional dependency is not.
     """
     dotted = _ROOMS[room].get(name) or _others(room).get(name)
@@ -112,13 +136,26 @@ def kind(room: str, name: str) -> type:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
-            raise
+            if ours(room, name):
+                raise
+            raise _unusable(room, name, error) from error
         what = f"{room.removesuffix('s')} {name!r}"
         raise MissingExtraError(what, extra=extra) from error
+    except Exception as error:
+        if ours(room, name):
+            raise
+        raise _unusable(room, name, error) from error
     if not isinstance(found, type):
         message = f"{dotted} is not a class"
         raise TypeError(message)
     return found
+
+
+def _unusable(room: str, name: str, error: Exception) -> NotFoundError:
+    """Say that somebody else's kind is there, and cannot be loaded."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    what = f"the {room.removesuffix('s')} {name!r} of another package cannot be loaded: {said}"
+    return NotFoundError(what, remedy="`salus plugins` says whose it is")
 
 
 def kinds(room: str) -> Iterable[tuple[str, type]]:

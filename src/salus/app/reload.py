@@ -135,6 +135,8 @@ class Reload:
             "maintenance": (before.maintenance, after.maintenance),
             "alerts": (before.alerts, after.alerts),
             "status page": (before.status_page, after.status_page),
+            "telemetry": (before.telemetry, after.telemetry),
+            "pings": (before.pings, after.pings),
             "salus": (before.agent, after.agent),
         }
         parts += [f"{name}: changed" for name, (was, is_now) in sections.items() if was != is_now]

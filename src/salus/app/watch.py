@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from salus.app.notify import Notifier
 from salus.config import AgentSettings
 from salus.engine.engine import Engine
 from salus.errors import StoreError
@@ -70,13 +69,6 @@ async def prune(clock: Clock, store: Store, settings: AgentSettings) -> None:
         else:
             _log.debug("%d old rows removed", gone)
         await clock.sleep(PRUNE_EVERY)
-
-
-async def feed_watchdog(clock: Clock, notifier: Notifier) -> None:
-    """Tell systemd's watchdog that the loop turns, at half the period it asks for."""
-    while notifier.watchdog_seconds:
-        notifier.say("WATCHDOG=1")
-        await clock.sleep(notifier.watchdog_seconds / 2)
 
 
 def _prints(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:

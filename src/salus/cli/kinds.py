@@ -38,6 +38,8 @@ def _list() -> None:
                 line = summary(known.options_of(room, name)).partition("\n")[0]
             except SalusError as error:
                 line = f"({error})"
+            except Exception:  # noqa: BLE001 - a stranger's module may raise anything, and must not hide the others
+                line = "(cannot be used: salus plugins says why)"
             table.rows.append([name, _tame(line)])
         table.show()
         click.echo()

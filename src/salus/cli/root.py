@@ -50,6 +50,7 @@ COMMANDS = {
     "token": "salus.cli.token:token",
     "ledger": "salus.cli.ledger:ledger",
     "kinds": "salus.cli.kinds:kinds",
+    "plugins": "salus.cli.plugins:plugins",
     "schema": "salus.cli.schema:schema",
 }
 

@@ -16,6 +16,7 @@ from salus.config.alert_rules import COMPARISONS, MEMBERS, TRIGGERS
 from salus.config.alert_shapes import AlertRuleShape, AlertsShape, ChannelShape, RouteShape
 from salus.config.convert import fields_of
 from salus.config.docstrings import attributes, summary
+from salus.config.pings import PingShape
 from salus.config.shapes import (
     NAME,
     ActionShape,
@@ -30,6 +31,7 @@ from salus.config.shapes import (
     Shape,
 )
 from salus.config.status_page import StatusPageShape
+from salus.config.telemetry import TelemetryShape
 from salus.secret import Secret
 from salus.units import Amount, Bound, Duration, Share, Size, format_duration, format_size
 
@@ -119,6 +121,7 @@ class _Writer:
         limits["properties"]["groups"]["propertyNames"] = {"pattern": NAME}
         self._definitions["window"] = _spelled_out(self._struct(MaintenanceShape))
         self._definitions["rule"] = rule
+        self._definitions["ping"] = self._shorthand(PingShape, self._struct(PingShape))
         sections = {
             "salus": self._struct(AgentShape),
             "defaults": self._struct(DefaultsShape),
@@ -129,6 +132,8 @@ class _Writer:
             "maintenance": self._named("window", "When somebody works on something, so that nothing there is healed."),
             "alerts": self._alerts(),
             "status_page": self._struct(StatusPageShape),
+            "telemetry": self._struct(TelemetryShape),
+            "pings": self._named("ping", "Who is told again and again that Salus itself is well."),
         }
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

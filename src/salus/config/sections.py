@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import msgspec
 
@@ -25,6 +25,8 @@ from salus.config.shapes import (
     CheckShape,
     DefaultsShape,
     LimitsShape,
+    LogFormat,
+    LogLevel,
     ServiceShape,
     Shape,
 )
@@ -34,6 +36,8 @@ from salus.errors import ConfigError, Problem
 from salus.model import ActionSpec, ChannelSpec, CheckSpec, Json, ServiceSpec
 
 if TYPE_CHECKING:
+    from salus.config.pings import PingShape
+    from salus.config.telemetry import TelemetryShape
     from salus.model.statuspage import StatusPageSettings
 
 _EXAMPLES = {
@@ -75,6 +79,7 @@ class Builder:
         alerts = AlertsBuilder(self._convert, self._sources, named=self._entries, channel=self._channel)
         heard = alerts.settings(sections.get("alerts"), _entry(sections.get("checks")).keys())
         page = self._status_page(sections)
+        telemetry, pings = self._telemetry(sections), self._pings(sections)
         self._convert.problems += references.problems(sections, self._sources)
         if problems := self._problems():
             raise ConfigError(problems)
@@ -87,6 +92,8 @@ class Builder:
             maintenance=maintenance,
             alerts=heard,
             status_page=page,
+            telemetry=telemetry,
+            pings=pings,
             sources=self._sources,
             files=found,
             warnings=tuple(sorted([*self._warnings, *policy.warnings, *alerts.warnings])),
@@ -102,6 +109,21 @@ class Builder:
         checks = {name: _entry(check) for name, check in _entry(sections.get("checks")).items()}
         self._convert.problems += status_page.problems(raw, checks, self._sources)
         return status_page.settings(self._convert, raw)
+
+    def _telemetry(self, sections: Mapping[str, Json]) -> TelemetryShape | None:
+        """Read where an OpenTelemetry collector is; most configs have none, and do not load what reads it."""
+        if "telemetry" not in sections:
+            return None
+        from salus.config import telemetry
+
+        return telemetry.settings(self._convert, sections["telemetry"])
+
+    def _pings(self, sections: Mapping[str, Json]) -> Mapping[str, PingShape]:
+        if not (entries := self._named(sections, "pings")):
+            return {}
+        from salus.config import pings
+
+        return pings.settings(self._convert, entries)
 
     def _problems(self) -> tuple[Problem, ...]:
         """Return all of them; where the reading found one, what follows from it is left out."""
@@ -158,7 +180,8 @@ class Builder:
     def _agent(self, sections: Mapping[str, Json]) -> AgentSettings | None:
         raw = self._without_foreign_stores(sections.get("salus"))
         shape = cast("AgentShape | None", self._shape(AgentShape, {"salus": raw}, "salus"))
-        level = self._log_level()
+        level = self._chosen("SALUS_LOG_LEVEL", "log level", get_args(LogLevel))
+        form = self._chosen("SALUS_LOG_FORMAT", "log format", get_args(LogFormat))
         listen = self._environ.get("SALUS_LISTEN")
         if shape is None:
             return None
@@ -177,6 +200,7 @@ class Builder:
             port=port,
             state_dir=self._sources.folder(("salus", "state_dir")) / shape.state_dir,
             log_level=level or shape.log_level,
+            log_format=form or shape.log_format,
             **plain({key: getattr(shape, key) for key in kept}),
         )
 
@@ -195,13 +219,13 @@ class Builder:
             return {key: value for key, value in raw.items() if key != "store"}
         return raw
 
-    def _log_level(self) -> str:
-        level = self._environ.get("SALUS_LOG_LEVEL", "").lower()
-        known = ("debug", "info", "warning", "error", "critical")
-        if level and level not in known:
-            refused = Refused(f"there is no log level {level!r}", did_you_mean(level, known) or known_words(known))
-            self._refused(refused, "SALUS_LOG_LEVEL", ())
-        return level
+    def _chosen(self, variable: str, what: str, known: tuple[str, ...]) -> str:
+        """Return the word that a variable of the environment says, or an empty string."""
+        word = self._environ.get(variable, "").lower()
+        if word and word not in known:
+            refused = Refused(f"there is no {what} {word!r}", did_you_mean(word, known) or known_words(known))
+            self._refused(refused, variable, ())
+        return word
 
     def _refused(self, refused: Refused, variable: str, path: Keys) -> None:
         if not variable:

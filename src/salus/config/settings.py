@@ -11,7 +11,9 @@ from salus.config.sources import Sources
 from salus.errors import Problem
 from salus.model import AlertSettings, CheckSpec, Limits, MaintenanceSpec, RecoveryRule, ServiceSpec
 
-if TYPE_CHECKING:  # an agent without a status page does not load its nouns
+if TYPE_CHECKING:  # an agent that has no such section does not load what belongs to it
+    from salus.config.pings import PingShape
+    from salus.config.telemetry import TelemetryShape
     from salus.model.statuspage import StatusPageSettings
 
 
@@ -29,6 +31,7 @@ class AgentSettings:
         metrics: who reads ``/metrics``: ``local``, ``public`` or ``token``.
         trusted_proxies: addresses and networks whose forwarded headers are believed.
         log_level: ``debug``, ``info``, ``warning``, ``error`` or ``critical``.
+        log_format: ``console`` or ``json``.
         keep_events: seconds that the ledger keeps events.
         keep_observations: seconds that looks are kept.
         keep_days: seconds that it is kept how long each check was how on each day.
@@ -44,6 +47,7 @@ class AgentSettings:
     metrics: str = "local"
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "info"
+    log_format: str = "console"
     keep_events: float = 90 * 86400.0
     keep_observations: float = 7 * 86400.0
     keep_days: float = 400 * 86400.0
@@ -63,6 +67,8 @@ class Settings:
         maintenance: windows that come again and again.
         alerts: who hears what.
         status_page: what the public is shown; None: there is no such page.
+        telemetry: what goes to an OpenTelemetry collector; None: nothing.
+        pings: who is told again and again that Salus is well, by name.
         sources: the place of every key, for problems found later.
         files: the files it came from.
         warnings: what is allowed and seldom meant.
@@ -76,6 +82,8 @@ class Settings:
     maintenance: tuple[MaintenanceSpec, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     status_page: StatusPageSettings | None = None
+    telemetry: TelemetryShape | None = None
+    pings: Mapping[str, PingShape] = field(default_factory=dict)
     sources: Sources
     files: tuple[Path, ...] = ()
     warnings: tuple[Problem, ...] = ()

@@ -18,6 +18,7 @@ Looks = Annotated[int, Meta(ge=0, le=30)]
 Factor = Annotated[float, Meta(ge=1, le=1000)]
 ModeWord = Literal["observe", "approve", "auto"]
 Interval = Annotated[Duration, Meta(ge=0.01)]
+LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
@@ -40,6 +41,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
         trusted_proxies: addresses and networks of reverse proxies; what they say of who asks, and how
             (``X-Forwarded-For``, ``-Proto``, ``-Prefix``, ``-Host``), is believed. Of anybody else it is not.
         log_level: what is logged.
+        log_format: ``console``, text for people, or ``json``, one object a line.
         keep_events: how long the ledger keeps events.
         keep_observations: how long the history of looks is kept.
         keep_days: how long it is kept how each check was on each day.
@@ -55,6 +57,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
     metrics: Literal["local", "public", "token"] = "local"
     trusted_proxies: tuple[str, ...] = ()
     log_level: LogLevel = "info"
+    log_format: LogFormat = "console"
     keep_events: Positive = Duration(90 * 86400)
     keep_observations: Positive = Duration(7 * 86400)
     keep_days: Positive = Duration(400 * 86400)
@@ -275,5 +278,17 @@ class LimitsShape(Shape, frozen=True, kw_only=True):
     groups: dict[str, GroupShape] = {}
 
 
-SECTIONS = ("salus", "defaults", "services", "checks", "rules", "limits", "maintenance", "alerts", "status_page")
+SECTIONS = (
+    "salus",
+    "defaults",
+    "services",
+    "checks",
+    "rules",
+    "limits",
+    "maintenance",
+    "alerts",
+    "status_page",
+    "telemetry",
+    "pings",
+)
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"

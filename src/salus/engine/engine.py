@@ -247,6 +247,11 @@ class Engine:
         self._schedule.respread(self._clock.monotonic(), window)
         self._arm()
 
+    def overdue(self) -> float:
+        """Return for how many seconds the most urgent look has been due without beginning; 0 while all is well."""
+        due = self._schedule.next_due() if self._running else None
+        return max(0.0, self._clock.monotonic() - due) if due is not None else 0.0
+
     def now(self) -> datetime:
         """Return the wall clock, once everything that is remembered has followed a jump of it."""
         return self._jumps.now()

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from salus import traces
 from salus.engine.assess import Assessor, Surroundings
 from salus.engine.recovery import Ground, Recovery
 from salus.engine.units import CheckUnit, RuleUnit
@@ -265,7 +266,8 @@ class Healer:
     async def _run(self, recovery: Recovery, unit: CheckUnit, rule: RuleUnit, before: RuleState) -> None:
         plan = recovery.plan
         try:
-            await recovery.run()
+            with traces.within(plan.id):
+                await recovery.run()
         finally:
             self.running.pop(plan.id, None)
             self._work.pop(plan.id, None)
@@ -338,13 +340,12 @@ class Healer:
         rule.memory = ledger.give_up(rule.memory, now)
         self._around.keep_rule(rule.memory)
         due = ledger.half_open_due(rule.rule, rule.memory)
+        tried = f"{rule.memory.attempts} attempt{'' if rule.memory.attempts == 1 else 's'}"
         self._around.site.tell(
             EventKind.RULE_EXHAUSTED,
             rule=rule.rule.name,
             check=rule.rule.check,
-            message=f"gave up after {rule.memory.attempts} attempts; one more try at {due:%Y-%m-%d %H:%M:%S} UTC"
-            if due
-            else "gave up",
+            message=f"gave up after {tried}; one more try at {due:%Y-%m-%d %H:%M:%S} UTC" if due else "gave up",
         )
         return True
 

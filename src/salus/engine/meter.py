@@ -24,9 +24,13 @@ _HEALTHY, _DEGRADED, _UNHEALTHY = Status.HEALTHY, Status.DEGRADED, Status.UNHEAL
 
 
 class Timer:
-    """How often what took how long, in buckets; implements ``ports.metrics.Times``."""
+    """How often what took how long, in buckets; implements ``ports.metrics.Times``.
 
-    __slots__ = ("bounds", "counts", "examples", "total")
+    Attributes:
+        tap: is told of each one, too, where somebody counts by buckets of their own.
+    """
+
+    __slots__ = ("bounds", "counts", "examples", "tap", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         """Count by these upper bounds, and above the last of them."""
@@ -34,6 +38,7 @@ class Timer:
         self.counts = [0] * (len(bounds) + 1)
         self.examples: dict[int, Example] = {}
         self.total = 0.0
+        self.tap: Callable[[float], None] | None = None
 
     def add(self, seconds: float) -> int:
         """Count one; returns its bucket. A clock that went back makes nothing shorter than no time at all."""
@@ -41,6 +46,8 @@ class Timer:
         place = bisect_left(self.bounds, seconds)
         self.counts[place] += 1
         self.total += seconds
+        if self.tap is not None:
+            self.tap(seconds)
         return place
 
     def show(self, recovery: str, seconds: float, at: datetime) -> None:

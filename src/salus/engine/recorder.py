@@ -185,7 +185,12 @@ class Recorder:
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._stopping = False
+        self._writing_since: float | None = None
         self.failure = ""
+
+    def writing_for(self, monotonic: float) -> float:
+        """Return for how many seconds the store has been at the write that is under way; 0 where there is none."""
+        return max(0.0, monotonic - self._writing_since) if self._writing_since is not None else 0.0
 
     def event(self, event: Event) -> None:
         """Take an event (the bus calls this)."""
@@ -259,6 +264,7 @@ class Recorder:
             return not self.failure
         if self._boot and taken.kept_on_the_wall_clock:
             taken.memos[clockmark.KEY] = clockmark.mark(self._clock, self._boot)
+        self._writing_since = self._clock.monotonic()
         try:
             if not await self._try(taken):
                 return False
@@ -267,6 +273,8 @@ class Recorder:
             taken.put_before(self._pending)
             self._pending = taken
             raise
+        finally:
+            self._writing_since = None
         if self.failure:
             self.failure = ""
             self._tell(EventKind.STORE_RECOVERED, message="the ledger can be written again")

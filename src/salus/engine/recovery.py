@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from salus import traces
 from salus.engine.assess import condition_now
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.errors import ActionError, MissingExtraError, ServiceError
@@ -182,7 +183,11 @@ class Recovery:
             try:
                 self._at(RecoveryPhase.CONFIRMING, self._unit.spec.timeout)
                 said = f"attempt {self._plan.attempt}: {self.record.trigger}"
-                self._tell(EventKind.RECOVERY_STARTED, said, data={"targets": list(self.record.targets)})
+                data: Mapping[str, Json] = {
+                    "targets": [*self.record.targets],
+                    "trace_id": traces.trace_id(self._plan.id),
+                }
+                self._tell(EventKind.RECOVERY_STARTED, said, data=data)
                 refusal = await self._confirm()
             finally:
                 await self._reserving
@@ -294,8 +299,7 @@ class Recovery:
         acting = action.effect in _ACTING
         if acting and not self._plan.manual and (until := self._ground.circuit(self._unit, spec)):
             return self._skip(position, spec, until)
-        if action.effect in _ACTING:
-            await self._capture()
+        captured = await self._capture() if acting else NOTHING
         if self.record.initiation is None:
             initiation = self._clock.monotonic() - self._began
             self.record = replace(self.record, initiation=initiation)
@@ -303,7 +307,7 @@ class Recovery:
         limit = min(spec.timeout if spec.timeout is not None else self._left, self._left)
         waits = action.effect is Effect.WAITS
         self._at(RecoveryPhase.WAITING if waits else RecoveryPhase.ACTING, limit, position)
-        self._tell(EventKind.ACTION_STARTED, f"{position}. {spec.kind}", action=spec.kind)
+        self._tell(EventKind.ACTION_STARTED, f"{position}. {spec.kind}", action=spec.kind, data=captured)
         before = self._incarnation()
         result, message, evidence = await self._act(position, action, limit)
         duration = self._clock.monotonic() - started
@@ -417,15 +421,21 @@ class Recovery:
         self._tell(EventKind.VERIFIED, f"still failing: {last.message if last else ''}", reason="failed")
         return False
 
-    async def _capture(self) -> None:
-        """Record what is about to be destroyed, within a small bound; a dead process costs no delay."""
+    async def _capture(self) -> Mapping[str, Json]:
+        """Record what is about to be destroyed, within a small bound; a dead process costs no delay.
+
+        Returns:
+            How long that took, for the event that follows; nothing where there was nothing to record.
+        """
         if self._acted or self.record.evidence or self._unit.service is None:
-            return
+            return NOTHING
+        began = self._clock.monotonic()
         status = self._unit.service.status
         evidence: dict[str, Json] = {"service": status.message or status.state.value}
         if status.running and status.pid is not None:
             evidence |= await self._within(self._ground.threads.run(process_snapshot, status.pid))
         self.record = replace(self.record, evidence=evidence)
+        return {"evidence_seconds": self._clock.monotonic() - began}
 
     async def _within(self, work: Awaitable[Mapping[str, Json]]) -> Mapping[str, Json]:
         try:
@@ -464,6 +474,7 @@ class Recovery:
             EventKind.RECOVERY_FINISHED,
             f"{outcome.value} after {format_duration(duration)}: {message}",
             reason=outcome.value,
+            data={"trace_id": traces.trace_id(self._plan.id)},
         )
         return self.record
 

@@ -103,7 +103,7 @@ async def connect(
     """
     loop = asyncio.get_running_loop()
     if not endpoint.literal:
-        addresses = permitted(endpoint, await _resolve(loop, endpoint, resolve_within), permit)
+        addresses = permitted(endpoint, await resolve(endpoint, resolve_within), permit)
         if len(addresses) > 1:
             return await _race(loop, endpoint, addresses, factory)
         return await _try(loop, endpoint, addresses[0], factory)
@@ -146,7 +146,13 @@ async def start_tls(protocol: Peer, context: ssl.SSLContext, name: str, place: s
     protocol.transport = secured
 
 
-async def _resolve(loop: AbstractEventLoop, endpoint: Endpoint, within: float | None) -> Sequence[str]:
+async def resolve(endpoint: Endpoint, within: float | None) -> Sequence[str]:
+    """Return the addresses of an endpoint that is no literal.
+
+    Raises:
+        ResolveError: there is none, or the resolver did not say so in time.
+    """
+    loop = asyncio.get_running_loop()
     if endpoint.host.rstrip(".").lower() == "localhost":
         return _LOCALHOST
     try:

@@ -67,38 +67,38 @@ class ResolveError(HttpError):
     """There is no address for the name."""
 
     ours = True
-    cause = Cause.DNS
+    cause: str = Cause.DNS
 
 
 class ConnectError(HttpError):
     """The connection failed."""
 
-    cause = Cause.RESET
+    cause: str = Cause.RESET
 
 
 class TlsError(HttpError):
     """TLS failed."""
 
-    cause = Cause.TLS
+    cause: str = Cause.TLS
 
 
 class AnswerError(HttpError):
     """The answer is broken."""
 
-    cause = Cause.PROTOCOL
+    cause: str = Cause.PROTOCOL
 
 
 class RedirectError(HttpError):
     """The redirect cannot be followed."""
 
-    cause = Cause.PROTOCOL
+    cause: str = Cause.PROTOCOL
 
 
 class ProxyError(HttpError):
     """The proxy did not do its part."""
 
     ours = True
-    cause = Cause.PROXY
+    cause: str = Cause.PROXY
 
 
 _Lesson: TypeAlias = "tuple[str, str]"

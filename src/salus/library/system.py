@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING, Self
 
 from salus.errors import ConflictError, SalusError
 from salus.home import Home
-from salus.library import forks, given
+from salus.library import forks
 from salus.library.declaring import Declaring
+from salus.library.given import config_files, name_of_application, sections
 from salus.library.telling import Telling
 from salus.model import Status
 from salus.tasks import begin
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
     from salus.app.agent import Agent
     from salus.app.own import Own
     from salus.config import Settings
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from salus.library.wsgi import WsgiApp
     from salus.model import Overall
     from salus.surfaces.http import App
+    from salus.surfaces.telemetry.providers import Providers
 
 _log = logging.getLogger("salus.library")
 
@@ -77,8 +83,8 @@ class HealthSystem(Declaring, Telling):
         Raises:
             ConfigError: that cannot be a name.
         """
-        self.name = given.name_of_application(name)
-        self._paths = given.config_files(config)
+        self.name = name_of_application(name)
+        self._paths = config_files(config)
         self._where = (f"HealthSystem({name!r})", 0)
         self._state_dir = Path(state_dir).absolute() if state_dir is not None else None
         self._listen = listen
@@ -95,9 +101,10 @@ class HealthSystem(Declaring, Telling):
         self._declarations: Declarations | None = None
         self._hearing: Hearing | None = None
         self._asgi: AsgiApp | None = None
+        self._providers: Providers | None = None
         forks.tell(self)
-        if sections := given.sections(settings):
-            self._said().settings(sections)
+        if more := sections(settings):
+            self._said().settings(more)
 
     def __repr__(self) -> str:
         """Tell which application this is."""
@@ -243,6 +250,15 @@ class HealthSystem(Declaring, Telling):
         host, life = self._alive()
         return life.network, host.loop
 
+    @property
+    def state_dir(self) -> Path:
+        """Return the folder of the ledger and of the sockets at which the command line asks.
+
+        Raises:
+            ConfigError: what was declared is wrong.
+        """
+        return self._read().agent.state_dir
+
     # ── how it is made ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _running(self) -> Life | None:
@@ -356,7 +372,7 @@ class HealthSystem(Declaring, Telling):
         from salus.library.folder import state_folder
 
         declared = self._said().snapshot()
-        agent = {"listen": self._listen or "none", "state_dir": self._state_dir and self._state_dir.absolute()}
+        agent = {"listen": self._listen or "none", "state_dir": self._state_dir}
         declared.set("salus", {**agent, **declared.sections.get("salus", {})}, self._where)
         settings = load(self._paths, declared=declared)
         if not settings.says("salus", "state_dir"):
@@ -378,7 +394,36 @@ class HealthSystem(Declaring, Telling):
             heal=self._heal,
             listeners=(hearing.hear,),
             program=Program(read=self._read, own=self._own, home=self._home, door=WorkersDoor),
+            providers=self._providers,
         )
+
+    def telemetry(
+        self,
+        *,
+        tracer: TracerProvider | None = None,
+        meter: MeterProvider | None = None,
+        logger: LoggerProvider | None = None,
+    ) -> None:
+        """Hand over the OpenTelemetry providers that the application has; call this before it starts.
+
+        Every recovery becomes a trace, the numbers of ``/metrics`` instruments, what Salus logs log records. They are
+        left running when Salus stops.
+
+        Args:
+            tracer: gets one trace per recovery. Without any of the three, this and the next are the global ones
+                (``opentelemetry.trace.get_tracer_provider()``) as they are now.
+            meter: gets the instruments.
+            logger: gets what Salus logs.
+
+        Raises:
+            ConflictError: it runs already.
+            MissingExtraError: OpenTelemetry is not installed.
+        """
+        from salus.surfaces.telemetry.providers import given
+
+        if self._running() is not None:
+            raise ConflictError("it runs already", remedy="call telemetry() before it starts")
+        self._providers = given(tracer, meter, logger)
 
     def forked(self) -> None:
         """Let go, in a child made by a bare fork, of what only the parent may hold.

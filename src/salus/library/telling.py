@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from salus.model import Json, Observation, Overall
 
 _LONGEST = 60.0
-_WORDS = {
-    Status.HEALTHY: "All systems operational",
-    Status.DEGRADED: "Degraded",
-    Status.UNHEALTHY: "Unhealthy",
-    Status.UNKNOWN: "Unknown",
-}
 
 
 class Telling(ABC):
@@ -55,11 +49,8 @@ class Telling(ABC):
         return self._overall().ready
 
     def summary(self) -> str:
-        """Return how the whole is, in one sentence."""
-        overall = self._overall()
-        words = _WORDS[overall.status]
-        why = overall.message.removeprefix("Down: ").removeprefix("Degraded: ")
-        return words if overall.status is Status.HEALTHY else f"{words}: {why}"
+        """Return how the whole is, in one sentence, such as ``All systems operational`` or ``Down: database``."""
+        return self._overall().message
 
     async def report(self) -> dict[str, Json]:
         """Return the document of ``/health``, with all details.

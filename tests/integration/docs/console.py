@@ -111,7 +111,7 @@ class Console:
 
     def _ours_is_there(self) -> bool:
         """Tell whether it has started what it is to start, and looked at everything once."""
-        _, printed = _ours(["status", "--json"])
+        _, printed = self._ours(["status", "--json"])
         try:
             told = json.loads("\n".join(printed))
         except ValueError:
@@ -127,7 +127,7 @@ class Console:
         words = shlex.split(line, comments=True)
         bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
         if words[0] == "salus" and not OPERATORS.search(bare) and "$" not in line:
-            return _ours([str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]])
+            return self._ours([str(Path(word).expanduser()) if word.startswith("~") else word for word in words[1:]])
         done = subprocess.run(
             ["sh"],  # from its input, as in a terminal: `pkill -f` must not find the shell that calls it
             input=f"(exit {self._code}); {line}\n",
@@ -138,6 +138,28 @@ class Console:
             check=False,
         )
         return done.returncode, done.stdout.splitlines()
+
+    def _ours(self, arguments: list[str]) -> tuple[int, list[str]]:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            child = os.fork()
+            if child == 0:
+                code = 70
+                try:
+                    os.environ.update(self._there)
+                    os.dup2(output.fileno(), 1)
+                    os.dup2(output.fileno(), 2)
+                    from salus.cli.root import run as ours
+
+                    code = ours(arguments)
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                finally:
+                    os._exit(code)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            output.seek(0)
+            return code, output.read().splitlines()
 
 
 def agree(expected: list[str], printed: list[str]) -> bool:
@@ -156,25 +178,3 @@ def _evened(line: str) -> str:
     for pattern, instead in _SAME:
         line = pattern.sub(instead, line)
     return line
-
-
-def _ours(arguments: list[str]) -> tuple[int, list[str]]:
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        child = os.fork()
-        if child == 0:
-            code = 70
-            try:
-                os.dup2(output.fileno(), 1)
-                os.dup2(output.fileno(), 2)
-                from salus.cli.root import run as ours
-
-                code = ours(arguments)
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        output.seek(0)
-        return code, output.read().splitlines()

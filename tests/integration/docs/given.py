@@ -30,6 +30,29 @@ class Given:
 
 
 GIVEN: Mapping[str, Given] = {
+    "docs/how-to/be-watched.md": Given(
+        variables={"PING_URL": "https://hc-ping.com/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"}
+    ),
+    "docs/how-to/check-brokers-and-grpc.md": Given(
+        files={f"secrets/{name}": "opens" for name in ("rabbitmq", "nats", "mqtt")},
+        moved={"/run/secrets": "secrets"},
+    ),
+    "docs/how-to/check-other-systems.md": Given(
+        files={f"secrets/{name}": "opens" for name in ("database", "live-token", "mail", "redis")},
+        moved={"/run/secrets": "secrets"},
+    ),
+    "docs/how-to/frameworks.md": Given(
+        files={
+            "shop/__init__.py": "",
+            "shop/settings.py": """
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "salus.integrations.django"]
+SALUS = "shop.health.health"
+SECRET_KEY = "read by nobody"
+USE_TZ = True
+""",
+        },
+        variables={"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    ),
     "docs/how-to/heal-what-prometheus-sees.md": Given(
         files={"prometheus-token": "a-token-that-nobody-guesses"},
         moved={"/etc/salus/prometheus-token": "prometheus-token"},

@@ -10,7 +10,9 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +32,14 @@ from tests.integration.docs import typed
 from tests.integration.docs.console import Console
 from tests.integration.docs.given import GIVEN, Given
 from tests.integration.docs.manifests import KINDS
-from tests.pages import Block
+from tests.pages import ROOT, Block
 
 _STEPS = frozenset(("ADD", "COPY", "RUN", "WORKDIR", "ENV", "ARG", "USER"))
 _INSTRUCTIONS = _STEPS | {"CMD", "ENTRYPOINT", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "STOPSIGNAL", "VOLUME"}
+
+
+# Pages that were written while only blocks below it were run say `runnable`.
+_MARKS = frozenset(("run", "runnable", "wrong", "beside code"))
 
 
 class Reader:
@@ -66,7 +72,7 @@ class Reader:
         judge = JUDGES.get(block.language)
         assert judge is not None, f"nobody knows what {block.language or 'no language'!r} is: see tests/pages.py"
         for mark in block.marks:
-            known = mark in ("run", "runnable", "wrong", "beside code") or mark.startswith("not run: ") or mark in KINDS
+            known = mark in KINDS or mark in _MARKS or mark.startswith(("examples/", "not run: "))
             assert known, f"nobody knows the mark {mark!r}: see tests/pages.py"
         text = block.text
         for path, name in self.moved.items():
@@ -87,6 +93,9 @@ class Reader:
     # ── One for each language ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _python(self, block: Block, text: str) -> None:
+        if example := next((mark for mark in block.marks if mark.startswith("examples/")), None):
+            assert text in (ROOT / example).read_text(encoding="utf-8"), f"it does not stand in {example}"
+            return
         importlib.invalidate_caches()
         if not block.title:
             code = compile("\n" * (block.line - 1) + text, block.page, "exec")
@@ -94,9 +103,9 @@ class Reader:
         elif text.startswith("#!"):
             compile(text, block.title, "exec")
         elif (module := block.title.removesuffix(".py").replace("/", ".").removesuffix(".__init__")).count("-") == 0:
-            importlib.import_module(module)
+            _in_a_fork(lambda: importlib.import_module(module))  # what follows may import it, or another in its place
         else:
-            runpy.run_path(block.title)
+            _in_a_fork(lambda: runpy.run_path(block.title))
 
     def _yaml(self, block: Block, text: str) -> None:
         for mark in block.marks:
@@ -199,3 +208,25 @@ JUDGES: Mapping[str, Callable[[Reader, Block, str], None]] = {
     "toml": Reader._toml,
     "yaml": Reader._yaml,
 }
+
+
+def _in_a_fork(work: Callable[[], object]) -> None:
+    """Do it where it changes nothing here.
+
+    Raises:
+        AssertionError: it failed; with what it raised.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+        child = os.fork()
+        if child == 0:
+            try:
+                work()
+            except BaseException:  # noqa: BLE001 -- a fork ends here, and says why
+                told.write(traceback.format_exc())
+                told.flush()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        told.seek(0)
+        wrong = told.read()
+    assert not wrong, wrong

@@ -16,7 +16,7 @@ from tests.pages import ROOT, Block
 # What a reader may be asked to type beside `salus`: it is on every Linux, or the page says where it comes from.
 _SHELL = frozenset((".", "cd", "echo", "exit", "export", "kill", "pkill", "sh", "sleep", "watch"))
 _FILES = frozenset(("cat", "chmod", "cp", "grep", "ls", "mkdir", "mv", "rm", "tail", "touch", "wc"))
-_OTHERS = frozenset(("curl", "docker", "kubectl", "nc", "openssl", "promtool", "python", "python3"))
+_OTHERS = frozenset(("curl", "docker", "kubectl", "nc", "openssl", "promtool", "python", "python3", "rabbitmqctl"))
 PROGRAMS = _SHELL | _FILES | _OTHERS
 OPERATORS = re.compile(r"[|&;<>()]+")
 _ASSIGNMENT = re.compile(r"\w+=.*")

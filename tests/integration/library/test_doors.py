@@ -20,6 +20,19 @@ from starlette.routing import Mount, Route
 from salus import HealthSystem
 from tests.integration.library.waiting import until
 
+STREAM = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/health-dashboard/live",
+    "query_string": b"page=/",
+    "root_path": "",
+    "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
+    "client": ("127.0.0.1", 1),
+}
+
 
 @pytest.fixture
 def health(tmp_path: Path) -> Iterator[HealthSystem]:
@@ -86,11 +99,25 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         return {"type": "http.disconnect"}
 
     async with health:
-        serving = asyncio.create_task(health.asgi()(LIVE, receive, arrived.put))
+        serving = asyncio.create_task(health.asgi()(dict(STREAM), receive, arrived.put))
         first = await asyncio.wait_for(arrived.get(), 5)
         assert first["type"] == "http.response.start"
         gone.set()
         await asyncio.wait_for(serving, 5)
+
+
+async def test_a_stream_that_is_open_ends_when_the_system_stops(health: HealthSystem) -> None:
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+    never = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async with health:
+        serving = asyncio.create_task(health.asgi()(dict(STREAM), receive, arrived.put))
+        assert (await asyncio.wait_for(arrived.get(), 5))["status"] == 200
+    await asyncio.wait_for(serving, 5)
 
 
 async def test_the_first_request_starts_it_where_nobody_did(health: HealthSystem) -> None:
@@ -119,7 +146,7 @@ async def test_served_by_itself_it_starts_and_stops_the_system(health: HealthSys
     await messages.put({"type": "lifespan.shutdown"})
     assert (await told.get())["type"] == "lifespan.shutdown.complete"
     await task
-    assert health.summary() == "Unknown: Salus does not run here"
+    assert health.summary() == "Salus does not run here"
 
 
 def request(app: Callable[..., Iterable[bytes]], path: str, **more: Any) -> tuple[str, dict[str, str], bytes]:
@@ -219,7 +246,7 @@ async def test_a_stream_ends_when_its_server_is_told_to(health: HealthSystem) ->
     before = signal.signal(signal.SIGTERM, server.handle_exit)
     try:
         async with health, asyncio.timeout(10):
-            serving = asyncio.ensure_future(health.asgi()(LIVE, asyncio.Event().wait, arrived.put))  # type: ignore[arg-type]
+            serving = asyncio.ensure_future(health.asgi()(dict(STREAM), asyncio.Event().wait, arrived.put))  # type: ignore[arg-type]
             await arrived.get()
             server.should_exit = True
             await serving

@@ -237,12 +237,12 @@ def test_two_systems_live_in_one_process(tmp_path: Path) -> None:
     second.register("b", lambda: False, critical=True, **QUICK)
     with first, second:
         assert until(lambda: first.is_healthy() and second.status is Status.UNHEALTHY)
-        assert second.summary().startswith("Unhealthy: ")
+        assert second.summary().startswith("Down: ")
         assert not second.is_ready()
 
 
 def test_before_it_runs_nothing_is_known_and_starting_twice_is_once(health: HealthSystem) -> None:
-    assert (health.status, health.summary()) == (Status.UNKNOWN, "Unknown: Salus does not run here")
+    assert (health.status, health.summary()) == (Status.UNKNOWN, "Salus does not run here")
     health.start()
     health.start()
     health.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from salus.cli import logs
+from salus import logs
 from salus.cli.check import plugin_line
 from salus.cli.errors import explain, problem_text
 from salus.cli.history import summary
@@ -214,8 +214,9 @@ CHANGED = Event(
         (
             "json",
             (
-                '{"at": "2026-03-01T12:00:00.000Z", "level": "warning", "event": "status_changed", '
-                '"message": "500,\\nexpected 200", "check": "web http", "old": "healthy", "new": "unhealthy"}'
+                '{"time": "2026-03-01T12:00:00.000Z", "level": "warning", "logger": "salus.event", '
+                '"message": "500,\\nexpected 200", "event": "status_changed", '
+                '"check": "web http", "old": "healthy", "new": "unhealthy"}'
             ),
         ),
     ],
@@ -228,7 +229,7 @@ def test_an_event_is_one_line_of_the_log(form: str, line: str) -> None:
             written.append(self.format(record))
 
     handler = Keep()
-    handler.setFormatter(logs._JsonLines() if form == "json" else logs._TextLines())
+    handler.setFormatter(logs.JsonLines() if form == "json" else logs.ConsoleLines())
     logger = logging.getLogger("salus.event")
     logger.addHandler(handler)
     try:

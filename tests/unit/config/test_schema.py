@@ -80,6 +80,8 @@ alerts:
   link: https://salus.example.org
   labels: {datacentre: fra1}
   targets: {allow: [10.0.0.0/8], deny: []}
+telemetry: {endpoint: "http://127.0.0.1:4318", headers: {authorization: x}, interval: 30s, logs: true}
+pings: {healthchecks: "https://hc-ping.com/x", other: {url: "https://example.org/x", report_failures: true}}
 status_page:
   title: Shop
   components:

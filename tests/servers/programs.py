@@ -1,0 +1,123 @@
+"""Real servers for tests: started once, on free ports of loopback, in folders of their own, ended by their pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+READY_WITHIN = 30.0
+_PAUSE = threading.Event()  # never set: waits without being a sleep
+
+
+def command(name: str, package: str) -> str:
+    """Return where a program is, or skip."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"not on this platform: {name} is not installed (scripts/install-test-peers, or apt: {package})")
+    return found
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def folder(*, fast: bool = False) -> Iterator[Path]:
+    """Make a folder with a short path, and remove it; a fast one is in memory where there is room for it."""
+    memory = Path("/dev/shm")
+    roomy = fast and memory.is_dir() and shutil.disk_usage(memory).free > 400 << 20
+    path = Path(tempfile.mkdtemp(prefix="salus-peer-", dir=memory if roomy else None))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def answers(port: int) -> bool:
+    """Tell whether something listens there."""
+    with socket.socket() as asked:
+        asked.settimeout(1)
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Program:
+    """One server program, and the means to stop it, start it again and freeze it."""
+
+    def __init__(
+        self, arguments: Sequence[str], log: Path, ready: Callable[[], bool], *, quits_by: int = signal.SIGINT
+    ) -> None:
+        self._arguments = list(arguments)
+        self._log = log
+        self._ready = ready
+        self._quits_by = quits_by
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        for _ in range(int(READY_WITHIN / 0.02)):
+            if self._process.poll() is not None:
+                break
+            if self._ready():
+                return
+            _PAUSE.wait(0.02)
+        tail = self._log.read_text(errors="replace")[-2000:]
+        self.stop()
+        pytest.fail(f"{self._arguments[0]} did not get ready: {tail}")
+
+    def stop(self) -> None:
+        """Kill it and wait for its end: nobody needs its data again."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            for process in self._family():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self._process.wait(10)
+        self._process = None
+
+    def _family(self) -> list[psutil.Process]:
+        assert self._process is not None
+        parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def quit(self) -> None:
+        """Let it shut down in order, and wait for its end."""
+        if self._process is not None:
+            self._process.send_signal(self._quits_by)
+            self._process.wait(20)
+            self._process = None
+
+    def restart(self) -> None:
+        """End it in order and start it again."""
+        self.quit()
+        self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it and its children: it is there and does nothing."""
+        stopped = self._family()
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
