@@ -219,6 +219,11 @@ class HealthSystem(Declaring, Telling):
         return self._running() is not None
 
     @property
+    def ended(self) -> bool:
+        """Tell whether it was stopped: then no request starts it again, only ``start`` does."""
+        return self._stopped
+
+    @property
     def adrift(self) -> bool:
         """Tell whether the application's event loop that it knew has ended."""
         return self._home.loop is not None and self._home.loop.is_closed()
@@ -273,7 +278,7 @@ class HealthSystem(Declaring, Telling):
             self._living.release()
         life = self._running()
         if life is None or self._host is None:
-            message = f"{self!r} does not run"
+            message = f"{self!r} does not run" + (": it was stopped" if self.ended else "")
             raise ConflictError(message, remedy="start it: `with health:`, `async with health:` or health.start()")
         return self._host, life
 
@@ -433,6 +438,7 @@ class HealthSystem(Declaring, Telling):
         life, self._life, self._host, self._runs = self._life, None, None, False
         self._declaring, self._living = threading.RLock(), threading.RLock()
         self._home.loop = self._home.thread = None
+        self._stopped = False
         if self._declarations is not None:
             self._declarations.forked()
         if self._hearing is not None:
