@@ -122,7 +122,7 @@ class TcpCheck:
 
     async def look(self, look: Look) -> Observation:
         """Connect, talk and judge."""
-        within = None if self._endpoint.literal else resolve_within(look)
+        within = resolve_within(look, self._endpoint)
         metrics: dict[str, Metric] = {}
         try:
             if self._tls is None and self._wanted is None and not self._said:

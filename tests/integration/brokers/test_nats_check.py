@@ -49,12 +49,12 @@ async def test_a_server_that_answers_is_healthy(url: str, look: Prober) -> None:
 
 
 async def test_a_wrong_password_or_token_is_unhealthy_and_stays_secret(
-    nats_port: int, url: str, look: Prober, caplog: pytest.LogCaptureFixture
+    nats_port: int, look: Prober, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = f"127.0.0.1:{nats_port}"
     for options in (
         Nats(url=f"nats://salus:wrongsecret@{place}"),
-        Nats(url=url, password=Secret("wrongsecret")),
+        Nats(url=f"nats://salus@{place}", password=Secret("wrongsecret")),
         Nats(url=f"nats://wrongsecret@{place}"),
         Nats(url=f"nats://{place}", token=Secret("wrongsecret")),
     ):
