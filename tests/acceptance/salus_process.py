@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,14 +19,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _PAUSE = threading.Event()
+_LUCK = random.SystemRandom()  # hypothesis seeds the other one, in every process alike
+_PORTS = list(range(15_000, 32_768))
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that nobody listens on at this moment, and that nobody is given by chance.
+
+    A port of the kernel's choice is given to the next connection that goes out, too, and a server that is started again
+    a second later finds it taken. These are below what the kernel chooses from.
+    """
+    while True:
+        port = _PORTS.pop(_LUCK.randrange(len(_PORTS)))  # not twice: who was given it may use it later
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually(condition: Callable[[], T | None], within: float = 15.0, what: str = "it") -> T:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import MISSING, PROGRAM, chromium
 from tests.browser.shop import Shop
@@ -19,12 +19,18 @@ from tests.served_agent import Agent
 
 _ROOM = Path(__file__).parent
 
+# Limits, never the pace: nothing is measured by them, and a browser on a busy machine takes its time.
+expect.set_options(timeout=15_000)
+_LONGEST = 120
+
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Run every test of this room on the loop of the browser, or not at all where there is none."""
     for item in items:
         if _ROOM not in item.path.parents:
             continue
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_LONGEST))
         if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
         if PROGRAM is None:

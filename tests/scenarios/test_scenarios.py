@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.scenarios.scenario import Scenario, read
 from tests.scenarios.steps import play
@@ -13,13 +14,19 @@ from tests.scenarios.verdict import judge
 from tests.scenarios.world import World
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+ALONE = {"overloaded-host"}
+"""Those that are about the host itself."""
+
+
+def scenarios() -> list[ParameterSet]:
+    return [pytest.param(one, id=one.stem, marks=[pytest.mark.alone] if one.stem in ALONE else []) for one in FILES]
 
 
 MINUTES = sorted(Path(__file__).parent.glob("minutes/*.yaml"))
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", scenarios())
 def test_the_scenario_ends_as_its_file_says(file: Path, tmp_path: Path) -> None:
     scenario = read(file)
     tell(scenario, World(tmp_path, scenario))

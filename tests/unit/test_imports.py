@@ -10,7 +10,7 @@ import pytest
 import salus
 
 OPTIONAL = {"aiosmtplib", "apprise", "cel_expr_python", "cryptography", "fastapi", "jinja2", "opentelemetry", "psycopg"}
-OPTIONAL |= {"grpc", "grpc_health", "pamqp"}
+OPTIONAL |= {"celery", "grpc", "grpc_health", "kombu", "pamqp"}
 HEAVY = {"alembic", "asyncio", "click", "dns", "psutil", "rich", "sqlalchemy", "uvicorn", "uvloop", "yaml"}
 
 
@@ -29,7 +29,13 @@ def test_the_kernel_imports_nothing_optional(module: str) -> None:
     assert not modules_after(f"import {module}") & OPTIONAL
 
 
-@pytest.mark.parametrize("kind", ["amqp", "grpc", "mqtt", "nats", "prometheus"])
+@pytest.mark.parametrize("module", ["asgi", "wsgi", "gunicorn"])
+def test_what_serves_every_framework_imports_none(module: str) -> None:
+    frameworks = {"celery", "django", "fastapi", "flask", "gunicorn", "litestar", "starlette"}
+    assert not modules_after(f"import salus.integrations.{module}") & (OPTIONAL | frameworks)
+
+
+@pytest.mark.parametrize("kind", ["amqp", "celery", "grpc", "mqtt", "nats", "prometheus"])
 def test_a_kind_of_check_imports_what_it_needs_when_it_is_built(kind: str) -> None:
     assert not modules_after(f"import salus.checks.{kind}") & OPTIONAL
 

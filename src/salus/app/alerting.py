@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import secrets
 from dataclasses import replace
@@ -16,10 +17,13 @@ from salus.engine.courier import Courier
 from salus.engine.engine import Engine
 from salus.engine.recorder import Recorder
 from salus.engine.units import Judge
+from salus.errors import StoreUnreadableError
 from salus.model import ChannelSpec, Event, EventKind
 from salus.options import ChannelOptions
 from salus.ports import Channel, Outlet, Snapshot, Store
 from salus.units import format_duration
+
+_log = logging.getLogger("salus.agent")
 
 FAILING_IS_TROUBLE_AFTER = 300.0
 GRACE = 3.0
@@ -60,12 +64,11 @@ class Alerting:
         return known[2] if known is not None and known[1] == options else options.build(self._outlet)
 
     def load(self, snapshot: Snapshot) -> None:
-        """Take up what an earlier Salus raised and told.
-
-        Raises:
-            StoreUnreadableError: a silence cannot be understood; everything else is taken up.
-        """
-        self.alerter.load(snapshot)
+        """Take up what an earlier Salus raised and told; a silence that is not understood keeps nobody quiet."""
+        try:
+            self.alerter.load(snapshot)
+        except StoreUnreadableError as error:
+            _log.error("%s; it keeps nobody quiet", error)
 
     async def start(self) -> None:
         """Raise and send from now on."""

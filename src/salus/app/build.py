@@ -52,6 +52,11 @@ class Resolved:
     channels: Mapping[str, tuple[ChannelSpec, ChannelOptions]]
     alert_conditions: Mapping[str, Condition]
 
+    def extent(self) -> str:
+        """Say how much there is of what."""
+        counts = {"check": len(self.checks), "service": len(self.services), "rule": len(self.rules)}
+        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
+
     def service_roots(self) -> dict[str, tuple[str, ...]]:
         """Return which services each service depends on, directly."""
         specs = self.settings.services

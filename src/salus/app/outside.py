@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from salus.app.alerting import Alerting
@@ -102,6 +103,15 @@ class Outside:
     def ready(self) -> None:
         """Tell the service manager that Salus is up, or has taken a new config."""
         self._notifier.ready(self._view.overall().message)
+
+    @contextmanager
+    def while_reloading(self) -> Iterator[None]:
+        """Let the service manager know while the config is read: it waits for the end, however that is."""
+        self._notifier.reloading(self._engine.site.clock.monotonic())
+        try:
+            yield
+        finally:
+            self.ready()
 
     async def stop(self) -> None:
         """Tell the last, within bounds."""

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any
-
-from celery import Celery as App
-from kombu.exceptions import ChannelError, OperationalError
+from typing import Protocol
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
-from salus.clock import SystemClock
-from salus.errors import CheckBrokenError
+from salus.checks._remote import missing
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
 from salus.threads import Keeper
 from salus.units import Duration, format_duration
 
-_monotonic = SystemClock().monotonic
 _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_LOOK_AROUND = 10  # every so many looks all replies are waited for, so that workers that are new are found
 
 
 class Celery(BoundedOptions, frozen=True, kw_only=True):
     """Celery workers that answer a ping through their broker; no task is run, none is queued.
 
     A worker answers from its main process, so one whose pool is busy answers, too. Only with ``--pool=solo`` a running
-    task keeps it from answering for as long as it takes.
+    task keeps it from answering for as long as it takes. Needs the extra ``celery``.
 
     Metrics: ``workers``, ``answer_seconds``, and ``queue_<name>`` for each of ``queues``.
 
@@ -77,29 +69,51 @@ class Celery(BoundedOptions, frozen=True, kw_only=True):
         return self.app or "the broker"
 
     def build(self, site: Site) -> Check:
-        """Make a check that connects when it first looks."""
-        return CeleryCheck(self)
+        """Make a check that connects when it first looks.
+
+        Raises:
+            MissingExtraError: the extra ``celery`` is not installed.
+        """
+        if lacking := missing("celery", "celery"):
+            raise lacking
+        from salus.checks._celery_broker import Broker
+
+        return CeleryCheck(self, Broker(self))
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What one look saw."""
+class Seen:
+    """What one look saw: the workers that answered, after how many seconds the last of them did, and queues."""
 
     workers: tuple[str, ...] = ()
     took: float = 0.0
     queues: dict[str, int] = field(default_factory=dict)
 
 
+class Asked(Protocol):
+    """Who asks the workers; all of it happens in one thread."""
+
+    def ask(self, within: float) -> Seen:
+        """Ask all workers, for at most that many seconds.
+
+        Raises:
+            OSError: the broker cannot be reached.
+            CheckBrokenError: the app cannot be imported.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
 class CeleryCheck:
     """A ``celery`` check with its connection, which stays in a thread of its own."""
 
-    def __init__(self, options: Celery, app: Any = None) -> None:
-        """Take the options; ``app`` is the Celery application, where somebody has it in hand."""
+    def __init__(self, options: Celery, broker: Asked) -> None:
+        """Take the options, and who asks."""
         self._options = options
-        self._app = app
-        self._connection: Any = None
-        self._known: frozenset[str] = frozenset()
-        self._looks = 0
+        self._broker = broker
         self._keeper = Keeper("salus-celery")
 
     async def look(self, look: Look) -> Observation:
@@ -112,8 +126,8 @@ class CeleryCheck:
             return look.unhealthy("the broker has not answered the look before yet")
         within = min(self._options.reply_timeout, look.spec.timeout * 0.8)
         try:
-            seen = await self._keeper.run(lambda: self._ask(within))
-        except (OperationalError, OSError) as error:
+            seen = await self._keeper.run(lambda: self._broker.ask(within))
+        except OSError as error:
             cause = Cause.REFUSED if "refused" in str(error).lower() else Cause.UNREACHABLE
             said = bounded_line(f"the broker cannot be reached: {str(error) or type(error).__name__}")
             return look.observe(Status.UNHEALTHY, said, cause=cause)
@@ -121,9 +135,9 @@ class CeleryCheck:
 
     async def aclose(self) -> None:
         """Close the connection, in its thread."""
-        self._keeper.stop(self._close)
+        self._keeper.stop(self._broker.close)
 
-    def _judge(self, look: Look, seen: _Seen, within: float) -> Observation:
+    def _judge(self, look: Look, seen: Seen, within: float) -> Observation:
         findings, options = Findings(), self._options
         count = len(seen.workers)
         if missing := sorted(set(options.workers) - set(seen.workers)):
@@ -136,70 +150,3 @@ class CeleryCheck:
             findings.judge(options, "queue_length", length, f"{length} messages wait in {name}")
         summary = f"{said} in {format_duration(seen.took)}" if count else "no worker is expected, and none answered"
         return findings.answer(look, summary, metrics=metrics, metadata={"workers": list(seen.workers[:50])})
-
-    # ── In the thread ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _ask(self, within: float) -> _Seen:
-        app = self._app = self._app or _application(self._options)
-        try:
-            if self._connection is None:
-                self._connection = app.connection_for_write(connect_timeout=within)
-                self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=within)
-            return self._seen(app, within)
-        except BaseException:
-            self._close()
-            raise
-
-    def _seen(self, app: Any, within: float) -> _Seen:
-        """Ping; as soon as everybody has answered who did so before, that is all."""
-        self._looks += 1
-        wanted = self._known | set(self._options.workers)
-        all_of_them = not self._known or self._looks % _LOOK_AROUND == 0
-        began = last = _monotonic()
-
-        def heard(_reply: object) -> None:
-            nonlocal last
-            last = _monotonic()
-
-        replies = app.control.broadcast(
-            "ping",
-            reply=True,
-            timeout=within,
-            limit=None if all_of_them else len(wanted),
-            connection=self._connection,
-            callback=heard,
-        )
-        app.control.mailbox.unclaimed.clear()  # replies that came too late for their look
-        answered = {name for reply in replies or () for name, said in reply.items() if said == {"ok": "pong"}}
-        self._known = frozenset(answered)
-        lengths = {name: self._length(name) for name in self._options.queues}
-        return _Seen(tuple(sorted(answered)), last - began, lengths)
-
-    def _length(self, queue: str) -> int:
-        try:
-            with self._connection.channel() as channel:
-                return int(channel.queue_declare(queue, passive=True).message_count)
-        except ChannelError:  # nobody has made it yet, or it is empty: Redis does not tell these apart
-            return 0
-
-    def _close(self) -> None:
-        connection, self._connection, self._known = self._connection, None, frozenset()
-        if connection is not None:
-            with suppress(Exception):  # it is given up in any case
-                connection.release()
-
-
-def _application(options: Celery) -> Any:
-    if options.broker is not None:
-        return App("salus", broker=options.broker.reveal(), set_as_current=False)
-    module, _, path = (options.app or "").partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        message = f"{options.app} cannot be imported: {type(error).__name__}: {error}"
-        raise CheckBrokenError(bounded_line(message), cause=Cause.NOT_KNOWN) from error
-    if not isinstance(found, App):
-        raise CheckBrokenError(f"{options.app} is no Celery app, but {type(found).__name__}", cause=Cause.NOT_KNOWN)
-    return found

@@ -340,13 +340,12 @@ class Healer:
         rule.memory = ledger.give_up(rule.memory, now)
         self._around.keep_rule(rule.memory)
         due = ledger.half_open_due(rule.rule, rule.memory)
+        tried = f"{rule.memory.attempts} attempt{'' if rule.memory.attempts == 1 else 's'}"
         self._around.site.tell(
             EventKind.RULE_EXHAUSTED,
             rule=rule.rule.name,
             check=rule.rule.check,
-            message=f"gave up after {rule.memory.attempts} attempts; one more try at {due:%Y-%m-%d %H:%M:%S} UTC"
-            if due
-            else "gave up",
+            message=f"gave up after {tried}; one more try at {due:%Y-%m-%d %H:%M:%S} UTC" if due else "gave up",
         )
         return True
 

@@ -67,7 +67,7 @@ def truths_around(engine: Engine, ledger_failure: str, failing_channels: Mapping
 def _of_rule(unit: CheckUnit, rule: RuleUnit) -> Iterator[Truth]:
     memory, name, check = rule.memory, rule.rule.name, unit.spec.name
     if memory.exhausted_since is not None:
-        said = f"gave up after {memory.attempts} attempts"
+        said = f"gave up after {memory.attempts} attempt{'' if memory.attempts == 1 else 's'}"
         yield Truth(
             happening=Happening.EXHAUSTED, subject=name, message=said, check=check, since=memory.exhausted_since
         )

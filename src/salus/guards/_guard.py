@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from salus.guards._forms import Fallback, form_of
+from salus.model import Observation
+from salus.ports import Check, Look
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -53,6 +55,20 @@ class Guard(ABC, Generic[Ticket]):
     def answered(self, ticket: Ticket, answer: object) -> None:
         """Hear what a call returned."""
         self.leave(ticket, None)
+
+    # ── It is a check ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    @abstractmethod
+    def check(self) -> Check:
+        """Return the check that says how this is."""
+
+    async def look(self, look: Look) -> Observation:
+        """Say how this is: a guard can be registered like a check."""
+        return await self.check.look(look)
+
+    async def aclose(self) -> None:
+        """Nothing is kept."""
 
     # ── Blocks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

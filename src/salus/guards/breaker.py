@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import Any, TypeAlias
 
 from salus.clock import SystemClock
-from salus.errors import CallRefusedError, CircuitOpenError
+from salus.errors import CircuitOpenError
 from salus.guards._forms import Fallback
 from salus.guards._guard import Guard
+from salus.guards._judging import Exceptions, Judge
 from salus.guards.circuit import (
     CallResult,
     Circuit,
@@ -25,15 +26,16 @@ from salus.guards.circuit import (
 )
 from salus.model import Metric, Observation, Status
 from salus.ports import Look
+from salus.threads import Threads
 from salus.units import Duration, format_duration
 
-Exceptions: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]"
 Listener: TypeAlias = Callable[[CircuitChange], object]
 
 MOST_LISTENERS = 32
 CHANGES_KEPT = 20
 
 _log = logging.getLogger("salus.guards")
+_THREADS = Threads(8, "salus-circuit-probe")
 
 
 class CircuitBreaker(Guard[Permit]):
@@ -44,7 +46,7 @@ class CircuitBreaker(Guard[Permit]):
         @payments
         async def charge(order): ...
 
-        health.register("payments", payments.check)
+        health.register("payments", payments)
 
     While it is open, calls end at once with ``CircuitOpenError``: the other side gets time to recover, and nobody here
     waits for a time-out. After ``recovery_timeout`` it is half-open: a few trials are let through. When they succeed it
@@ -77,6 +79,7 @@ class CircuitBreaker(Guard[Permit]):
         exclude: Exceptions = (),
         failure_result: Callable[[Any], bool] | None = None,
         fallback: Fallback | None = None,
+        probe: Callable[[], object] | None = None,
         status_when_open: Status = Status.UNHEALTHY,
         clock: Callable[[], float] | None = None,
         random: Callable[[], float] | None = None,
@@ -107,6 +110,8 @@ class CircuitBreaker(Guard[Permit]):
             failure_result: tells whether what was returned means that the call failed, such as an answer with status
                 503.
             fallback: called with the same arguments when a call is refused.
+            probe: asks the other side something small; plain or a coroutine function. While the circuit is half-open,
+                its check tries that, so that no real call is spent on finding out.
             status_when_open: what the check says while the circuit is open: unhealthy, or degraded where a fallback
                 does nearly as well.
             clock: returns monotonic seconds.
@@ -138,13 +143,13 @@ class CircuitBreaker(Guard[Permit]):
             raise ValueError(message)
         self.status_when_open = status_when_open
         self._clock = clock or SystemClock().monotonic
-        self._failed = _recognise(expected_exceptions)
-        self._excluded = _recognise(exclude)
-        self._failure_result = failure_result
+        self._judge = Judge(name, expected_exceptions, exclude, failure_result)
+        self._probe = probe
         self._lock = threading.Lock()
         self._circuit = Circuit(name, self.limits, self._clock(), random or SystemRandom().random)
         self._history: deque[CircuitChange] = deque(maxlen=CHANGES_KEPT)
         self._listeners: list[Listener] = []
+        self._check = CircuitCheck(self)
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name}: {self.state}>"
@@ -179,10 +184,10 @@ class CircuitBreaker(Guard[Permit]):
         with self._lock:
             return tuple(self._history)
 
-    @cached_property
+    @property
     def check(self) -> CircuitCheck:
         """Return the check that says what state this is in."""
-        return CircuitCheck(self)
+        return self._check
 
     # ── What people and rules do ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,19 +247,11 @@ class CircuitBreaker(Guard[Permit]):
 
     def leave(self, ticket: Permit, error: BaseException | None, *, timed: bool = True) -> None:
         """Hear that a call has ended, and with which error."""
-        self._ended(ticket, self._judge(error), timed=timed)
+        self._ended(ticket, self._judge.of_error(error), timed=timed)
 
     def answered(self, ticket: Permit, answer: object) -> None:
         """Hear what a call returned; ``failure_result`` says what that means."""
-        result = CallResult.SUCCESS
-        try:
-            if self._failure_result is not None and self._failure_result(answer):
-                result = CallResult.FAILURE
-        except BaseException:
-            result = CallResult.NEITHER
-            raise
-        finally:
-            self._ended(ticket, result, timed=True)
+        self._ended(ticket, self._judge.of_answer(answer), timed=True)
 
     def undo(self, ticket: Permit) -> None:
         """Take a call back that has not begun after all."""
@@ -266,18 +263,6 @@ class CircuitBreaker(Guard[Permit]):
             self._circuit.ended(permit, result, self._clock(), timed=timed)
             changes = self._circuit.take_changes()
         self._announce(changes)
-
-    def _judge(self, error: BaseException | None) -> CallResult:
-        if error is None or isinstance(error, GeneratorExit):  # whoever stops reading has had an answer
-            return CallResult.SUCCESS
-        try:
-            if self._excluded(error):
-                return CallResult.SUCCESS
-            if not isinstance(error, CallRefusedError) and self._failed(error):
-                return CallResult.FAILURE
-        except Exception:  # noqa: BLE001 -- the caller must hear of its own error, not of the predicate's
-            _log.exception("the circuit breaker %s cannot tell what %r means", self.name, error)
-        return CallResult.NEITHER
 
     def _refusal(self, now: float) -> CircuitOpenError:
         circuit = self._circuit
@@ -294,7 +279,7 @@ class CircuitBreaker(Guard[Permit]):
         message = f"{self.name} is not called: {said}"
         return CircuitOpenError(message, name=self.name, retry_after=after, remedy=remedy)
 
-    def _announce(self, changes: list[CircuitChange]) -> None:
+    def _announce(self, changes: Sequence[CircuitChange]) -> None:
         """Tell the listeners, outside of the lock: they may ask the breaker."""
         for change in changes:
             with self._lock:
@@ -313,6 +298,27 @@ class CircuitBreaker(Guard[Permit]):
                     listener(change)
                 except Exception:  # noqa: BLE001 -- the call that changed the circuit has nothing to do with it
                     _log.exception("a listener of the circuit breaker %s failed", self.name)
+
+    async def try_probe(self, look: Look) -> None:
+        """Make a trial of the probe, where there is one and the circuit waits for a trial; it raises nothing."""
+        probe = self._probe
+        if probe is None or self.state is not CircuitState.HALF_OPEN:
+            return
+        try:
+            ticket = self.enter()
+        except CircuitOpenError:  # a trial runs already
+            return
+        try:
+            if inspect.iscoroutinefunction(probe):
+                answer = await look.site.home.run(probe)
+            else:
+                answer = await _THREADS.run(probe)
+        except BaseException as error:
+            self.leave(ticket, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self.answered(ticket, answer)
 
     def sight(self) -> tuple[CircuitState, str, float | None, float, dict[str, Metric]]:
         """Return all that the check tells, of one moment."""
@@ -335,7 +341,7 @@ class CircuitBreaker(Guard[Permit]):
 
 
 class CircuitCheck:
-    """Says what state a circuit breaker is in. It makes no call of its own.
+    """Says what state a circuit breaker is in. It makes no call of its own, but for the breaker's probe.
 
     Closed (and disabled, which a person wants) is healthy, half-open is degraded, forced open is degraded, and open is
     what the breaker's ``status_when_open`` says.
@@ -347,6 +353,7 @@ class CircuitCheck:
 
     async def look(self, look: Look) -> Observation:
         """Ask the breaker."""
+        await self._breaker.try_probe(look)
         state, reason, after, since, metrics = self._breaker.sight()
         match state:
             case CircuitState.CLOSED:
@@ -373,9 +380,3 @@ def _seconds(raw: float | str | None) -> float | None:
 
 def _spoken(state: CircuitState) -> str:
     return str(state).replace("_", " ")
-
-
-def _recognise(exceptions: Exceptions) -> Callable[[BaseException], bool]:
-    if isinstance(exceptions, type | tuple):
-        return lambda error: isinstance(error, exceptions)
-    return exceptions

@@ -11,7 +11,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import cached_property
 from typing import Protocol, TypeVar
 
 from salus.clock import SystemClock
@@ -85,7 +84,7 @@ class Bulkhead(Guard[Place]):
         @reports
         def render(report): ...
 
-        health.register("reports", reports.check)
+        health.register("reports", reports)
 
     One bulkhead serves plain functions in threads and coroutines on any event loop, all at once. Plain code that finds
     it full in a thread whose event loop runs is refused at once: waiting there would stop everybody.
@@ -134,6 +133,7 @@ class Bulkhead(Guard[Place]):
         self._line: deque[_Waiter] = deque()
         self._calls = self._refused = self._peak = 0
         self._longest_wait = 0.0
+        self._check = BulkheadCheck(self)
 
     def __repr__(self) -> str:
         return f"<Bulkhead {self.name}: {self._taken} of {self.max_concurrent} places taken>"
@@ -153,10 +153,10 @@ class Bulkhead(Guard[Place]):
         """Return how many calls were refused since it was made."""
         return self._refused
 
-    @cached_property
+    @property
     def check(self) -> BulkheadCheck:
         """Return the check that says how full this is."""
-        return BulkheadCheck(self)
+        return self._check
 
     # ── Calls ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,7 +13,7 @@ The states and their names are those that M. Nygard ("Release It!") and Resilien
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 
@@ -105,7 +105,7 @@ class CircuitLimits:
             raise ValueError(message)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: one is made for every call, and that would cost twice as much
 class Permit:
     """One call that was let through: when it began, and how often the circuit had changed by then."""
 
@@ -165,6 +165,9 @@ class _Window:
         _, failed, slow = self.calls.popleft()
         self.failures -= failed
         self.slow -= slow
+
+
+_NONE: Sequence[CircuitChange] = ()
 
 
 class Circuit:
@@ -278,8 +281,10 @@ class Circuit:
         """Return how many calls the window holds, and how many of them failed and were slow."""
         return len(self._window.calls), self._window.failures, self._window.slow
 
-    def take_changes(self) -> list[CircuitChange]:
+    def take_changes(self) -> Sequence[CircuitChange]:
         """Return the changes since this was last asked."""
+        if not self._changes:
+            return _NONE
         changes, self._changes = self._changes, []
         return changes
 

@@ -18,6 +18,7 @@ from celery import Celery, signals
 from celery.worker import state
 
 from salus.checks._bounds import Findings
+from salus.checks._celery_broker import Broker
 from salus.checks.celery import Celery as Options
 from salus.checks.celery import CeleryCheck
 from salus.library.system import HealthSystem
@@ -47,7 +48,7 @@ def ping(app: Celery, **options: Any) -> CeleryCheck:
     for name, wrong in made.problems():
         message = f"{name}: {wrong}"
         raise ValueError(message)
-    return CeleryCheck(made, app)
+    return CeleryCheck(made, Broker(made, app))
 
 
 def watch_worker(

@@ -41,6 +41,11 @@ class WorkersDoor:
             known[key] = tuple(known[key]) if known.get(key) else None
         await self._app({**scope, **known, "headers": headers, "state": {}}, receive, send)
 
+    def close(self) -> None:
+        """End what still streams, so that a stopping server waits for nobody."""
+        if close := getattr(self._app, "close", None):
+            close()
+
 
 class NobodyError(SalusError):
     """Nobody answers at the socket."""

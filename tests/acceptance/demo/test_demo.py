@@ -81,6 +81,7 @@ def wait_until(true: Callable[[], object], within: float = 20.0) -> None:
         time.sleep(0.01)  # noqa: TID251 - processes of another program, which tell us nothing
 
 
+@pytest.mark.alone
 def test_every_fault_is_healed_and_verified_and_nothing_healthy_is_touched(theatre: Theatre) -> None:
     began = time.monotonic()
     done = theatre.run("--once")
@@ -137,6 +138,7 @@ def test_it_leaves_no_process_behind_when_it_is_killed(theatre: Theatre) -> None
     wait_until(lambda: not theatre.processes())
 
 
+@pytest.mark.alone
 def test_its_json_says_the_same_to_a_program(theatre: Theatre) -> None:
     done = theatre.run("--json", "--only", "folder", "--only", "dependency")
     assert done.returncode == 0

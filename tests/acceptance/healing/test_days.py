@@ -24,6 +24,7 @@ def seconds(salus: SalusProcess, status: str) -> float:
     return sum(float(day[status]) for day in days(salus))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(90)
 def test_the_seconds_of_a_check_survive_a_kill_and_a_stop(tmp_path: Path) -> None:
     marker = tmp_path / "marker"

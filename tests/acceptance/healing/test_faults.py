@@ -82,6 +82,7 @@ def test_a_server_that_answers_500_is_restarted_when_its_rule_says_so(salus: Mak
     assert len(starts(tmp_path)) == 1, "the first rung had healed it already"
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(120)
 def test_a_hung_server_is_replaced_in_time_whatever_else_hangs(salus: Make, tmp_path: Path) -> None:
     silent = free_port()

@@ -59,6 +59,7 @@ def soonest(client: Client, token: str, stream: Stream) -> float:
     return min(taken)
 
 
+@pytest.mark.alone
 def test_events_and_pages_come_as_they_happen(site: Site, token: str) -> None:
     client = site.signed_in(token)
     for url, told in ((EVENTS, bearer(token)), (page_stream(client), {})):
@@ -67,6 +68,7 @@ def test_events_and_pages_come_as_they_happen(site: Site, token: str) -> None:
             assert soonest(client, token, stream) < SOON
 
 
+@pytest.mark.alone
 def test_a_proxy_that_buffers_packs_and_speaks_old_http_keeps_nothing_back(buffering: Site) -> None:
     token = buffering.token()
     client = buffering.signed_in(token)

@@ -70,6 +70,7 @@ def shop(tmp_path: Path) -> Any:
         opened.close()
 
 
+@pytest.mark.alone
 async def test_what_one_sees_is_less_than_half_a_second_behind_the_engine(watch: Watch, shop: Shop) -> None:
     token = shop.token("operator")
     overview = await watch.open(shop.url)

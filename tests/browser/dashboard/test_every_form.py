@@ -16,6 +16,8 @@ from tests.browser.dashboard.people import ROOT
 from tests.browser.dashboard.uses import USES, Use, shape
 from tests.browser.watched import Watch
 
+pytestmark = pytest.mark.timeout(180)  # many pages in one test
+
 # Signing in and out has tests of its own (test_signing_in.py); what filters is below.
 _ELSEWHERE = {"sign-in", "sign-out"}
 _FILTERS = {

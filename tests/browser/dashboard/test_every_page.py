@@ -13,6 +13,8 @@ from tests.browser.dashboard.people import ROOT
 from tests.browser.looking import PICTURES, assert_accessible, assert_fits, pictures, tab_order
 from tests.browser.watched import NARROW, WIDE, Scheme, Watch
 
+pytestmark = pytest.mark.timeout(180)  # many pages in one test
+
 # Colours do not depend on how wide a page is, nor does its structure on its colours: two corners tell of all four.
 _CORNERS: list[tuple[tuple[int, int], Scheme]] = [(WIDE, "light"), (NARROW, "dark")]
 _ALL_CORNERS: list[tuple[tuple[int, int], Scheme]] = [*_CORNERS, (WIDE, "dark"), (NARROW, "light")]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from salus.app.agent import Agent
 from salus.config import load
+from salus.errors import ConflictError
 from salus.model import Event, EventKind
 
 CONFIG = """\
@@ -45,3 +48,12 @@ async def test_a_reload_says_which_checks_are_gone(tmp_path: Path) -> None:
     finally:
         await agent.stop()
     assert [one.data for one in heard if one.kind is EventKind.CONFIG_RELOADED] == [{"removed": ["attic"]}]
+
+
+async def test_a_reload_that_is_asked_for_too_early_is_refused_with_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "salus.yaml"
+    file.write_text(CONFIG.format(details="always", environment="test"))
+    file.chmod(0o600)
+    agent = Agent(load(file), config_path=file)
+    with pytest.raises(ConflictError, match="still starting"):
+        await agent.reload()

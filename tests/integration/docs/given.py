@@ -41,6 +41,18 @@ GIVEN: Mapping[str, Given] = {
         files={f"secrets/{name}": "opens" for name in ("database", "live-token", "mail", "redis")},
         moved={"/run/secrets": "secrets"},
     ),
+    "docs/how-to/frameworks.md": Given(
+        files={
+            "shop/__init__.py": "",
+            "shop/settings.py": """
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "salus.integrations.django"]
+SALUS = "shop.health.health"
+SECRET_KEY = "read by nobody"
+USE_TZ = True
+""",
+        },
+        variables={"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    ),
     "docs/how-to/heal-what-prometheus-sees.md": Given(
         files={"prometheus-token": "a-token-that-nobody-guesses"},
         moved={"/etc/salus/prometheus-token": "prometheus-token"},

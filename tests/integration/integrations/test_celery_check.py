@@ -10,13 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from celery import Celery as App
 
-from salus.checks.celery import Celery, CeleryCheck
+from salus.checks.celery import Celery, CeleryCheck, Seen
 from salus.errors import CheckBrokenError
 from salus.integrations.celery import ping
 from salus.model import Cause, Status
@@ -40,16 +42,24 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def redis_at(port: int, folder: Path) -> Iterator[None]:
     program = shutil.which("redis-server")
     assert program is not None, "redis-server is needed: scripts/install-test-peers"
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}/0"
-    process.terminate()
-    process.wait(10)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    with redis_at(port, tmp_path_factory.mktemp("redis")):
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +154,37 @@ async def test_a_broker_that_is_gone_is_unhealthy_and_says_so() -> None:
     assert "secret" not in seen.message
 
 
+async def test_a_broker_that_dies_between_two_looks_is_told_and_found_again(tmp_path: Path) -> None:
+    port = free_port()
+    with redis_at(port, tmp_path):
+        check = ping(App("ours", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False), **nobody())
+        while (first := await check.look(look_from(site()))).status is not Status.HEALTHY:
+            await asyncio.sleep(0.02)
+        assert first.message == "no worker is expected, and none answered"
+    gone = await check.look(look_from(site()))
+    assert (gone.status, gone.message.partition(":")[0]) == (Status.UNHEALTHY, "the broker cannot be reached")
+    with redis_at(port, tmp_path):
+        while (await check.look(look_from(site()))).status is not Status.HEALTHY:
+            await asyncio.sleep(0.02)
+    await check.aclose()
+
+
+def nobody() -> dict[str, Any]:
+    return {"workers_above": -1, "reply_timeout": 0.1}
+
+
 async def test_a_look_that_hangs_keeps_its_thread_and_no_other() -> None:
-    check = CeleryCheck(Celery(app="some:app"), app=object())
     release = threading.Event()
-    check._ask = lambda _: release.wait()  # type: ignore[assignment, method-assign, return-value]
+
+    class Stuck:
+        def ask(self, within: float) -> Seen:
+            release.wait()
+            return Seen()
+
+        def close(self) -> None:
+            release.clear()
+
+    check = CeleryCheck(Celery(app="some:app"), Stuck())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await check.look(look_from(site()))

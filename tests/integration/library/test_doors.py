@@ -19,6 +19,19 @@ from starlette.routing import Mount, Route
 from salus import HealthSystem
 from tests.integration.library.waiting import until
 
+STREAM = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/health-dashboard/live",
+    "query_string": b"page=/",
+    "root_path": "",
+    "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
+    "client": ("127.0.0.1", 1),
+}
+
 
 @pytest.fixture
 def health(tmp_path: Path) -> Iterator[HealthSystem]:
@@ -63,18 +76,6 @@ async def test_a_body_crosses_too(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/health-dashboard/live",
-        "query_string": b"page=/",
-        "root_path": "",
-        "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
-        "client": ("127.0.0.1", 1),
-    }
     arrived: asyncio.Queue[Any] = asyncio.Queue()
     gone = asyncio.Event()
 
@@ -83,11 +84,25 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
         return {"type": "http.disconnect"}
 
     async with health:
-        serving = asyncio.create_task(health.asgi()(scope, receive, arrived.put))
+        serving = asyncio.create_task(health.asgi()(dict(STREAM), receive, arrived.put))
         first = await asyncio.wait_for(arrived.get(), 5)
         assert first["type"] == "http.response.start"
         gone.set()
         await asyncio.wait_for(serving, 5)
+
+
+async def test_a_stream_that_is_open_ends_when_the_system_stops(health: HealthSystem) -> None:
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+    never = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await never.wait()
+        return {"type": "http.disconnect"}
+
+    async with health:
+        serving = asyncio.create_task(health.asgi()(dict(STREAM), receive, arrived.put))
+        assert (await asyncio.wait_for(arrived.get(), 5))["status"] == 200
+    await asyncio.wait_for(serving, 5)
 
 
 async def test_the_first_request_starts_it_where_nobody_did(health: HealthSystem) -> None:

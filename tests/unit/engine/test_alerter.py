@@ -198,7 +198,7 @@ def test_a_rule_that_gave_up_is_told_until_the_check_is_well() -> None:
             web.status = Status.UNHEALTHY
             await world.clock.sleep(120)
             (note,) = world.desk.sent
-            assert note.alerts[0].summary.startswith("exhausted: gave up after 1 attempts")
+            assert note.alerts[0].summary.startswith("exhausted: gave up after 1 attempt;")
             assert note.alerts[0].labels["check"] == "web"
             assert [(deed.action, deed.result) for deed in note.alerts[0].deeds][:2] == [
                 ("action_0", "ok"),

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from salus.alerts.labels import LONGEST
 from salus.engine import survey
 from salus.engine.silences import make
+from salus.engine.truths import truths_of
 from salus.matchers import parse_matchers
 from salus.model import (
     AlertRule,
@@ -86,6 +89,18 @@ def test_an_alert_ends_when_its_rule_asks_for_something_else() -> None:
             await world.clock.sleep(60)
             assert [note.state for note in world.desk.sent[2:]] == [AlertState.RESOLVED] * 2
             assert world.alerter.desk.alerts == {}
+
+    play(story)
+
+
+@pytest.mark.parametrize("attempts, said", [(1, "gave up after 1 attempt"), (2, "gave up after 2 attempts")])
+def test_how_often_it_was_tried_is_told_in_good_english_by_who_asks_later_too(attempts: int, said: str) -> None:
+    async def story(world: Telling) -> None:
+        world.check("web", Switch())
+        rule = world.rule("web", RecordingAction())
+        rule.memory = replace(rule.memory, exhausted_since=world.clock.now(), attempts=attempts)
+        (truth,) = truths_of(world.units["web"])
+        assert truth.message == said
 
     play(story)
 

@@ -470,6 +470,44 @@ async def test_where_a_fallback_does_nearly_as_well_open_is_only_degraded(make: 
     assert (await look_once(breaker.check)).status is Status.DEGRADED
 
 
+@pytest.mark.parametrize("plain", [True, False])
+async def test_a_probe_closes_it_without_a_real_call(make: Make, time: Time, plain: bool) -> None:
+    well, asked = False, 0
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if not well:
+            fail()
+
+    async def ask_soon() -> None:
+        ask()
+
+    breaker = make(probe=ask if plain else ask_soon)
+    await look_once(breaker.check)
+    fails(breaker, 2)
+    await look_once(breaker.check)
+    assert asked == 0  # only a half-open circuit waits for a trial
+    time.now += 10
+    seen = await look_once(breaker.check)
+    assert (asked, seen.status, state_of(breaker)) == (1, Status.UNHEALTHY, "open")
+    well = True
+    time.now += 20
+    seen = await look_once(breaker.check)
+    assert (asked, seen.status, state_of(breaker)) == (2, Status.HEALTHY, "closed")
+
+
+async def test_a_probe_that_is_cancelled_gives_its_trial_back(make: Make, time: Time) -> None:
+    breaker = make(probe=asyncio.Event().wait)
+    fails(breaker, 2)
+    time.now += 10
+    with pytest.raises(TimeoutError):
+        await look_once(breaker.check, timeout=0.01)
+    assert state_of(breaker) == "half_open"
+    breaker.leave(breaker.enter(), None)
+    assert state_of(breaker) == "closed"
+
+
 @pytest.mark.parametrize(
     "limits, message",
     [

@@ -98,9 +98,13 @@ def pane(frame: Frame, sections: Iterable[Section], width: int, height: int) -> 
         if section in given:
             drawn += _section(frame, section, some, given[section], width)
     if left_out and len(drawn) < height:
-        names = ", ".join(f"{len(found[one])} {TITLES[one]}" for one in left_out)
+        names = ", ".join(_counted(len(found[one]), TITLES[one]) for one in left_out)
         drawn.append(line([Cell(f"  no room for {names} (tab goes there)", _MESSAGE)], width, frame.look))
     return drawn
+
+
+def _counted(count: int, title: str) -> str:
+    return f"{count} {title.removesuffix('s') if count == 1 else title}"
 
 
 def _wanted(frame: Frame, section: Section, some: Sequence[Row]) -> int:

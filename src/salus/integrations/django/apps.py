@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from functools import cache
 from typing import Any
 
 from django.apps import AppConfig
@@ -15,9 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_started
 
 from salus.errors import ConfigError, SalusError
-from salus.integrations.django.conf import get_health, read
-from salus.integrations.starting import Starter
+from salus.integrations.django.conf import get_health, get_starter, read
 
+_log = logging.getLogger("salus.integrations")
 _SERVERS = {"runserver", "runserver_plus", "daphne"}
 _HANDLERS = ("WSGIHandler", "ASGIHandler")
 
@@ -35,7 +35,7 @@ class SalusConfig(AppConfig):
         if read()["START"]:
             request_started.connect(_on_request, dispatch_uid="salus")
             if _development_server():
-                _starter().start()
+                _start()
 
 
 def _development_server() -> bool:
@@ -52,12 +52,15 @@ def _on_request(sender: Any, **_: Any) -> None:
     """
     served = any(base.__name__ in _HANDLERS for base in getattr(sender, "__mro__", ()))
     if served and not hasattr(mail, "outbox"):
-        _starter().start()
+        _start()
 
 
-@cache
-def _starter() -> Starter:
-    return Starter(get_health())
+def _start() -> None:
+    try:
+        get_starter().start()
+    except ImproperlyConfigured:
+        request_started.disconnect(dispatch_uid="salus")
+        _log.exception("salus does not run: manage.py check tells what is wrong")
 
 
 def check_setting(**_: Any) -> list[CheckMessage]:

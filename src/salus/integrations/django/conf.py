@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from salus.integrations.starting import Starter
 from salus.library.system import HealthSystem
 
 DEFAULTS: dict[str, Any] = {
@@ -68,6 +69,16 @@ def get_health() -> HealthSystem:
 
     register(health, said["CHECKS"], said["HEALTH_CHECKS"])
     return health
+
+
+@cache
+def get_starter() -> Starter:
+    """Return who starts it where requests are served.
+
+    Raises:
+        ImproperlyConfigured: the setting ``SALUS`` is wrong.
+    """
+    return Starter(get_health())
 
 
 def _given(health: Any) -> HealthSystem:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from salus.integrations.django.conf import get_health
+from salus.integrations.django.conf import get_health, get_starter
 
 _OWN = {"content-length", "set-cookie"}
 
@@ -23,6 +23,9 @@ def salus(request: HttpRequest, path: str) -> HttpResponseBase:
     mount = whole[: len(whole) - len(path)].rstrip("/")
     if not path:
         return HttpResponseRedirect(f"{request.path.rstrip('/')}/health-dashboard/")
+    if not get_starter().start():
+        text = "Salus does not run here: the log says why\n"
+        return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
     said: dict[str, Any] = {}
 
     def start_response(status: str, headers: list[tuple[str, str]]) -> None:

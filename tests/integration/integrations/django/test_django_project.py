@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
@@ -18,7 +20,10 @@ from django.test import AsyncClient, Client, override_settings
 from django.test.utils import setup_test_environment, teardown_test_environment
 
 from salus import HealthSystem
+from salus.integrations.asgi import HealthMiddleware
 from salus.integrations.django import apps, conf, get_health
+from salus.integrations.django.conf import get_starter
+from tests.integration.integrations.test_middleware import Server
 from tests.integration.library.waiting import until
 
 
@@ -29,6 +34,7 @@ def _testing() -> Iterator[None]:
     yield
     teardown_test_environment()
     get_health.cache_clear()
+    get_starter.cache_clear()
 
 
 def test_the_setting_names_the_system(health: HealthSystem) -> None:
@@ -111,6 +117,22 @@ async def test_under_asgi_it_answers_the_same(health: HealthSystem) -> None:
     assert (await client.get("/ops/salus/health?verbose")).content.startswith(b"[+]")
 
 
+async def test_round_the_application_it_lives_with_the_server_and_answers_before_all_middleware(
+    health: HealthSystem,
+) -> None:
+    server = Server(app := HealthMiddleware(get_asgi_application(), health))
+    assert await server.say("startup") == "lifespan.startup.complete"
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.1.2.3:8000") as browser:
+        assert (await browser.get("/livez")).status_code == 200  # by an address that is no host of ours, as kubelets do
+        assert (await browser.get("/healthy")).status_code == 400
+        allowed = {"Host": "testserver"}
+        assert (await browser.get("/healthy", headers=allowed)).text == "mine"
+    assert await server.say("shutdown") == "lifespan.shutdown.complete"
+    await server.task
+    assert not health.runs
+
+
 @pytest.mark.parametrize(
     "arguments, main, serves",
     [
@@ -131,7 +153,7 @@ def test_only_a_development_server_that_serves_starts_it_before_the_first_reques
 
 
 def test_a_request_starts_it_unless_somebody_tests(health: HealthSystem) -> None:
-    apps._starter.cache_clear()
+    get_starter.cache_clear()
     Client().get("/healthy")
     request_started.send(sender=WSGIHandler, environ={})  # as a live server of a test case would
     assert not health.runs
@@ -143,7 +165,24 @@ def test_a_request_starts_it_unless_somebody_tests(health: HealthSystem) -> None
         assert health.runs
     finally:
         setup_test_environment()
-        apps._starter.cache_clear()
+        get_starter.cache_clear()
+
+
+def test_a_setting_or_a_declaration_that_is_wrong_keeps_no_request_from_being_answered(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = HealthSystem("broken", state_dir=tmp_path)
+    broken.register("disk", {"disk": {"patch": "/"}})
+    for said, logged in ((broken, "unknown key 'patch'"), ("no.such.health", "manage.py check tells what is wrong")):
+        get_health.cache_clear()
+        get_starter.cache_clear()
+        with override_settings(SALUS=said):
+            apps._start()
+            assert logged in caplog.text
+            assert Client().get("/healthy").content == b"mine"
+            if said is broken:
+                assert Client().get("/livez").status_code == 503
+    request_started.connect(apps._on_request, dispatch_uid="salus")
 
 
 def test_the_command_asks_whoever_leads(health: HealthSystem, capfd: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,13 @@ def test_sections_share_the_room_there_is_and_none_gets_more_than_it_wants(
         assert focus in given_
 
 
+def test_what_has_no_room_is_counted_in_good_english() -> None:
+    one_each = {name: known().part(name)[:1] for name in ("services", "alerts")}
+    found = replace(known(), told={**known().told, **one_each}, events=known().events[:1])
+    shown = text(Ui(focus=Section.CHECKS), width=120, height=10, found=found)
+    assert "no room for 1 healing now, 1 service, 1 alert, 1 last event (tab goes there)" in shown
+
+
 def test_how_many_rows_are_not_shown_is_said() -> None:
     many = FakeApi(view=FakeView([check(f"c{number:03}") for number in range(300)]))
     found = asyncio.run(picture(many))
