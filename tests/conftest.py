@@ -22,6 +22,8 @@ class _SideBySide(LoadScopeScheduling):  # type: ignore[misc]
         if "::test_killed_a_hundred_times" in nodeid:
             return "starts"  # each of them takes a core for a minute: one at a time
         file = nodeid.partition("::")[0]
+        if file.startswith(("tests/integration/systems/", "tests/integration/brokers/")):
+            return file.rpartition("/")[0]  # so that their servers are started once
         return nodeid if file == "tests/scenarios/test_scenarios.py" else file
 
 

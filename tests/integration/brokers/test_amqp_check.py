@@ -15,9 +15,9 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
 from tests.certificates import Authority
-from tests.integration.brokers.conftest import Prober, eventually
-from tests.integration.brokers.peers import PASSWORD, Rabbit
-from tests.integration.brokers.relay import Relay
+from tests.looks import Prober, eventually
+from tests.servers.brokers import PASSWORD, Rabbit
+from tests.servers.relay import Relay
 
 
 def url(rabbit: Rabbit, user: str = "salus", password: str = PASSWORD, path: str = "") -> str:

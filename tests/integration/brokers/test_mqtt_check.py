@@ -16,9 +16,10 @@ from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
 from tests.certificates import Authority
-from tests.integration.brokers import peers
-from tests.integration.brokers.conftest import Prober, eventually
-from tests.integration.brokers.peers import PASSWORD
+from tests.looks import Prober, eventually
+from tests.servers import brokers
+from tests.servers.brokers import PASSWORD
+from tests.servers.programs import free_port
 
 Say = Callable[[str, str], None]
 
@@ -117,10 +118,10 @@ async def test_a_topic_without_a_message_is_unhealthy_until_one_comes(url: str, 
 
 
 async def test_a_broker_that_is_started_again_is_found_again(tmp_path: Path, look: Prober) -> None:
-    port = peers.free_port()
+    port = free_port()
     check = Mqtt(url=f"mqtt://salus:{quote(PASSWORD)}@127.0.0.1:{port}").build(look.site)
     for _ in range(2):
-        with peers.mosquitto(tmp_path, port):
+        with brokers.mosquitto(tmp_path, port):
             assert (await look.look(check)).status is Status.HEALTHY
             assert (await look.look(check)).status is Status.HEALTHY
         (tmp_path / "users").unlink()
@@ -131,7 +132,7 @@ async def test_a_broker_that_is_started_again_is_found_again(tmp_path: Path, loo
 
 async def test_tls_is_spoken_and_verified(tmp_path: Path, look: Prober) -> None:
     authority = Authority(tmp_path, look.site.clock.now())
-    with peers.mosquitto(tmp_path, peers.free_port(), authority.issue()) as port:
+    with brokers.mosquitto(tmp_path, free_port(), authority.issue()) as port:
         url = f"mqtts://salus:{quote(PASSWORD)}@localhost:{port}"
         check = Mqtt(url=url, ca_file=authority.file, round_trip="salus/round").build(look.site)
         for _ in range(2):
