@@ -114,7 +114,7 @@ async def test_looks_that_are_cancelled_leave_no_connection_and_spoil_no_other_l
 async def test_a_server_that_hangs_is_unhealthy_before_the_deadline(kind: Kind) -> None:
     check = kind.check()
     with kind.peer.program.frozen():
-        seen = await look_at(check, timeout=0.6)
+        seen = await look_at(check, timeout=0.45)
     assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.TIMEOUT)
     assert f"127.0.0.1:{kind.peer.port}" in seen.message
     await check.aclose()
