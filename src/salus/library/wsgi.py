@@ -7,13 +7,17 @@ what is there already: the browser comes again a few seconds later, says what it
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
+from salus.errors import SalusError
 from salus.surfaces.http import App, Message, Scope
+
+_log = logging.getLogger("salus.library")
 
 Environ: TypeAlias = "dict[str, Any]"
 StartResponse: TypeAlias = Callable[..., object]
@@ -34,21 +38,35 @@ class WsgiApp:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        app, loop = self._doors()
+        try:
+            app, loop = self._doors()
+        except SalusError as error:
+            _log.error("cannot answer %s: %s", environ.get("PATH_INFO", ""), error)
+            return _sorry(environ, start_response, b"Salus does not run here; its log says why\n")
         asked = _Asked(environ)
-        future = asyncio.run_coroutine_threadsafe(asked.carry(app), loop)
+        work = asked.carry(app)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError:  # it has just been stopped
+            work.close()
+            return _sorry(environ, start_response, b"Salus has just been stopped\n")
         future.add_done_callback(asked.ended)
         head = asked.next(_PATIENCE)
         if head is None or head["type"] != "http.response.start":
             future.cancel()
-            start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
-            return [b"Salus did not answer\n"]
+            return _sorry(environ, start_response, b"Salus did not answer\n")
         code = int(head["status"])
         told = [(name, value) for name, value in head["headers"] if name != b"date"]  # the server says that itself
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in told]
         start_response(f"{code} {HTTPStatus(code).phrase}", headers)
         streams = any(name == b"content-type" and value.startswith(_STREAM) for name, value in head["headers"])
         return _Body(asked, future, streams=streams)
+
+
+def _sorry(environ: Environ, start_response: StartResponse, said: bytes) -> list[bytes]:
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(said)))]
+    start_response("503 Service Unavailable", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [said]
 
 
 class _Body:
@@ -77,9 +95,7 @@ class _Asked:
 
     def __init__(self, environ: Environ) -> None:
         self._scope = _scope(environ)
-        length = environ.get("CONTENT_LENGTH") or "0"
-        wanted = min(int(length), _LARGEST_BODY + 1) if length.isascii() and length.isdigit() else 0
-        self._body: bytes | None = environ["wsgi.input"].read(wanted) if wanted else b""
+        self._body: bytes | None = _body(environ)
         self._messages: SimpleQueue[Message | None] = SimpleQueue()
 
     async def carry(self, app: App) -> None:
@@ -103,6 +119,19 @@ class _Asked:
 
     async def _send(self, message: Message) -> None:
         self._messages.put(message)
+
+
+def _body(environ: Environ) -> bytes:
+    """Read what was sent, up to what is too large anyway; without a length only where the server tells the end."""
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    wanted = _LARGEST_BODY + 1 if environ.get("wsgi.input_terminated") else 0
+    if length.isascii() and length.isdigit():
+        wanted = min(int(length[:20]), _LARGEST_BODY + 1)
+    parts: list[bytes] = []
+    while wanted > 0 and (part := environ["wsgi.input"].read(wanted)):  # a server may give less than it was asked for
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
 
 
 def _scope(environ: Environ) -> Scope:
