@@ -33,7 +33,8 @@ class Amqp(SystemOptions, frozen=True, kw_only=True):
     With ``queue`` the queue must exist, and its numbers are held against the bounds. A user without the permission to
     publish is asked for an answer only, as with ``publish: false``. Needs the extra ``amqp``.
 
-    Metrics: ``latency_seconds``, ``blocked`` (0 or 1); with a queue ``messages`` and ``consumers``.
+    Metrics: ``latency_seconds``, ``connect_seconds`` where it connected anew, ``blocked`` (0 or 1); with a queue
+    ``messages`` and ``consumers``.
 
     Attributes:
         url: ``amqp://user:password@host:5672/vhost``, or ``amqps://...`` for TLS.
@@ -178,7 +179,8 @@ class AmqpCheck:
     def _judge(self, look: Look, seen: _Seen) -> Observation:
         findings = Findings()
         place = str(self._target.endpoint)
-        metrics = {**self._kept.metrics(), "blocked": Metric(float(seen.blocked is not None))}
+        metrics = {**self._kept.metrics(), "latency_seconds": Metric(seen.latency, "seconds")}
+        metrics["blocked"] = Metric(float(seen.blocked is not None))
         if seen.blocked is not None:
             note = findings.unhealthy if self._options.blocked == "unhealthy" else findings.degraded
             note(f"{place} takes no messages: {seen.blocked}")

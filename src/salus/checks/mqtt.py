@@ -39,7 +39,8 @@ class Mqtt(SystemOptions, frozen=True, kw_only=True):
     stands. How old it is comes from the message itself where it holds a time (``time_path``); otherwise it counts from
     when Salus heard it first.
 
-    Metrics: ``latency_seconds`` (one ping), ``round_trip_seconds``, ``age_seconds`` of the message on the topic.
+    Metrics: ``latency_seconds`` (one ping), ``connect_seconds`` where it connected anew, ``round_trip_seconds``,
+    ``age_seconds`` of the message on the topic.
 
     Attributes:
         url: ``mqtt://user:password@host:1883``, or ``mqtts://...`` for TLS.

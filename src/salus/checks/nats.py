@@ -29,8 +29,8 @@ class Nats(SystemOptions, frozen=True, kw_only=True):
     With ``stream`` the stream of JetStream must exist; with ``consumer`` that consumer of it must, too, and its numbers
     are held against the bounds. A server that is about to shut down (lame duck mode) is degraded. No library is needed.
 
-    Metrics: ``latency_seconds`` (one round trip); with a stream ``messages``, ``bytes`` and ``consumers``; with a
-    consumer ``pending``, ``ack_pending`` and ``redelivered``.
+    Metrics: ``latency_seconds`` (one round trip), ``connect_seconds`` where it connected anew; with a stream
+    ``messages``, ``bytes`` and ``consumers``; with a consumer ``pending``, ``ack_pending`` and ``redelivered``.
 
     Attributes:
         url: ``nats://user:password@host:4222``, or ``tls://...`` where TLS is a must; a server that wants TLS gets it.
