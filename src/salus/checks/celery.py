@@ -7,7 +7,7 @@ from typing import Protocol
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
 from salus.checks._objects import is_name
-from salus.checks._remote import missing
+from salus.checks._systems import lacking
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
@@ -72,8 +72,8 @@ class Celery(BoundedOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``celery`` is not installed.
         """
-        if lacking := missing("celery", "celery"):
-            raise lacking
+        if error := lacking("celery", "celery", "celery"):
+            raise error
         from salus.checks._celery_broker import Broker
 
         return CeleryCheck(self, Broker(self))
