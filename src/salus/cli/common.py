@@ -109,7 +109,7 @@ def find_state_dir(config: Path | None, state_dir: Path | None) -> Path:
     try:
         place = find_config(config)
     except SalusError as error:
-        raise SalusError(str(error), remedy="; ".join((error.remedy, *_applications()))) from None
+        raise SalusError(str(error), remedy="; ".join((error.remedy or "", *_applications()))) from None
     try:
         return load_settings(place).agent.state_dir
     except ConfigError as error:

@@ -78,7 +78,7 @@ def test_where_there_is_no_config_the_applications_of_this_user_are_named(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(SalusError) as caught:
         find_state_dir(None, None)
-    assert "asks the application" not in caught.value.remedy
+    assert "asks the application" not in (caught.value.remedy or "")
     for age, name in enumerate(("blog", "forum", "mail", "shop")):
         folder = tmp_path / "salus" / name
         folder.mkdir(parents=True)
@@ -86,5 +86,5 @@ def test_where_there_is_no_config_the_applications_of_this_user_are_named(
         os.utime(folder / "ledger.sqlite", (age, age))
     with pytest.raises(SalusError) as caught:
         find_state_dir(None, None)
-    assert f"; --state-dir {tmp_path}/salus/shop asks the application 'shop'; " in caught.value.remedy
-    assert "blog" not in caught.value.remedy  # that ran longest ago, and three are enough
+    assert f"; --state-dir {tmp_path}/salus/shop asks the application 'shop'; " in (caught.value.remedy or "")
+    assert "blog" not in (caught.value.remedy or "")  # that ran longest ago, and three are enough
