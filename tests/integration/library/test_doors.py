@@ -19,7 +19,6 @@ from starlette.routing import Mount, Route
 from salus import HealthSystem
 from tests.integration.library.waiting import until
 
-
 STREAM = {
     "type": "http",
     "asgi": {"version": "3.0"},
