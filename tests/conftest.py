@@ -15,13 +15,19 @@ settings.register_profile("explore", deadline=None, max_examples=2000, print_blo
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+_ROOMS_WITH_SERVERS = ("tests/integration/systems/", "tests/integration/brokers/")
+_OF_THEIR_OWN = ("/test_smtp_check.py", "/test_websocket_check.py")
+
+
 class _SideBySide(LoadScopeScheduling):  # type: ignore[misc]
-    """Deals out a file at a time (``--dist loadgroup``)."""
+    """Deals out a file at a time, or a room that shares servers (``--dist loadgroup``)."""
 
     def _split_scope(self, nodeid: str) -> str:
         if "::test_killed_a_hundred_times" in nodeid:
             return "starts"  # each of them takes a core for a minute: one at a time
         file = nodeid.partition("::")[0]
+        if file.startswith(_ROOMS_WITH_SERVERS) and not file.endswith(_OF_THEIR_OWN):
+            return file.rpartition("/")[0]  # so that its servers are started once
         return nodeid if file == "tests/scenarios/test_scenarios.py" else file
 
 

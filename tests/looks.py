@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from salus.clock import SystemClock
 from salus.model import CheckSpec, Observation, ServiceState, ServiceStatus
+from salus.options import CheckOptions
 from salus.ports import Check, Clock, Heartbeat, Look, Service, Site
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -86,9 +89,38 @@ async def look_once(check: Any, place: Site | None = None, **details: Any) -> Ob
     """Look as the prober does: built at its place, under its deadline; and let go of it afterwards."""
     place = place or site()
     built: Check = check.build(place) if hasattr(check, "build") else check
-    look = look_from(place, **details)
     try:
-        async with asyncio.timeout(look.spec.timeout):
-            return await built.look(look)
+        return await look_at(built, place, **details)
     finally:
         await built.aclose()
+
+
+async def look_at(check: Check, place: Site | None = None, **details: Any) -> Observation:
+    """Look once, as the prober does, and leave the check open."""
+    look = look_from(place or site(), **details)
+    async with asyncio.timeout(look.spec.timeout):
+        return await check.look(look)
+
+
+class Prober:
+    """Looks as the engine's prober does, always from one place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.site = site(state_dir=folder)
+
+    async def __call__(self, options: CheckOptions, *, timeout: float = 10.0) -> Observation:
+        assert options.problems() == []
+        return await look_once(options, self.site, timeout=timeout)
+
+    async def look(self, check: Check, *, timeout: float = 10.0) -> Observation:
+        return await look_at(check, self.site, timeout=timeout)
+
+
+async def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, bounded."""
+    try:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        pytest.fail(f"waited in vain for {what}")

@@ -26,6 +26,7 @@ The docstring of a class is its default message. ``permanent`` is true where try
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -40,6 +41,17 @@ class SalusError(Exception):
         self.remedy = remedy
         if remedy:
             self.add_note(f"Remedy: {remedy}")  # tracebacks show it
+
+    def __reduce__(self) -> tuple[Callable[..., SalusError], tuple[object, ...]]:
+        """Let it be sent to another process, whatever its class wants to be made with."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[SalusError], args: tuple[object, ...], kept: dict[str, object]) -> SalusError:
+    """Make an error as it was."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(kept)
+    return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -36,12 +36,37 @@ class Home:
         Cancelling this cancels it there, and does not wait for its end: that loop may be blocked.
 
         Raises:
-            CheckBrokenError: the application's loop has ended.
-            Exception: whatever the function raises.
+            CheckBrokenError: the application's loop has ended, or cancelled it.
+            Exception: whatever the function raises; ``SystemExit`` comes as a ``RuntimeError``.
         """
         loop = self.loop
         if loop is None or loop is asyncio.get_running_loop():
-            return await function()
-        if loop.is_closed():
-            raise CheckBrokenError("the application's event loop has ended", cause=Cause.CRASHED)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function(), loop))
+            return await _contained(function, (SystemExit, KeyboardInterrupt))  # no signal ends up on Salus' thread
+        # Ctrl-C may well end up in the application's loop, wherever that is just then: it is passed on.
+        work = _contained(function, (SystemExit,))
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError as error:  # it has been closed
+            work.close()
+            raise _ended("the application's event loop has ended") from error
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise _ended("it was cancelled on the application's event loop") from error
+
+
+async def _contained(
+    function: Callable[[], Coroutine[Any, Any, Result]], fatal: tuple[type[BaseException], ...]
+) -> Result:
+    """Keep what a function raises from ending the loop that it runs on."""
+    try:
+        return await function()
+    except fatal as error:
+        message = f"{type(error).__name__}: {error}"
+        raise RuntimeError(message) from error
+
+
+def _ended(said: str) -> CheckBrokenError:
+    return CheckBrokenError(said, cause=Cause.CRASHED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
+from itertools import count
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
@@ -19,8 +20,8 @@ class Secret:
     def __init__(self, text: str) -> None:
         """Keep the text."""
         self._text = text
-        Secret.made += 1
-        _alive[Secret.made] = self
+        _alive[next(_numbers)] = self
+        Secret.made += 1  # after it can be found: whoever sees the new number finds all that it counts
 
     def reveal(self) -> str:
         """Return the text itself. Hand it to the one call that needs it and keep no copy."""
@@ -45,6 +46,7 @@ class Secret:
         return bool(self._text)
 
 
+_numbers = count()
 _alive: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 
 

@@ -80,6 +80,17 @@ def is_library(file: str) -> bool:
     return file.startswith((_OURS, *_LIBRARIES)) or any(part in file for part in _INSTALLED)
 
 
+def frames_of_others() -> dict[int, FrameType]:
+    """Return the innermost frame of every thread but this one.
+
+    The caller's own would refer to itself, by the variable that holds this: then nothing here, neither it nor what
+    other threads had in their variables, would be let go of before the garbage collector finds the circle.
+    """
+    frames = sys._current_frames()  # noqa: SLF001 -- its documented purpose
+    frames.pop(threading.get_ident(), None)
+    return frames
+
+
 def place_of(frame: FrameType) -> Place:
     """Return where a frame is."""
     code = frame.f_code
@@ -164,11 +175,9 @@ class ThreadStack(NamedTuple):
 def thread_stacks(limit: int = FRAMES) -> list[ThreadStack]:
     """Read the stacks of all threads that run Python code, the main thread first; without the caller's own."""
     known = {thread.ident: thread for thread in threading.enumerate()}
-    own, main = threading.get_ident(), threading.main_thread().ident
+    main = threading.main_thread().ident
     found = []
-    for identifier, frame in sys._current_frames().items():  # noqa: SLF001 -- its documented purpose
-        if identifier == own:
-            continue
+    for identifier, frame in frames_of_others().items():
         thread = known.get(identifier)
         name, daemon = (thread.name, thread.daemon) if thread else (f"thread {identifier}", False)
         found.append(ThreadStack(name, identifier, daemon, stack_of(frame, limit=limit).lines))

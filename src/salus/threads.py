@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
 from salus.errors import CheckBrokenError
@@ -39,6 +42,9 @@ class _Call:
             self.future.set_result(None)
 
 
+_ALL: weakref.WeakSet[Threads] = weakref.WeakSet()
+
+
 class Threads:
     """At most ``limit`` threads at once, each for one call."""
 
@@ -54,6 +60,13 @@ class Threads:
         self._lock = threading.Lock()
         self._calls: set[_Call] = set()
         self._waiting: deque[_Call] = deque()
+        _ALL.add(self)
+
+    def forked(self) -> None:
+        """Forget the threads of the parent, in a child made by a fork: none of them is here."""
+        self._lock = threading.Lock()
+        self._calls.clear()
+        self._waiting.clear()
 
     @property
     def busy(self) -> int:
@@ -93,6 +106,7 @@ class Threads:
             await call.future
         except asyncio.CancelledError:
             self._give_up(call)
+            _close(call.result)
             raise
         if call.error is not None:
             raise call.error
@@ -144,6 +158,8 @@ class Threads:
         except BaseException as error:  # noqa: BLE001 -- SystemExit in a thread must not end the loop that awaits it
             call.error = _wrapped(error)
         self._leave(call)
+        if call.stuck:  # nobody waits for it any more
+            _close(call.result)
         _wake(call)
 
     def _leave(self, call: _Call) -> None:
@@ -178,7 +194,7 @@ class Keeper:
     @property
     def busy(self) -> bool:
         """Tell whether a call runs, one that nobody waits for any more included."""
-        return self._busy
+        return self._busy and (self._thread is None or self._thread.is_alive())
 
     async def run(self, function: Callable[[], _Result]) -> _Result:
         """Call the function in the thread.
@@ -187,6 +203,8 @@ class Keeper:
             CheckBrokenError: the call before has not come back, or the system has no thread left.
             Exception: whatever the function raises.
         """
+        if self._thread is not None and not self._thread.is_alive():  # it stayed behind in the parent of this process
+            self._thread, self._busy, self._calls = None, False, SimpleQueue()
         if self._busy:
             raise CheckBrokenError("the call before has not come back yet", cause=Cause.NO_THREADS)
         if self._thread is None:
@@ -229,6 +247,20 @@ class Keeper:
                 call.result, call.error = result, error
                 _wake(call)
             del item, call, function, result, error  # a thread that waits holds nothing
+
+
+def _after_fork() -> None:
+    for threads in list(_ALL):
+        threads.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _close(result: object) -> None:
+    """Let go of an answer that nobody takes: a coroutine complains if nobody ever awaits it."""
+    if isinstance(result, CoroutineType):
+        result.close()
 
 
 def _wake(call: _Call) -> None:

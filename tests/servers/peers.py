@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.servers.programs import Program, answers, command, folder, free_port
+from tests.servers.programs import Program, answers, command, folder, free_port, running
 
 PASSWORD = "s3cr3t-pa55word"
 
@@ -96,6 +96,7 @@ class MemcachedPeer:
             ],
             place / "log",
             lambda: answers(self.port),
+            quits_by=signal.SIGKILL,  # it has nothing to lose, and takes most of a second for it otherwise
         )
         self._asked = 0
 
@@ -284,8 +285,5 @@ def started(kind: type[Any], *extra: str, fast: bool = False) -> Iterator[Any]:
     """Start a server, and end it."""
     with folder(fast=fast) as place:
         peer = kind(place, *extra)
-        peer.program.start()
-        try:
+        with running(peer.program):
             yield peer
-        finally:
-            peer.program.stop()

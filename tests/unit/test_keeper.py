@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -70,3 +72,21 @@ def test_one_that_was_never_asked_has_no_thread() -> None:
     keeper = Keeper()
     keeper.stop(lambda: pytest.fail("nothing was kept"))
     assert not keeper.busy
+
+
+FORKED = """\
+import asyncio, os
+from salus.threads import Keeper
+
+keeper = Keeper()
+asyncio.run(keeper.run(lambda: None))
+if (child := os.fork()) == 0:
+    os._exit(asyncio.run(keeper.run(lambda: 7)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), asyncio.run(keeper.run(lambda: 8)))
+"""
+
+
+def test_in_a_child_made_by_a_fork_it_has_a_thread_of_its_own() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    assert told.stdout == "7 8\n"

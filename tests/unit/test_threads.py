@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
 from collections.abc import AsyncIterator
 
@@ -137,3 +138,25 @@ def test_a_thread_outlives_its_loop_without_harm() -> None:
         return await threads.run(max, 1, 2)
 
     assert asyncio.run(again()) == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_made_by_a_fork_counts_no_threads_of_its_parent() -> None:
+    threads = Threads(1)
+    begun, end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        end.wait(10)
+
+    async def work() -> None:
+        running = asyncio.ensure_future(threads.run(hang))
+        await asyncio.to_thread(begun.wait, 10)
+        child = os.fork()
+        if child == 0:
+            os._exit(threads.busy)
+        end.set()
+        await running
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    asyncio.run(work())

@@ -19,6 +19,7 @@ from salus.app.announcing import announcing
 from salus.app.core import assemble
 from salus.app.doors import Doors
 from salus.app.endings import Endings
+from salus.app.folder import make_folder
 from salus.app.ledger import Ledger, open_ledger
 from salus.app.leftovers import close_interrupted, end_leftovers
 from salus.app.notify import Notifier
@@ -163,7 +164,7 @@ class Agent:
 
     async def _open_ledger(self) -> Ledger:
         agent = self.settings.agent
-        agent.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(agent.state_dir)
         lock = Lock(agent.state_dir / "salus.lock")
         lock.acquire()
         self._lock = lock
@@ -218,6 +219,11 @@ class Agent:
         servers = [server for server in (self.server, self._workers) if server is not None]
         own = [] if self._lock is None or self._lock.descriptor is None else [self._lock.descriptor]
         return [*own, *(number for server in servers for number in server.descriptors())]
+
+    def let_go(self) -> None:
+        """Let go of the lock, where ``stop`` was not given the time to come to that, and nothing runs any more."""
+        if self._lock is not None:
+            self._lock.release()
 
     async def _start_alerts(self, snapshot: Snapshot) -> None:
         """Take up what an earlier Salus told, and tell from now on."""
@@ -286,8 +292,7 @@ class Agent:
         await self._tasks.stop(0.0)
 
     async def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
+        self.let_go()
 
     def _crashed(self, name: str, error: BaseException) -> None:
         _log.error("the task %r failed in Salus itself", name, exc_info=error)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from salus.app.build import Resolved
 from salus.app.folder import state_id
 from salus.app.ledger import Ledger
-from salus.app.parts import make_services
+from salus.app.parts import let_go, make_services
 from salus.engine.bus import Bus
 from salus.engine.chronicle import Chronicle
 from salus.engine.clockmark import set_since
@@ -76,7 +76,7 @@ class Core:
         units = self.engine.units
         for name, unit in units.items():
             self.recorder.check_state(name, unit.state)
-        await asyncio.gather(*(unit.check.aclose() for unit in units.values()), return_exceptions=True)
+        await asyncio.gather(*(let_go(unit.check) for unit in units.values()), return_exceptions=True)
         await self.chronicle.flush()
         await self.recorder.stop()
 

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from pathlib import Path
+
+from salus.errors import SalusError
+
+_log = logging.getLogger("salus.agent")
+
+
+def make_folder(state_dir: Path) -> None:
+    """Make the state folder, for this user alone.
+
+    Raises:
+        SalusError: it cannot be made, or is something else.
+    """
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "give it to the user that runs this, or name another folder as salus.state_dir"
+        raise SalusError(f"{state_dir} cannot be the state folder: {error.strerror}", remedy=remedy) from error
 
 
 def state_id(state_dir: Path) -> str:
@@ -16,5 +34,8 @@ def state_id(state_dir: Path) -> str:
     if len(known) == 32 and known.isalnum():
         return known
     made = uuid.uuid4().hex
-    file.write_text(made + "\n", encoding="ascii")
+    try:
+        file.write_text(made + "\n", encoding="ascii")
+    except OSError as error:  # what is left of checks and actions will not be known again after a crash
+        _log.error("cannot keep the id of this Salus in %s: %s", file, error.strerror)
     return made

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from salus.app.build import Resolved, resolve
 from salus.app.ledger import ledger_path
-from salus.app.parts import make_services, make_units
+from salus.app.parts import let_go, make_services, make_units
 from salus.clock import SystemClock
 from salus.config import Settings, did_you_mean
 from salus.engine.heartbeats import HeartbeatBox
@@ -53,7 +53,7 @@ async def look_once(settings: Settings, names: Sequence[str] | None = None) -> l
         seen = await asyncio.gather(*(prober.fresh(units[name]) for name in chosen))
     finally:
         await prober.stop()
-        await asyncio.gather(*(unit.check.aclose() for unit in units.values()), return_exceptions=True)
+        await asyncio.gather(*(let_go(unit.check) for unit in units.values()), return_exceptions=True)
         await asyncio.gather(*(service.aclose() for service in services.values()), return_exceptions=True)
     return [(_spec(resolved, name), look) for name, look in zip(chosen, seen, strict=True)]
 

@@ -156,6 +156,8 @@ class Outside:
             self._telemetry = await self._made(settings)
         except MissingExtraError as error:
             _log.error("%s (%s); nothing is exported", error, error.remedy)
+        except Exception as error:  # noqa: BLE001 - whatever the environment has for the SDK: nobody is healed less
+            _log.error("telemetry cannot begin: %s: %s; nothing is exported", type(error).__name__, error)
 
     async def _made(self, settings: Settings) -> Telemetry | None:
         providers, own = self._providers, None

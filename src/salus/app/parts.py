@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from salus.app.build import Resolved, ResolvedRule
@@ -10,7 +11,9 @@ from salus.engine.healer import targets_of
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.model import CheckSpec, RuleState
 from salus.options import CheckOptions
-from salus.ports import Service, Site, Snapshot
+from salus.ports import Check, Service, Site, Snapshot
+
+_LETTING_GO = 5.0
 
 
 def make_services(resolved: Resolved, site: Site, only: set[str] | None = None) -> dict[str, Service]:
@@ -50,6 +53,13 @@ def make_rule(resolved: ResolvedRule, spec: CheckSpec, remembered: Mapping[str, 
         memory=remembered.get(name) or RuleState(rule=name),
         condition=resolved.condition,
     )
+
+
+async def let_go(check: Check) -> None:
+    """Let a check close what it keeps open, bounded; a stranger's may keep nothing, and have no ``aclose``."""
+    if close := getattr(check, "aclose", None):
+        async with asyncio.timeout(_LETTING_GO):
+            await close()
 
 
 def _rules_by_check(resolved: Resolved) -> dict[str, list[ResolvedRule]]:

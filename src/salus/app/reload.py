@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
 from salus.app.build import Resolved
-from salus.app.parts import make_services, make_units
+from salus.app.parts import let_go, make_services, make_units
 from salus.engine.engine import Engine
 from salus.engine.units import CheckUnit
 from salus.ports import Batch, Service, Snapshot
@@ -54,7 +54,7 @@ class Reload:
         engine.tend()
         engine.observe_every = self._new.settings.agent.observe_every
         gone = engine.replace_units(checks)
-        await self._finish([unit.check.aclose() for unit in gone])
+        await self._finish([let_go(unit.check) for unit in gone])
         new_rules = {rule.rule.name for rule in self._new.rules}
         forget = Batch(
             forget_checks=[name for name in self._old.checks if name not in self._new.checks],

@@ -15,8 +15,9 @@ from pamqp.common import FieldTable
 from pamqp.exceptions import PAMQPException
 
 from salus import __version__
-from salus.checks._remote import Target
-from salus.checks._wire import NotAllowedError, RefusedError, Wire
+from salus.checks._refusals import NotAllowedError, RefusedError, no_login, other_protocol
+from salus.checks._systems import Target
+from salus.checks._wire import Wire
 from salus.httpclient import AnswerError, HttpError
 
 _CHANNEL = 1
@@ -33,7 +34,7 @@ F = TypeVar("F", bound=Frame)
 class AmqpWire(Wire):
     """One connection with one channel."""
 
-    __slots__ = ("_answers", "_closed_by", "_confirmed", "_has_channel", "_published", "blocked", "server")
+    __slots__ = ("_answers", "_closed_by", "_confirmed", "_confirms", "_has_channel", "_published", "blocked", "server")
 
     def __init__(self, place: str) -> None:
         """Stand ready."""
@@ -42,7 +43,7 @@ class AmqpWire(Wire):
         self.server = ""
         self._answers: list[Frame] = []
         self._closed_by: RefusedError | None = None
-        self._has_channel = False
+        self._has_channel = self._confirms = False
         self._published = 0
         self._confirmed = 0
 
@@ -62,7 +63,7 @@ class AmqpWire(Wire):
             constants.FRAME_BODY,
             constants.FRAME_HEARTBEAT,
         ):
-            raise AnswerError(f"{self.place} does not speak AMQP", remedy="is it the right port?")
+            raise other_protocol(self.place, "AMQP")
         whole = _HEADER_BYTES + (size or 0) + 1
         if whole > self.limit:
             raise AnswerError(f"{self.place} sends a frame of {whole} bytes")
@@ -101,7 +102,7 @@ class AmqpWire(Wire):
         if code != _ACCESS_REFUSED:
             return RefusedError(said, cause=f"amqp_{code}")
         if "Login was refused" in text:
-            return RefusedError(said, remedy="correct the user or the password")
+            return no_login(self.place, text)
         return NotAllowedError(said, remedy="let this user do that")
 
     # ── What is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,7 +126,7 @@ class AmqpWire(Wire):
         self._send(commands.Connection.TuneOk(tune.channel_max or 0, tune.frame_max or 0, 0), channel=0)
         await self._ask(commands.Connection.Open(virtual_host=vhost), commands.Connection.OpenOk, 0)
 
-    async def channel(self, *, confirms: bool) -> None:
+    async def channel(self) -> None:
         """Open a channel where there is none any more: a refusal closes it.
 
         Raises:
@@ -134,11 +135,9 @@ class AmqpWire(Wire):
         if self._has_channel:
             return
         self._published = self._confirmed = 0
-        self._closed_by = None
+        self._confirms, self._closed_by = False, None
         await self._ask(commands.Channel.Open(), commands.Channel.OpenOk)
         self._has_channel = True
-        if confirms:
-            await self._ask(commands.Confirm.Select(), commands.Confirm.SelectOk)
 
     async def queue(self, name: str) -> tuple[int, int]:
         """Return how many messages wait in a queue, and how many consumers it has.
@@ -149,8 +148,11 @@ class AmqpWire(Wire):
         declared = await self._ask(commands.Queue.Declare(queue=name, passive=True), commands.Queue.DeclareOk)
         return int(declared.message_count or 0), int(declared.consumer_count or 0)
 
-    async def echo(self) -> None:
-        """Have the server answer something that changes nothing."""
+    async def ping(self) -> None:
+        """Have the server answer something that changes nothing; one that blocks us reads nothing until it is over."""
+        if self.blocked is not None and self.error is None:
+            return
+        await self.channel()
         await self._ask(commands.Basic.Qos(prefetch_count=0), commands.Basic.QosOk)
 
     async def publish(self) -> None:
@@ -159,6 +161,9 @@ class AmqpWire(Wire):
         Raises:
             RefusedError: this user may not publish.
         """
+        if not self._confirms:
+            await self._ask(commands.Confirm.Select(), commands.Confirm.SelectOk)
+            self._confirms = True
         nowhere = f"salus.health.{uuid4().hex}"
         self._published += 1
         self._send(commands.Basic.Publish(exchange="", routing_key=nowhere))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 from celery import Celery as App
 from celery.app.control import Control
 from kombu.exceptions import ChannelError, OperationalError
 
-from salus.checks._bounds import bounded_line
+from salus.checks._objects import imported
 from salus.checks.celery import Celery, Seen
 from salus.clock import SystemClock
 from salus.errors import CheckBrokenError
@@ -99,14 +98,7 @@ class Broker:
 def _application(options: Celery) -> Any:
     if options.broker is not None:
         return App("salus", broker=options.broker.reveal(), set_as_current=False)
-    module, _, path = (options.app or "").partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        message = f"{options.app} cannot be imported: {type(error).__name__}: {error}"
-        raise CheckBrokenError(bounded_line(message), cause=Cause.NOT_KNOWN) from error
+    found = imported(options.app or "")
     if not isinstance(found, App):
         raise CheckBrokenError(f"{options.app} is no Celery app, but {type(found).__name__}", cause=Cause.NOT_KNOWN)
     return found

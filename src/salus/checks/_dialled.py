@@ -7,23 +7,21 @@ answer a resolver that is down with one more "connection failed".
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from salus.checks._net import resolve_within
-from salus.httpclient import HttpError, explain
-from salus.httpclient.dial import Endpoint, resolve
-from salus.httpclient.faults import ConnectError
-from salus.model import Cause
+from salus.httpclient import explain
+from salus.httpclient.dial import Endpoint, race, resolve
 from salus.ports import Look
 
 # What is left of a look when the target has had its time: enough to say so, before the deadline says less.
 LAST_WORD = 0.9
+# Less than that: who cannot be connected to is told from who takes connections and says nothing.
+_CONNECTING = 0.8
 
 
 async def addresses(endpoint: Endpoint, look: Look) -> Sequence[str]:
@@ -32,28 +30,25 @@ async def addresses(endpoint: Endpoint, look: Look) -> Sequence[str]:
     Raises:
         HttpError: the name has none, or the resolver does not answer.
     """
-    return (endpoint.host,) if endpoint.literal else await resolve(endpoint, resolve_within(look))
+    return (endpoint.host,) if endpoint.literal else await resolve(endpoint, resolve_within(look, endpoint))
 
 
 async def dialled(endpoint: Endpoint, look: Look) -> socket.socket:
-    """Open a connection to the first address that answers, each within its share of the time that is left.
+    """Open a connection to the first address that answers.
 
     Raises:
         HttpError: there is none; nothing is left open.
     """
     if endpoint.unix_socket is not None:
-        return await _tried(socket.AF_UNIX, str(endpoint.unix_socket), str(endpoint), look.remaining * LAST_WORD)
-    found = await addresses(endpoint, look)
-    failures: list[HttpError] = []
-    for address in found:
+        return await _tried(socket.AF_UNIX, str(endpoint.unix_socket), str(endpoint), look.remaining * _CONNECTING)
+    within = look.remaining * _CONNECTING
+
+    async def attempt(address: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         place = str(endpoint) if address == endpoint.host else f"{endpoint} ({address})"
-        try:
-            return await _tried(family, (address, endpoint.port), place, look.remaining * LAST_WORD / len(found))
-        except HttpError as error:
-            failures.append(error)
-    # What blames the target is told before what blames this machine, as when a name has an IPv6 address, too.
-    raise next((each for each in failures if not each.ours), failures[0])
+        return await _tried(family, (address, endpoint.port), place, within)
+
+    return await race(await addresses(endpoint, look), attempt, socket.socket.close)
 
 
 async def streams(
@@ -94,37 +89,3 @@ async def _tried(family: int, address: Any, place: str, within: float) -> socket
         peer.close()
         raise
     return peer
-
-
-def silent(place: str) -> HttpError:
-    """Say that a target was connected to and did not answer within the look."""
-    lesson = "it takes connections: is it hung, or overloaded?"
-    return ConnectError(f"{place} did not answer in time", remedy=lesson).because(errno.ETIMEDOUT)
-
-
-def hung_up(place: str, said: str = "") -> HttpError:
-    """Say that a target closed the connection, perhaps with a word."""
-    last = f": {said}" if said else ""
-    return ConnectError(f"{place} closed the connection{last}", remedy="its own log says why").because(errno.ECONNRESET)
-
-
-class LoginError(HttpError):
-    """The target does not let us in."""
-
-    cause: str = "login_refused"
-
-
-class NotKnownError(HttpError):
-    """What was asked for is not there, or we may not see it: that is for the config to mend, and for no restart."""
-
-    ours = True
-    cause: str = Cause.NOT_KNOWN
-
-
-def shown_url(url: str) -> str:
-    """Return a URL as it may be shown: without user, password and query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "***"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -98,7 +98,12 @@ class HealthChannel:
         options = self.options
         # Also a channel that is closed goes on shaking hands with a server that hangs, for so long (20 s by default):
         # just over the call's own time, so that the call is what runs out.
-        arguments = [*_OPTIONS, ("grpc.min_reconnect_backoff_ms", int(timeout * 1000) + 20)]
+        patience = int(timeout * 1000) + 20
+        arguments = [
+            *_OPTIONS,
+            ("grpc.min_reconnect_backoff_ms", patience),
+            ("grpc.initial_reconnect_backoff_ms", patience),  # the longer of the two counts; 1 s by default
+        ]
         if not options.tls:
             return grpc.insecure_channel(options.target, options=arguments)
         if options.server_name:

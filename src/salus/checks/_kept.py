@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
-from salus.checks._dialled import LAST_WORD, silent
+from salus.checks._dialled import LAST_WORD
+from salus.checks._refusals import silent
 from salus.clock import SystemClock
 from salus.httpclient import HttpError
 from salus.model import Metric
@@ -68,6 +69,7 @@ class Kept(Generic[L]):
         self._place = place
         self._opened = opened
         self._line: L | None = None
+        self._closed = False
         self.replaced = ""
         self.connect_seconds: float | None = None
         self.alive_seconds = 0.0
@@ -91,6 +93,8 @@ class Kept(Generic[L]):
         try:
             async with deadline:
                 yield line
+            if self._closed:
+                self._let_go(line)
         except BaseException as error:
             self._let_go(line)
             if isinstance(error, TimeoutError) and deadline.expired():
@@ -109,7 +113,8 @@ class Kept(Generic[L]):
         return f"{said}; the kept connection was lost ({self.replaced}) and replaced" if self.replaced else said
 
     async def aclose(self) -> None:
-        """Let go of the connection, politely where the other side is."""
+        """Let go of the connection for good, politely where the other side is; a look that still runs keeps none."""
+        self._closed = True
         line, self._line = self._line, None
         if line is None:
             return
@@ -129,7 +134,8 @@ class Kept(Generic[L]):
             raise silent(self._place) from error
         self.connect_seconds = _monotonic() - started
         await self._checked(line, look, look.remaining * LAST_WORD)
-        self._line = line
+        if not self._closed:
+            self._line = line
         return line
 
     async def _checked(self, line: L, look: Look, within: float) -> None:

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from salus.checks._wire import LOGIN_REFUSED, NotAllowedError, RefusedError, Wire
+from salus.checks._refusals import NotAllowedError, RefusedError, no_login, other_protocol
+from salus.checks._wire import Wire
 from salus.httpclient import AnswerError, HttpError
 
 _CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP = 2, 3, 4, 9, 13
 _KNOWN = {_CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP, 5, 6, 7, 11, 14}
 _REFUSED = 0x80
-_NO_LOGIN = (4, 5)
+_NO_LOGIN = {4: "bad user name or password", 5: "not authorized"}
 _LONGEST_KEEPALIVE = 65535
 # What CONNACK's return code means, with what to do about it (MQTT 3.1.1, 3.2.2.3).
 _REASONS = {
     1: ("does not speak MQTT 3.1.1", ""),
     2: ("does not accept the client id", "give another client_id"),
     3: ("is not available, it says", "its own log says why"),
-    4: ("refused: bad user name or password", "correct the user or the password"),
-    5: ("refused: not authorized", "correct the user or the password, or let that user connect"),
 }
 
 
@@ -64,7 +63,7 @@ class MqttWire(Wire):
         """Take one packet."""
         kind = self.heard[0] >> 4
         if kind not in _KNOWN or (self._connack is None and kind != _CONNACK):
-            raise AnswerError(f"{self.place} does not speak MQTT", remedy="is it the right port?")
+            raise other_protocol(self.place, "MQTT")
         length, start = _length(self.heard)
         if length < 0:
             return False
@@ -123,9 +122,10 @@ class MqttWire(Wire):
         self.say(_packet(0x10, _text("MQTT") + bytes((4, flags)) + seconds.to_bytes(2) + payload))
         await self.until(lambda: self._connack is not None)
         if self._connack:
+            if said := _NO_LOGIN.get(self._connack):
+                raise no_login(self.place, said)
             what, remedy = _REASONS.get(self._connack, (f"refused with the code {self._connack}", ""))
-            cause = LOGIN_REFUSED if self._connack in _NO_LOGIN else f"mqtt_{self._connack}"
-            raise RefusedError(f"{self.place} {what}", remedy=remedy or None, cause=cause)
+            raise RefusedError(f"{self.place} {what}", remedy=remedy or None, cause=f"mqtt_{self._connack}")
 
     async def ping(self) -> None:
         """Have the broker answer."""

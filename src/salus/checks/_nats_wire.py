@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from salus import __version__
-from salus.checks._wire import LOGIN_REFUSED, NotAllowedError, RefusedError, Wire
+from salus.checks._refusals import NotAllowedError, RefusedError, no_login, other_protocol
+from salus.checks._wire import Wire
 from salus.httpclient import AnswerError, HttpError
 
 _LONGEST_LINE = 64 * 1024
@@ -45,7 +46,7 @@ class NatsWire(Wire):
         end = self.heard.find(b"\r\n")
         if end < 0:
             if len(self.heard) > _LONGEST_LINE or (not self.greeted and not b"INFO ".startswith(self.heard[:5])):
-                raise AnswerError(f"{self.place} does not speak NATS", remedy="is it the right port?")
+                raise other_protocol(self.place, "NATS")
             return False
         line = self.heard[:end].decode("utf-8", "replace")
         del self.heard[: end + 2]
@@ -59,7 +60,7 @@ class NatsWire(Wire):
             self.info = info if isinstance(info, dict) else {}
             self.greeted = True
         elif not self.greeted:
-            raise AnswerError(f"{self.place} does not speak NATS", remedy="is it the right port?")
+            raise other_protocol(self.place, "NATS")
         elif word == "PING":
             self.say(b"PONG\r\n")
         elif word == "PONG":
@@ -77,10 +78,9 @@ class NatsWire(Wire):
             remedy = "let this user publish to $JS.API.> and subscribe to _INBOX.>"
             self._refused = NotAllowedError(f"{self.place} refused: {text}", remedy=remedy)
             return
-        denied = "authorization" in text.lower() or "authentication" in text.lower()
-        lesson = "correct the user, the password or the token" if denied else None
-        cause = LOGIN_REFUSED if denied else "nats_error"
-        raise RefusedError(f"{self.place} refused: {text}", remedy=lesson, cause=cause)
+        if "authorization" in text.lower() or "authentication" in text.lower():
+            raise no_login(self.place, text, "correct the user, the password or the token")
+        raise RefusedError(f"{self.place} refused: {text}", cause="nats_error")
 
     def _body(self, headers: int, size: int, number: int) -> bool:
         if size > self.limit:

@@ -9,10 +9,10 @@ config must not restart anything. Whose business is the name itself uses the ``d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from salus.errors import CheckBrokenError
+from salus.errors import CheckBrokenError, SalusError
 from salus.httpclient import HttpError
 from salus.httpclient.dial import Endpoint
 from salus.model import NO_METRICS, Metric, Observation, Status
@@ -24,21 +24,37 @@ from salus.units import Duration, format_duration
 _RESOLVING = 0.8
 
 
-def resolve_within(look: Look) -> float:
-    """Return the seconds that name resolution may take in this look."""
-    return max(0.01, look.remaining * _RESOLVING)
+def resolve_within(look: Look, endpoint: Endpoint | None = None) -> float | None:
+    """Return the seconds that name resolution may take in this look; None where that place has nothing to resolve."""
+    return None if endpoint is not None and endpoint.literal else max(0.01, look.remaining * _RESOLVING)
 
 
-def failed(look: Look, error: HttpError, metrics: Mapping[str, Metric] = NO_METRICS) -> Observation:
+def failed(
+    look: Look,
+    error: HttpError,
+    metrics: Mapping[str, Metric] = NO_METRICS,
+    redact: Callable[[str], str] = str,
+) -> Observation:
     """Answer a failure: ``unhealthy`` where the target is to blame.
 
+    Args:
+        look: the look that failed.
+        error: how.
+        metrics: what was measured all the same.
+        redact: takes the secrets out that a server may repeat.
+
     Raises:
-        CheckBrokenError: it is not.
+        CheckBrokenError: the target is not to blame.
     """
     if error.ours:
-        raise CheckBrokenError(str(error), remedy=error.remedy, cause=error.cause) from error
-    said = f"{error} ({error.remedy})" if error.remedy else str(error)
-    return look.observe(Status.UNHEALTHY, said, metrics=metrics, cause=error.cause)
+        broken = CheckBrokenError(redact(str(error)), remedy=error.remedy, cause=error.cause)
+        raise broken from (error if redact is str else None)
+    return look.observe(Status.UNHEALTHY, redact(told(error)), metrics=metrics, cause=error.cause)
+
+
+def told(error: SalusError) -> str:
+    """Say what is wrong, with the remedy where there is one."""
+    return f"{error} ({error.remedy})" if error.remedy else str(error)
 
 
 def too_slow(latency: float, below: Duration | None) -> str:

@@ -6,6 +6,7 @@ import inspect
 from importlib import import_module
 from typing import Any
 
+from salus.checks._bounds import bounded_line
 from salus.errors import CheckBrokenError
 from salus.model import Cause
 
@@ -29,7 +30,7 @@ def imported(name: str) -> Any:
             found = getattr(found, part)
     except Exception as error:
         what = f"cannot import {name}: {type(error).__name__}: {error}"
-        raise CheckBrokenError(what, cause=Cause.NOT_KNOWN) from error
+        raise CheckBrokenError(bounded_line(what), cause=Cause.NOT_KNOWN) from error
     return found
 
 
@@ -45,7 +46,7 @@ def thing(name: str) -> Any:
             found = found()
         except Exception as error:
             what = f"{name} raised {type(error).__name__}: {error}"
-            raise CheckBrokenError(what, cause=Cause.CRASHED) from error
+            raise CheckBrokenError(bounded_line(what), cause=Cause.CRASHED) from error
     if found is None:
         remedy = "make it before Salus looks, or give the check a start_period"
         raise CheckBrokenError(f"{name} is None", remedy=remedy, cause=Cause.NOT_KNOWN)

@@ -11,10 +11,10 @@ from redis import exceptions as faults
 from redis.asyncio.connection import AbstractConnection
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import LoginError, hung_up, silent, streams
+from salus.checks._dialled import streams
+from salus.checks._refusals import NotAllowedError, hung_up, no_login, other_protocol, silent
 from salus.httpclient import AnswerError, HttpError
 from salus.httpclient.dial import Endpoint
-from salus.model import Cause
 from salus.ports import Look
 
 _NO_LOGIN = ("WRONGPASS", "NOAUTH", "invalid password", "invalid username", "without any password")
@@ -22,13 +22,6 @@ _NO_LOGIN = ("WRONGPASS", "NOAUTH", "invalid password", "invalid username", "wit
 # spared that has changed its name.
 _KNOWN = signature(AbstractConnection.__init__).parameters
 _ANONYMOUS: dict[str, Any] = dict.fromkeys({"driver_info"} & set(_KNOWN) or {"lib_name", "lib_version"})
-
-
-class ForbiddenCommandError(HttpError):
-    """The server knows us, and does not let us ask that."""
-
-    ours = True
-    cause: str = Cause.PERMISSION
 
 
 class Given(AbstractConnection):
@@ -127,9 +120,9 @@ def explained(error: faults.RedisError, place: str) -> HttpError:
     """Turn what the client library raised into an error that teaches."""
     said = bounded_line(str(error), 200)
     if isinstance(error, faults.AuthenticationError) or any(word in said for word in _NO_LOGIN):
-        return LoginError(f"{place} refuses our login: {said}", remedy="correct username and password")
+        return no_login(place, said)
     if isinstance(error, faults.NoPermissionError):
-        return ForbiddenCommandError(f"{place}: {said}", remedy="allow it to that user (ACL SETUSER)")
+        return NotAllowedError(f"{place}: {said}", remedy="allow it to that user (ACL SETUSER)")
     if isinstance(error, faults.BusyLoadingError):
         busy: HttpError = AnswerError(f"{place} is loading its data: {said}")
         busy.cause = "loading"
@@ -137,7 +130,7 @@ def explained(error: faults.RedisError, place: str) -> HttpError:
     if isinstance(error, faults.TimeoutError):
         return silent(place)
     if isinstance(error, faults.InvalidResponse):
-        return AnswerError(f"{place} does not speak the protocol of Redis: {said}", remedy="is it the right port?")
+        return other_protocol(place, "the protocol of Redis", said)
     if isinstance(error, faults.ConnectionError):
         return hung_up(place, said)
     return AnswerError(f"{place} answered with an error: {said}")

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.engine import URL, Dialect
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import hung_up
+from salus.checks._refusals import RefusedError, hung_up
 from salus.httpclient import AnswerError, HttpError
 from salus.httpclient.dial import Endpoint
 from salus.model import Cause
@@ -58,14 +58,13 @@ class Table:
     more: bool = False
 
 
-class QueryError(HttpError):
+class QueryError(RefusedError):
     """The server answered a statement with an error; the connection still stands."""
 
     def __init__(self, message: str, *, ours: bool = False, cause: str = "", remedy: str | None = None) -> None:
         """Say whether that is for the config to mend (``ours``), and name the cause."""
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=remedy, cause=cause)
         self.ours = ours
-        self.cause = cause
 
 
 class Backend:

@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import LoginError, NotKnownError, hung_up, silent
+from salus.checks._refusals import NotKnownError, hung_up, no_login, silent
 from salus.checks._sql_backend import (
     MOST_ROWS,
     Backend,
@@ -100,7 +100,7 @@ class Mariadb(Backend):
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = bounded_line(str(error.args[-1] if error.args else error), 300)
         if number in _LOGIN:
-            return LoginError(f"{self.place} refuses our login: {said}", remedy="correct user and password")
+            return no_login(self.place, said)
         if connection is None:
             return self._unconnected(error, number, said)
         if number in _LOST or not connection.open:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import LoginError, NotKnownError, hung_up, silent
+from salus.checks._refusals import NotKnownError, hung_up, no_login, silent
 from salus.checks._sql_backend import (
     MOST_ROWS,
     Backend,
@@ -90,7 +90,7 @@ class Postgresql(Backend):
         said = _words(error)
         state = error.sqlstate or ""
         if state.startswith("28"):
-            return self._login(said)
+            return no_login(self.place, said)
         if connection is None:
             return self._unconnected(error, said)
         if connection.closed or connection.broken or state[:2] == "08" or state in ("57P01", "57P02", "57P03"):
@@ -117,11 +117,8 @@ class Postgresql(Backend):
         if 'database "' in said and "does not exist" in said:
             return NotKnownError(f"{self.place}: {said}", remedy="correct the name of the database")
         if any(word in said for word in _LOGIN_WORDS):
-            return self._login(said)
+            return no_login(self.place, said)
         return AnswerError(f"{self.place} cannot be connected to: {said}")
-
-    def _login(self, said: str) -> HttpError:
-        return LoginError(f"{self.place} refuses our login: {said}", remedy="correct user and password")
 
 
 def _words(error: psycopg.Error) -> str:

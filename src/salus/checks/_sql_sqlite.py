@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from salus.checks._bounds import bounded_line
-from salus.checks._dialled import hung_up
+from salus.checks._refusals import hung_up
 from salus.checks._sql_backend import Backend, QueryError, not_allowed, not_known, out_of_time, writes
 from salus.clock import SystemClock
 from salus.httpclient import ConnectError, HttpError, LocalError

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salus.checks._dialled import shown_url
+from salus.checks._systems import shown_url
 from salus.errors import MissingExtraError, SalusError
 from salus.httpclient.dial import Endpoint
 from salus.secret import Secret

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import NamedTuple
 
 from salus.checks._host import text_of
 from salus.checks._lock_sites import Wanted, found, held, wanted
-from salus.stacks import Place, stack_of, walk
+from salus.stacks import Place, frames_of_others, stack_of, walk
 
 _OWNER = re.compile(r"owner=(\d+)")
 _DEEPEST = 100
@@ -113,12 +112,9 @@ class Standstill:
 
     def suspects(self, now: float) -> list[int]:
         """Look at all threads but this one; return those that have not moved and may be at a lock."""
-        own = threading.get_ident()
         still: dict[int, Still] = {}
         suspects = []
-        for identifier, frame in sys._current_frames().items():  # noqa: SLF001 -- its documented purpose
-            if identifier == own:
-                continue
+        for identifier, frame in frames_of_others().items():
             spot, before = _spot(frame), self._still.get(identifier)
             if before is None or before.spot[:2] != spot[:2]:
                 still[identifier] = Still(spot, now)
@@ -132,7 +128,7 @@ class Standstill:
     def examine(self, suspects: list[int], now: float) -> Found:
         """Find out what suspects wait for. May read files: call it in a thread."""
         threads = {each.ident: each for each in threading.enumerate() if each.ident is not None}
-        frames = sys._current_frames()  # noqa: SLF001 -- as above
+        frames = frames_of_others()
         seen = Found()
         locks: dict[int, object] = {}
         for identifier in suspects:
@@ -210,9 +206,8 @@ def _find_holders(
     searched = {id(lock): lock for lock in locks.values()}
     holders = {key: int(owner[1]) for key, lock in searched.items() if (owner := _OWNER.search(repr(lock)))}
     if len(holders) < len(searched):
-        own = threading.get_ident()
-        for identifier in frames.keys() - {own}:
-            for lock in (lock for each in walk(frames[identifier], _DEEPEST) for lock in held(each)):
+        for identifier, frame in frames.items():
+            for lock in (lock for each in walk(frame, _DEEPEST) for lock in held(each)):
                 holders.setdefault(id(lock), identifier)
     waiting = {waiter.identifier for waiter in seen.waiters}
     for waiter in seen.waiters:

@@ -12,8 +12,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from salus.checks._dialled import LoginError, dialled, hung_up
+from salus.checks._dialled import dialled
 from salus.checks._net import excerpt
+from salus.checks._refusals import LoginError, hung_up
 from salus.httpclient import AnswerError, HttpError, explain
 from salus.httpclient.dial import Endpoint
 from salus.ports import Look

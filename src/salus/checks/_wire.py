@@ -7,48 +7,22 @@ there?) are answered without a task or a timer of ours. Nothing here ever reconn
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from abc import abstractmethod
 from asyncio import BaseTransport, Future
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from salus.checks._net import resolve_within
-from salus.httpclient import AnswerError, ConnectError, HttpError, explain
-from salus.httpclient.dial import Endpoint, Peer, connect
-from salus.model import Cause
+from salus.checks._dialled import dialled
+from salus.checks._refusals import hung_up
+from salus.httpclient import AnswerError, HttpError, TlsOptions, explain
+from salus.httpclient.dial import Endpoint, Peer, start_tls
+from salus.httpclient.tls import context
 from salus.ports import Look
 
 # A host that vanished sends no last word. The kernel asks after half a minute of silence, and gives up a minute later.
 _KEEPALIVE: Mapping[str, int] = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-# A kept connection on which no answer comes gets this share of the look; the rest is for a new one.
-_SHARE = 0.4
-# What is left of the look when the server has had its time: enough to say so, before the deadline says less.
-_LAST_WORD = 0.9
-
-LOGIN_REFUSED = "login_refused"
-"""What a look says in one word when a server does not take our password."""
-
-
-class RefusedError(HttpError):
-    """The server answered that it will not: a wrong password, no such queue."""
-
-    def __init__(self, message: str, *, remedy: str | None = None, cause: str = LOGIN_REFUSED) -> None:
-        """Name the cause in one word."""
-        super().__init__(message, remedy=remedy)
-        self.cause = cause
-
-
-class NotAllowedError(RefusedError):
-    """The server lets us in and not look: no restart of it ever mended a permission."""
-
-    ours = True
-
-    def __init__(self, message: str, *, remedy: str) -> None:
-        """Say what has to be allowed."""
-        super().__init__(message, remedy=remedy, cause=Cause.PERMISSION)
 
 
 class Wire(Peer):
@@ -107,7 +81,7 @@ class Wire(Peer):
 
     def hung_up(self) -> HttpError:
         """Say what it means that the other side closed the connection just now."""
-        return ConnectError(f"{self.place} closed the connection", remedy="its own log says why it hung up")
+        return hung_up(self.place)
 
     def fail(self, error: HttpError) -> None:
         """End this connection for that reason."""
@@ -145,7 +119,32 @@ class Wire(Peer):
         """Return what a well-mannered client says before it hangs up."""
         return b""
 
-    def close(self) -> None:
+    @abstractmethod
+    async def ping(self) -> None:
+        """Have the other side answer.
+
+        Raises:
+            HttpError: it does not.
+        """
+
+    async def alive(self, look: Look) -> None:
+        """Ask for a sign of life."""
+        await self.ping()
+
+    async def secure(self, tls: TlsOptions, host: str) -> None:
+        """Speak TLS from now on.
+
+        Raises:
+            HttpError: it failed.
+        """
+        await start_tls(self, await asyncio.to_thread(context, tls), tls.server_name or host, self.place)
+
+    def drop(self) -> None:
+        """Hang up at once, where that is not under way."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
+    async def close(self) -> None:
         """Say farewell and hang up, without waiting."""
         if self.transport is None or self.transport.is_closing():
             return
@@ -159,81 +158,6 @@ class Wire(Peer):
 
 
 W = TypeVar("W", bound=Wire)
-Result = TypeVar("Result")
-
-
-class Kept(Generic[W]):
-    """Keeps one connection between looks, and replaces it within the look that finds it dead.
-
-    1. No connection, or one that is known to have ended: open one and talk on it.
-    2. A kept one: talk on it. If it dies under the talk, or is silent for too long, that is no verdict yet: it may have
-       been idle for too long, or the server was restarted. Open a new one, once, and talk again.
-    3. Only a connection over which a talk came to its end is kept. Whatever else happens, above all the deadline of the
-       look, drops it: nobody knows what its next answer would belong to.
-    """
-
-    __slots__ = ("_closed", "_place", "_wire")
-
-    def __init__(self, place: str) -> None:
-        """Begin without a connection to that place."""
-        self._place = place
-        self._wire: W | None = None
-        self._closed = False
-
-    async def talk(
-        self, look: Look, opened: Callable[[Look], Awaitable[W]], talk: Callable[[W], Awaitable[Result]]
-    ) -> Result:
-        """Talk on the kept connection, or on a new one.
-
-        Args:
-            look: the look it happens in.
-            opened: opens a connection; leaves nothing open when it fails.
-            talk: asks and returns the answer. It may be called twice.
-
-        Raises:
-            HttpError: a new connection failed, too.
-        """
-        wire, self._wire = self._wire, None
-        if wire is not None and wire.error is None:
-            patience = asyncio.timeout(look.remaining * _SHARE)
-            try:
-                async with patience:
-                    return await self._on(wire, talk)
-            except TimeoutError:
-                if not patience.expired():
-                    raise
-            except (ConnectError, AnswerError):
-                pass
-        deadline = asyncio.timeout(look.remaining * _LAST_WORD)
-        try:
-            async with deadline:
-                return await self._on(await opened(look), talk)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            lesson = "is it hung, or overloaded?"
-            raise ConnectError(f"{self._place} did not answer in time", remedy=lesson).because(
-                errno.ETIMEDOUT
-            ) from error
-
-    def close(self) -> None:
-        """Let go of it, for good."""
-        self._closed = True
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-
-    async def _on(self, wire: W, talk: Callable[[W], Awaitable[Result]]) -> Result:
-        whole = False
-        try:
-            result = await talk(wire)
-            whole = True
-            return result
-        finally:
-            if whole and wire.error is None and not self._closed:
-                self._wire = wire
-            else:
-                wire.close() if whole else wire.abort()
 
 
 async def greeted(look: Look, endpoint: Endpoint, factory: Callable[[], W], greet: Callable[[W], Awaitable[None]]) -> W:
@@ -242,12 +166,16 @@ async def greeted(look: Look, endpoint: Endpoint, factory: Callable[[], W], gree
     Raises:
         HttpError: it failed.
     """
-    wire = await connect(endpoint, factory, resolve_within=None if endpoint.literal else resolve_within(look))
+    peer = await dialled(endpoint, look)
+    wire: W | None = None
     ready = False
     try:
+        wire = (await asyncio.get_running_loop().create_connection(factory, sock=peer))[1]
         await greet(wire)
         ready = True
         return wire
     finally:
-        if not ready:
+        if wire is None:
+            peer.close()
+        elif not ready:
             wire.abort()

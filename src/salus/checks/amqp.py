@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from salus.checks._bounds import Findings
-from salus.checks._net import too_slow
-from salus.checks._remote import RemoteOptions, Scheme, Target, failure, missing, told
-from salus.checks._wire import Kept, RefusedError, greeted
+from salus.checks._kept import Kept
+from salus.checks._net import failed, told, too_slow
+from salus.checks._refusals import RefusedError
+from salus.checks._systems import Scheme, SystemOptions, Target, lacking, missing
+from salus.checks._wire import greeted
 from salus.clock import SystemClock
 from salus.httpclient import HttpError
-from salus.httpclient.dial import start_tls
-from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
 from salus.units import format_duration
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _monotonic = SystemClock().monotonic
 
 
-class Amqp(RemoteOptions, frozen=True, kw_only=True):
+class Amqp(SystemOptions, frozen=True, kw_only=True):
     """Logs in to a broker that speaks AMQP 0-9-1, such as RabbitMQ, and has it answer. The connection is kept.
 
     Healthy means: the broker let us in and took a message. The message is empty and addressed to no queue, so that
@@ -33,7 +33,8 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
     With ``queue`` the queue must exist, and its numbers are held against the bounds. A user without the permission to
     publish is asked for an answer only, as with ``publish: false``. Needs the extra ``amqp``.
 
-    Metrics: ``latency_seconds``, ``blocked`` (0 or 1); with a queue ``messages`` and ``consumers``.
+    Metrics: ``latency_seconds``, ``connect_seconds`` where it connected anew, ``blocked`` (0 or 1); with a queue
+    ``messages`` and ``consumers``.
 
     Attributes:
         url: ``amqp://user:password@host:5672/vhost``, or ``amqps://...`` for TLS.
@@ -68,9 +69,7 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = RemoteOptions.problems(self)
-        if lacking := missing("amqp", "pamqp"):
-            found.append(("", f"{lacking}: {lacking.remedy}"))
+        found = [*super().problems(), *missing("amqp", "amqp", "pamqp")]
         if self.queue is None:
             found += [
                 ("queue", f"{name} of which queue? add queue")
@@ -85,8 +84,8 @@ class Amqp(RemoteOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``amqp`` is not installed.
         """
-        if lacking := missing("amqp", "pamqp"):
-            raise lacking
+        if error := lacking("amqp", "amqp", "pamqp"):
+            raise error
         from salus.checks._amqp_wire import AmqpWire
 
         return AmqpCheck(self, AmqpWire)
@@ -123,20 +122,21 @@ class AmqpCheck:
         self._target: Target = options.target()
         self._vhost = options.vhost or self._target.path or "/"
         self._redact = options.redactor()
-        self._kept: Kept[AmqpWire] = Kept(str(self._target.endpoint))
+        self._kept: Kept[AmqpWire] = Kept(str(self._target.endpoint), self._open)
         self._mute = not options.publish
 
     async def look(self, look: Look) -> Observation:
         """Ask and judge."""
         try:
-            seen = await self._kept.talk(look, self._open, self._talk)
+            async with self._kept.line(look) as wire:
+                seen = await self._talk(wire)
         except HttpError as error:
-            return failure(look, error, self._redact)
+            return failed(look, error, redact=self._redact)
         return self._judge(look, seen)
 
     async def aclose(self) -> None:
         """Let go of the kept connection."""
-        self._kept.close()
+        await self._kept.aclose()
 
     async def _open(self, look: Look) -> AmqpWire:
         endpoint = self._target.endpoint
@@ -144,9 +144,9 @@ class AmqpCheck:
 
     async def _greet(self, wire: AmqpWire) -> None:
         if self._target.tls:
-            tls = self._options.tls()
-            await start_tls(wire, context(tls), tls.server_name or self._target.endpoint.host, wire.place)
+            await wire.secure(self._options.tls_options(), self._target.endpoint.host)
         await wire.log_in(self._target, self._vhost)
+        await wire.channel()
 
     async def _talk(self, wire: AmqpWire) -> _Seen:
         started = _monotonic()
@@ -160,11 +160,11 @@ class AmqpCheck:
                     raise
                 seen.refused = refused
         seen.blocked = wire.blocked
-        seen.latency = _monotonic() - started
+        seen.latency = self._kept.alive_seconds + _monotonic() - started
         return seen
 
     async def _ask(self, wire: AmqpWire, seen: _Seen) -> None:
-        await wire.channel(confirms=not self._mute)
+        await wire.channel()
         if self._options.queue is not None:
             seen.counts = await wire.queue(self._options.queue)
         if not self._mute:
@@ -175,22 +175,19 @@ class AmqpCheck:
                 if wire.error is not None:
                     raise
                 self._mute = True  # this user may not publish, and is not asked to again
-                await wire.channel(confirms=False)
-        if self._options.queue is None:
-            await wire.echo()
 
     def _judge(self, look: Look, seen: _Seen) -> Observation:
         findings = Findings()
         place = str(self._target.endpoint)
-        metrics = {"blocked": Metric(float(seen.blocked is not None))}
+        metrics = {**self._kept.metrics(), "latency_seconds": Metric(seen.latency, "seconds")}
+        metrics["blocked"] = Metric(float(seen.blocked is not None))
         if seen.blocked is not None:
             note = findings.unhealthy if self._options.blocked == "unhealthy" else findings.degraded
             note(f"{place} takes no messages: {seen.blocked}")
-        else:
-            metrics["latency_seconds"] = Metric(seen.latency, "seconds")
+            del metrics["latency_seconds"]
         if seen.refused is not None:
             if seen.refused.ours:
-                return failure(look, seen.refused, self._redact, metrics)
+                return failed(look, seen.refused, metrics, self._redact)
             findings.unhealthy(self._redact(told(seen.refused)))
         if seen.counts is not None:
             self._count(findings, seen.counts, metrics)
@@ -200,7 +197,7 @@ class AmqpCheck:
         if seen.counts is not None:
             summary = f"{self._options.queue}: {_told(seen.counts)}"
         cause = seen.refused.cause if seen.refused is not None else "blocked" if seen.blocked is not None else ""
-        return findings.answer(look, summary, metrics=metrics, cause=cause)
+        return findings.answer(look, self._kept.remark(summary), metrics=metrics, cause=cause)
 
     def _count(self, findings: Findings, counts: tuple[int, int], metrics: dict[str, Metric]) -> None:
         queue = self._options.queue

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
-from salus.checks._remote import missing
+from salus.checks._objects import is_name
+from salus.checks._systems import lacking
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
 from salus.threads import Keeper
 from salus.units import Duration, format_duration
-
-_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 class Celery(BoundedOptions, frozen=True, kw_only=True):
@@ -55,7 +53,7 @@ class Celery(BoundedOptions, frozen=True, kw_only=True):
         found = super().problems()
         if (self.app is None) == (self.broker is None):
             found.append(("app", "give either the app (package.module:app) or the broker's URL"))
-        if self.app is not None and not _NAME.fullmatch(self.app):
+        if self.app is not None and not is_name(self.app):
             found.append(("app", f"{self.app!r} names no app: write it like package.module:app"))
         if self.bounds("queue_length") and not self.queues:
             found.append(("queues", "a bound on their length needs the names of queues"))
@@ -74,8 +72,8 @@ class Celery(BoundedOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``celery`` is not installed.
         """
-        if lacking := missing("celery", "celery"):
-            raise lacking
+        if error := lacking("celery", "celery", "celery"):
+            raise error
         from salus.checks._celery_broker import Broker
 
         return CeleryCheck(self, Broker(self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -95,6 +96,7 @@ class FunctionCheck:
         self._kwargs = dict(kwargs or {})
         self._bounds = bounds or Function(call="salus:function")
         self._running_since: datetime | None = None
+        self._running_in = os.getpid()
 
     async def look(self, look: Look) -> Observation:
         """Call the function and read its answer.
@@ -125,7 +127,7 @@ class FunctionCheck:
         A look that was superseded by a fresh one leaves its call behind. While that is no older than a look may be, it
         is given the time to come back: it is slow, and does not hang.
         """
-        while self._running_since is not None:
+        while self._running_since is not None and self._running_in == os.getpid():  # a fork leaves calls behind
             since = max(0.0, (look.at - self._running_since).total_seconds() + look.elapsed)
             if since >= look.spec.timeout or look.remaining <= _LAST_MOMENT:
                 return since
@@ -150,7 +152,7 @@ class FunctionCheck:
 
     async def _counted(self, look: Look, call: Callable[[], Any]) -> object:
         """Await it, and remember that it runs for as long as it does: whoever asked may have left long before."""
-        self._running_since = look.at
+        self._running_since, self._running_in = look.at, os.getpid()
         try:
             return await call()
         finally:
@@ -159,7 +161,7 @@ class FunctionCheck:
     async def _in_thread(self, look: Look, function: Callable[[], object]) -> object:
         def call() -> object:
             # Counted in the thread: a call that waits for a place and is cancelled has never begun.
-            self._running_since = look.at
+            self._running_since, self._running_in = look.at, os.getpid()
             try:
                 return function()
             finally:

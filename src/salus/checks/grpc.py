@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import field
 
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line
-from salus.checks._net import resolve_within, too_slow
-from salus.checks._remote import failure, missing
-from salus.checks._wire import LOGIN_REFUSED, NotAllowedError, RefusedError
+from salus.checks._dialled import LAST_WORD
+from salus.checks._net import failed, too_slow
+from salus.checks._refusals import NotAllowedError, NotKnownError, RefusedError, no_login, other_protocol, silent
+from salus.checks._systems import lacking, missing
 from salus.clock import SystemClock
 from salus.errors import CheckBrokenError
-from salus.httpclient import AnswerError, ConnectError, HttpError, LocalError, TlsError, TlsOptions
+from salus.httpclient import HttpError, LocalError, TlsError, TlsOptions
 from salus.httpclient.dial import Endpoint, Peer, connect, start_tls
 from salus.httpclient.redaction import Redactor, words
 from salus.httpclient.tls import context
@@ -72,9 +72,7 @@ class Grpc(BoundedOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = BoundedOptions.problems(self)
-        if lacking := missing("grpc", *_MODULES):
-            found.append(("", f"{lacking}: {lacking.remedy}"))
+        found = [*super().problems(), *missing("grpc", "grpc", *_MODULES)]
         try:
             endpoint_of(self.target)
         except ValueError as error:
@@ -102,8 +100,8 @@ class Grpc(BoundedOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``grpc`` is not installed.
         """
-        if lacking := missing("grpc", *_MODULES):
-            raise lacking
+        if error := lacking("grpc", "grpc", *_MODULES):
+            raise error
         from salus.checks._grpc_channel import HealthChannel
 
         return GrpcCheck(self, HealthChannel(self))
@@ -150,7 +148,7 @@ class GrpcCheck:
                 raise await self._explained(look, error) from error
             return self._judge(look, status, _monotonic() - started)
         except HttpError as error:
-            return failure(look, error, self._redact)
+            return failed(look, error, redact=self._redact)
 
     async def aclose(self) -> None:
         """Close the kept channel."""
@@ -187,18 +185,17 @@ class GrpcCheck:
         said = bounded_line(error.details, 200)
         service = f"the service {self._options.service_name!r}" if self._options.service_name else "the server"
         if error.code == "UNAVAILABLE":
-            return await self._knocked(look) or AnswerError(f"{self._place} does not speak gRPC there: {said}")
+            return await self._knocked(look) or other_protocol(self._place, "gRPC", said)
         if error.code == "DEADLINE_EXCEEDED":
-            knocked = await self._knocked(look)
-            late = ConnectError(f"{self._place} did not answer in time", remedy="is it hung, or overloaded?")
-            return knocked or late.because(errno.ETIMEDOUT)
+            return await self._knocked(look) or silent(self._place)
         if error.code == "NOT_FOUND":
-            return _unknown(f"{self._place} does not know {service}", "correct its name, or register it there")
+            remedy = "correct its name, or register it there"
+            return NotKnownError(f"{self._place} does not know {service}", remedy=remedy)
         if error.code == "UNIMPLEMENTED":
             remedy = "register grpc.health.v1.Health there, or use the check tcp"
-            return _unknown(f"{self._place} has no health service", remedy)
+            return NotKnownError(f"{self._place} has no health service", remedy=remedy)
         if error.code == "UNAUTHENTICATED":
-            return RefusedError(f"{self._place} refused: {said}", remedy="correct metadata", cause=LOGIN_REFUSED)
+            return no_login(self._place, said, "correct metadata")
         if error.code == "PERMISSION_DENIED":
             return NotAllowedError(f"{self._place} refused: {said}", remedy="let this client ask for health")
         return RefusedError(f"{self._place} answered {error.code}: {said}", cause=f"grpc_{error.code.lower()}")
@@ -209,8 +206,7 @@ class GrpcCheck:
         patience = asyncio.timeout(look.remaining * _SHARE)
         try:
             async with patience:
-                within = None if self._endpoint.literal else resolve_within(look) / 2
-                peer = await connect(self._endpoint, Peer, resolve_within=within)
+                peer = await connect(self._endpoint, Peer, resolve_within=look.remaining * _SHARE * LAST_WORD)
                 if self._options.tls:
                     tls = self._tls()
                     name = tls.server_name or self._endpoint.host or "localhost"
@@ -220,9 +216,7 @@ class GrpcCheck:
         except TimeoutError:
             if not patience.expired():
                 raise
-            doing = "shake hands over TLS" if peer is not None else "connect"
-            late = ConnectError(f"{self._place} did not {doing} in time", remedy="is it hung, or overloaded?")
-            return late.because(errno.ETIMEDOUT)
+            return silent(self._place, "shake hands over TLS" if peer is not None else "take a connection")
         finally:
             if peer is not None:
                 peer.abort()
@@ -250,9 +244,3 @@ class GrpcCheck:
         if slow := too_slow(latency, self._options.latency_below):
             findings.degraded(f"{who}: {slow}")
         return findings.answer(look, f"{who} says SERVING, in {format_duration(latency)}", metrics=metrics)
-
-
-def _unknown(what: str, remedy: str) -> HttpError:
-    found = NotAllowedError(what, remedy=remedy)
-    found.cause = Cause.NOT_KNOWN
-    return found

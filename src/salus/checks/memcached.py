@@ -11,12 +11,14 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from salus.checks._bounds import BoundedOptions, Findings, show_count, show_share
-from salus.checks._dialled import hung_up, streams
+from salus.checks._bounds import Findings, show_count, show_share
+from salus.checks._dialled import streams
 from salus.checks._kept import Kept
 from salus.checks._net import endpoint, excerpt, failed, too_slow
+from salus.checks._refusals import hung_up, other_protocol
+from salus.checks._systems import TlsClientOptions
 from salus.clock import SystemClock
-from salus.httpclient import AnswerError, HttpError, TlsOptions, explain
+from salus.httpclient import HttpError, explain
 from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
@@ -26,7 +28,7 @@ _MOST_LINES = 1000
 _monotonic = SystemClock().monotonic
 
 
-class Memcached(BoundedOptions, frozen=True, kw_only=True):
+class Memcached(TlsClientOptions, frozen=True, kw_only=True):
     """Asks a memcached for its version and its statistics, over one connection that is kept from look to look.
 
     Rates and the hit rate are those since the look before; the first look, and the first after the server was
@@ -52,9 +54,6 @@ class Memcached(BoundedOptions, frozen=True, kw_only=True):
         round_trip: also store a small item under a key of our own, read it back and delete it.
         latency_below: an answer that takes longer is degraded.
         tls: speak TLS.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        server_name: the name to ask TLS for and to verify, where it is not the host.
     """
 
     scalar: ClassVar[str] = "host"
@@ -73,9 +72,6 @@ class Memcached(BoundedOptions, frozen=True, kw_only=True):
     round_trip: bool = False
     latency_below: Duration | None = None
     tls: bool = False
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    server_name: str | None = None
 
     @property
     def shares(self) -> str | None:
@@ -128,7 +124,7 @@ class MemcachedCheck:
         options = self._options
         tls = None
         if options.tls:
-            tls = await asyncio.to_thread(context, TlsOptions(verify=options.verify_tls, ca_file=options.ca_file))
+            tls = await asyncio.to_thread(context, options.tls_options())
         reader, writer = await streams(self._endpoint, look, tls=tls, server_name=options.server_name)
         return MemcachedLine(reader, writer, str(self._endpoint))
 
@@ -260,8 +256,7 @@ class MemcachedLine:
             raise explain(error, self._place) from error
 
     def _nonsense(self, line: bytes) -> HttpError:
-        said = f": it said {excerpt(line)!r}" if line else ""
-        return AnswerError(f"{self._place} does not speak memcached's protocol{said}", remedy="is it the right port?")
+        return other_protocol(self._place, "memcached's protocol", f"it said {excerpt(line)!r}" if line else "")
 
 
 def _count(stats: Mapping[str, str], name: str) -> int:

@@ -12,15 +12,15 @@ from uuid import uuid4
 
 from salus.checks._bounds import Findings
 from salus.checks._json_path import parse, pattern
+from salus.checks._kept import Kept
 from salus.checks._mqtt_wire import Message, MqttWire
-from salus.checks._net import excerpt, too_slow
-from salus.checks._remote import RemoteOptions, Scheme, failure
+from salus.checks._net import excerpt, failed, too_slow
+from salus.checks._refusals import RefusedError
+from salus.checks._systems import Scheme, SystemOptions
 from salus.checks._time_in_payload import time_of
-from salus.checks._wire import Kept, RefusedError, greeted
+from salus.checks._wire import greeted
 from salus.clock import SystemClock
 from salus.httpclient import HttpError
-from salus.httpclient.dial import start_tls
-from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
 from salus.units import Duration, format_duration
@@ -31,7 +31,7 @@ _SHARE = 0.4  # of the look, for a message that must come
 _LONGEST_NAME = 65535
 
 
-class Mqtt(RemoteOptions, frozen=True, kw_only=True):
+class Mqtt(SystemOptions, frozen=True, kw_only=True):
     """Connects to an MQTT broker and has it answer. The connection is kept. No library is needed.
 
     With ``round_trip`` a message is published with QoS 1 and must come back, which proves that the broker delivers.
@@ -39,7 +39,8 @@ class Mqtt(RemoteOptions, frozen=True, kw_only=True):
     stands. How old it is comes from the message itself where it holds a time (``time_path``); otherwise it counts from
     when Salus heard it first.
 
-    Metrics: ``latency_seconds`` (one ping), ``round_trip_seconds``, ``age_seconds`` of the message on the topic.
+    Metrics: ``latency_seconds`` (one ping), ``connect_seconds`` where it connected anew, ``round_trip_seconds``,
+    ``age_seconds`` of the message on the topic.
 
     Attributes:
         url: ``mqtt://user:password@host:1883``, or ``mqtts://...`` for TLS.
@@ -67,7 +68,7 @@ class Mqtt(RemoteOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = RemoteOptions.problems(self)
+        found = super().problems()
         for name in ("topic", "round_trip"):
             value = getattr(self, name)
             if value is not None and (not value or any(each in value for each in "+#\0")):
@@ -96,12 +97,10 @@ class _Seen:
     """What one talk found.
 
     Attributes:
-        latency: seconds of a ping.
         round_trip: seconds until our message came back; None where it did not, or was not sent.
         refused: what the broker would not do.
     """
 
-    latency: float
     round_trip: float | None = None
     refused: RefusedError | None = None
 
@@ -119,21 +118,22 @@ class MqttCheck:
         self._redact = options.redactor()
         self._client_id = options.client_id or f"salus-{uuid4().hex[:16]}"
         self._matches = re.compile(options.expect_matches, re.MULTILINE) if options.expect_matches else None
-        self._kept: Kept[MqttWire] = Kept(self._place)
+        self._kept: Kept[MqttWire] = Kept(self._place, self._open)
         self._last: tuple[bytes, float] | None = None  # the newest message on the topic, and when it was first heard
         self._came: set[bytes] = set()  # what came on the topic of the round trip, during one
 
     async def look(self, look: Look) -> Observation:
         """Ask and judge."""
         try:
-            seen = await self._kept.talk(look, self._open, partial(self._talk, look))
+            async with self._kept.line(look) as wire:
+                seen = await self._talk(look, wire)
         except HttpError as error:
-            return failure(look, error, self._redact)
+            return failed(look, error, redact=self._redact)
         return self._judge(look, seen)
 
     async def aclose(self) -> None:
         """Let go of the kept connection."""
-        self._kept.close()
+        await self._kept.aclose()
 
     async def _open(self, look: Look) -> MqttWire:
         factory = partial(MqttWire, self._place, self._heard)
@@ -143,8 +143,7 @@ class MqttCheck:
 
     async def _greet(self, keepalive: float, wire: MqttWire) -> None:
         if self._target.tls:
-            tls = self._options.tls()
-            await start_tls(wire, context(tls), tls.server_name or self._target.endpoint.host, wire.place)
+            await wire.secure(self._options.tls_options(), self._target.endpoint.host)
         await wire.log_in(self._client_id, self._target.username, self._target.password, keepalive)
 
     def _heard(self, message: Message) -> None:
@@ -161,9 +160,7 @@ class MqttCheck:
             self._last = (message.payload, _monotonic())
 
     async def _talk(self, look: Look, wire: MqttWire) -> _Seen:
-        started = _monotonic()
-        await wire.ping()
-        seen = _Seen(_monotonic() - started)
+        seen = _Seen()
         try:
             if self._options.topic is not None:
                 await self._listen(look, wire, self._options.topic)
@@ -195,10 +192,10 @@ class MqttCheck:
 
     def _judge(self, look: Look, seen: _Seen) -> Observation:
         findings = Findings()
-        metrics = {"latency_seconds": Metric(seen.latency, "seconds")}
+        metrics = self._kept.metrics()
         cause = ""
         if seen.refused is not None:
-            return failure(look, seen.refused, self._redact, metrics)
+            return failed(look, seen.refused, metrics, self._redact)
         if self._options.round_trip is not None and seen.round_trip is None:
             findings.unhealthy(
                 f"{self._place} took a message on {self._options.round_trip!r} and did not deliver it"
@@ -209,11 +206,11 @@ class MqttCheck:
             metrics["round_trip_seconds"] = Metric(seen.round_trip, "seconds")
         if self._options.topic is not None:
             self._judge_message(look, findings, metrics)
-        latency = seen.latency if seen.round_trip is None else seen.round_trip
+        latency = self._kept.alive_seconds if seen.round_trip is None else seen.round_trip
         if slow := too_slow(latency, self._options.latency_below):
             findings.degraded(f"{self._place}: {slow}")
         summary = f"{self._place} answered in {format_duration(latency)}"
-        return findings.answer(look, summary, metrics=metrics, cause=cause)
+        return findings.answer(look, self._kept.remark(summary), metrics=metrics, cause=cause)
 
     def _judge_message(self, look: Look, findings: Findings, metrics: dict[str, Metric]) -> None:
         options = self._options

@@ -8,31 +8,29 @@ from functools import partial
 from typing import Any, ClassVar
 
 from salus.checks._bounds import Findings
+from salus.checks._kept import Kept
 from salus.checks._nats_wire import NatsWire
-from salus.checks._net import too_slow
-from salus.checks._remote import RemoteOptions, Scheme, failure, told
-from salus.checks._wire import Kept, RefusedError, greeted
-from salus.clock import SystemClock
+from salus.checks._net import failed, told, too_slow
+from salus.checks._refusals import RefusedError
+from salus.checks._systems import Scheme, SystemOptions
+from salus.checks._wire import greeted
 from salus.httpclient import HttpError
-from salus.httpclient.dial import start_tls
-from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
 from salus.units import format_duration
 
-_monotonic = SystemClock().monotonic
 _NOT_ON = 503
 
 
-class Nats(RemoteOptions, frozen=True, kw_only=True):
+class Nats(SystemOptions, frozen=True, kw_only=True):
     """Logs in to a NATS server and has it answer a ping. The connection is kept.
 
     With ``stream`` the stream of JetStream must exist; with ``consumer`` that consumer of it must, too, and its numbers
     are held against the bounds. A server that is about to shut down (lame duck mode) is degraded. No library is needed.
 
-    Metrics: ``latency_seconds`` (one round trip); with a stream ``messages``, ``bytes`` and ``consumers``; with a
-    consumer ``pending``, ``ack_pending`` and ``redelivered``.
+    Metrics: ``latency_seconds`` (one round trip), ``connect_seconds`` where it connected anew; with a stream
+    ``messages``, ``bytes`` and ``consumers``; with a consumer ``pending``, ``ack_pending`` and ``redelivered``.
 
     Attributes:
         url: ``nats://user:password@host:4222``, or ``tls://...`` where TLS is a must; a server that wants TLS gets it.
@@ -65,7 +63,7 @@ class Nats(RemoteOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = RemoteOptions.problems(self)
+        found = super().problems()
         if self.token and (self.username or self.password):
             found.append(("token", "token and username are both given: keep one of them"))
         for name in ("stream", "consumer"):
@@ -90,7 +88,6 @@ class _Seen:
     """What one talk found.
 
     Attributes:
-        latency: seconds of the round trip.
         leaving: the server is about to shut down.
         server: its version.
         stream: what JetStream says of the stream.
@@ -98,7 +95,6 @@ class _Seen:
         refused: what it would not do.
     """
 
-    latency: float
     leaving: bool
     server: str
     stream: Mapping[str, Any] = field(default_factory=dict)
@@ -116,28 +112,29 @@ class NatsCheck:
         self._options = options
         self._target = options.target()
         self._place = str(self._target.endpoint)
-        self._redact = options.redactor(options.token)
-        self._kept: Kept[NatsWire] = Kept(self._place)
+        self._redact = options.redactor(*([options.token.reveal()] if options.token else []))
+        self._kept: Kept[NatsWire] = Kept(self._place, self._open)
         self._credentials: dict[str, str] = {}
         if options.token:
             self._credentials = {"auth_token": options.token.reveal()}
         elif self._target.username and not self._target.password:
             self._credentials = {"auth_token": self._target.username}  # nats://token@host, as its own tools have it
-            self._redact = options.redactor(Secret(self._target.username))
+            self._redact = options.redactor(self._target.username)
         elif self._target.username:
             self._credentials = {"user": self._target.username, "pass": self._target.password}
 
     async def look(self, look: Look) -> Observation:
         """Ask and judge."""
         try:
-            seen = await self._kept.talk(look, self._open, self._talk)
+            async with self._kept.line(look) as wire:
+                seen = await self._talk(wire)
         except HttpError as error:
-            return failure(look, error, self._redact)
+            return failed(look, error, redact=self._redact)
         return self._judge(look, seen)
 
     async def aclose(self) -> None:
         """Let go of the kept connection."""
-        self._kept.close()
+        await self._kept.aclose()
 
     async def _open(self, look: Look) -> NatsWire:
         name = f"salus: {look.spec.name}"
@@ -146,15 +143,11 @@ class NatsCheck:
     async def _greet(self, name: str, wire: NatsWire) -> None:
         await wire.greeting()
         if self._target.tls or wire.info.get("tls_required"):
-            tls = self._options.tls()
-            await start_tls(wire, context(tls), tls.server_name or self._target.endpoint.host, wire.place)
+            await wire.secure(self._options.tls_options(), self._target.endpoint.host)
         await wire.log_in(self._credentials, name)
 
     async def _talk(self, wire: NatsWire) -> _Seen:
-        started = _monotonic()
-        await wire.ping()
-        latency = _monotonic() - started
-        seen = _Seen(latency, bool(wire.info.get("ldm")), str(wire.info.get("version", "")))
+        seen = _Seen(bool(wire.info.get("ldm")), str(wire.info.get("version", "")))
         stream, consumer = self._options.stream, self._options.consumer
         if stream is None:
             return seen
@@ -181,11 +174,11 @@ class NatsCheck:
 
     def _judge(self, look: Look, seen: _Seen) -> Observation:
         findings = Findings()
-        metrics = {"latency_seconds": Metric(seen.latency, "seconds")}
-        summary = f"NATS {seen.server} at {self._place} answered in {format_duration(seen.latency)}"
+        latency, metrics = self._kept.alive_seconds, self._kept.metrics()
+        summary = f"NATS {seen.server} at {self._place} answered in {format_duration(latency)}"
         if seen.refused is not None:
             if seen.refused.ours:
-                return failure(look, seen.refused, self._redact, metrics)
+                return failed(look, seen.refused, metrics, self._redact)
             findings.unhealthy(self._redact(told(seen.refused)))
         if state := _mapping(seen.stream, "state"):
             for name in ("messages", "bytes", "consumers"):
@@ -198,9 +191,10 @@ class NatsCheck:
             summary = self._consumer(findings, seen.consumer, metrics)
         if seen.leaving:
             findings.degraded(f"{self._place} is about to shut down (lame duck mode)")
-        if slow := too_slow(seen.latency, self._options.latency_below):
+        if slow := too_slow(latency, self._options.latency_below):
             findings.degraded(f"{self._place}: {slow}")
-        return findings.answer(look, summary, metrics=metrics, cause=seen.refused.cause if seen.refused else "")
+        cause = seen.refused.cause if seen.refused else ""
+        return findings.answer(look, self._kept.remark(summary), metrics=metrics, cause=cause)
 
     def _consumer(self, findings: Findings, info: Mapping[str, Any], metrics: dict[str, Metric]) -> str:
         who = f"{self._options.stream}/{self._options.consumer}"

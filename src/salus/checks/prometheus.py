@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec import field
 
-from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
-from salus.checks._net import resolve_within
-from salus.checks._remote import told
+from salus.checks._bounds import Findings, bounded_line, show_count
+from salus.checks._net import resolve_within, told
+from salus.checks._refusals import silent
+from salus.checks._systems import TlsClientOptions, redactor_of
 from salus.errors import CheckBrokenError
 from salus.httpclient import (
-    ConnectError,
     Connection,
     HttpError,
     Prepared,
     Request,
     RequestError,
     Response,
-    TlsOptions,
     prepare,
 )
 from salus.httpclient.prepare import basic
-from salus.httpclient.redaction import Redactor, of_place, words
+from salus.httpclient.redaction import Redactor, words
 from salus.model import Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
@@ -42,7 +39,7 @@ _LAST_WORD = 0.9  # of the look: a Prometheus that hangs must not read as a verd
 _LONGEST_ANSWER = 4 << 20
 
 
-class Prometheus(BoundedOptions, frozen=True, kw_only=True):
+class Prometheus(TlsClientOptions, frozen=True, kw_only=True):
     """Asks Prometheus, or what speaks its API (Mimir, Thanos), a question in PromQL, and judges the answer.
 
     Every series of the answer is held against the bounds; without bounds, that there is an answer is what counts: with
@@ -65,11 +62,6 @@ class Prometheus(BoundedOptions, frozen=True, kw_only=True):
         username: for Basic authentication.
         password: for Basic authentication.
         token: a bearer token.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        client_certificate: our own certificate (PEM), where the server wants one.
-        client_key: its private key (PEM), where it is in a file of its own.
-        server_name: the name to ask TLS for and to verify, where it is not the URL's host.
     """
 
     url: str
@@ -84,11 +76,6 @@ class Prometheus(BoundedOptions, frozen=True, kw_only=True):
     username: str | None = None
     password: Secret | None = None
     token: Secret | None = None
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    server_name: str | None = None
 
     def __repr__(self) -> str:
         """Label the check without giving away what its URL or headers may hold."""
@@ -100,7 +87,7 @@ class Prometheus(BoundedOptions, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = BoundedOptions.problems(self)
+        found = super().problems()
         if not self.query.strip():
             found.append(("query", "write a question in PromQL"))
         if self.empty == "unknown" and not self.bounds("value"):
@@ -110,8 +97,6 @@ class Prometheus(BoundedOptions, frozen=True, kw_only=True):
             found.append(("token", "token and username are both given: keep one of them"))
         if self.password and self.username is None:
             found.append(("password", "a password needs a username: add it"))
-        if self.client_key and not self.client_certificate:
-            found.append(("client_key", "a key needs its certificate: add client_certificate"))
         if "?" in self.url or "#" in self.url:
             found.append(("url", "leave out what follows ? or #: the question goes into query"))
         try:
@@ -130,23 +115,14 @@ class Prometheus(BoundedOptions, frozen=True, kw_only=True):
         return Request(
             url=f"{self.url.rstrip('/')}/api/v1/query?query={quote(self.query, safe='')}",
             headers=tuple(headers),
-            tls=TlsOptions(
-                verify=self.verify_tls,
-                ca_file=self.ca_file,
-                client_certificate=self.client_certificate,
-                client_key=self.client_key,
-                server_name=self.server_name,
-            ),
+            tls=self.tls_options(),
             max_body=_LONGEST_ANSWER,
         )
 
     def redactor(self) -> Redactor:
         """Return what takes our secrets out of what a server says."""
         given = [one.reveal() for one in (self.password, self.token) if one]
-        user = urlsplit(self.url).username
-        return Redactor(
-            [*words(*self.headers.values(), *given), *(one for one in of_place(self.url) if one and one != user)]
-        )
+        return redactor_of(self.url, *words(*self.headers.values(), *given))
 
     @property
     def shares(self) -> str | None:
@@ -199,7 +175,7 @@ class PrometheusCheck:
 
     async def _asked(self, look: Look) -> Response:
         """Ask on the kept connection; on a new one where that is silent: a firewall may have forgotten it."""
-        within = None if self._prepared.endpoint.literal else resolve_within(look)
+        within = resolve_within(look, self._prepared.endpoint)
         if self._kept:
             patience = asyncio.timeout(look.remaining * _SHARE)
             try:
@@ -217,7 +193,7 @@ class PrometheusCheck:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise ConnectError("it did not answer in time").because(errno.ETIMEDOUT) from error
+            raise silent(str(self._prepared.endpoint)) from error
         self._kept = True
         return response
 

@@ -5,30 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from urllib.parse import unquote
+from urllib.parse import urlsplit
 
-from salus.checks import _systems
 from salus.checks._bounds import Findings, show_count
 from salus.checks._kept import Kept
 from salus.checks._net import failed, too_slow
-from salus.errors import MissingExtraError
-from salus.httpclient import HttpError, TlsOptions
+from salus.checks._systems import Scheme, SystemOptions, lacking, missing, number, quoted
+from salus.httpclient import HttpError
 from salus.httpclient.tls import context
 from salus.model import Metric, Observation
 from salus.ports import Check, Look, Site
-from salus.secret import Secret
 from salus.units import Amount, Duration, format_duration, format_size
 
 if TYPE_CHECKING:
     from salus.checks._redis_line import RedisLine
 
-_PORTS = {"redis": 6379, "rediss": 6379, "valkey": 6379, "valkeys": 6379, "unix": 0}
 _LENGTHS = {"list": "LLEN", "set": "SCARD", "zset": "ZCARD", "hash": "HLEN", "stream": "XLEN"}
 
 
-class Redis(_systems.SystemOptions, frozen=True, kw_only=True):
+class Redis(SystemOptions, frozen=True, kw_only=True):
     """Pings a Redis or a Valkey, and looks at a key, its role, its memory. Needs the extra ``redis``.
 
     One connection is kept from look to look; one that died is replaced within the look. A refused login is unhealthy; a
@@ -42,8 +38,6 @@ class Redis(_systems.SystemOptions, frozen=True, kw_only=True):
 
     Attributes:
         url: ``redis://host:port/database``, ``rediss://`` with TLS, ``unix:///path?db=0``; ``valkey://`` is the same.
-        username: who logs in, where it is not in the URL.
-        password: of that user, where it is not in the URL.
         key: a key to look at; without ``expect`` and bounds it must be there.
         expect: the value of that key.
         value_above: unhealthy unless the value is more than this.
@@ -60,19 +54,17 @@ class Redis(_systems.SystemOptions, frozen=True, kw_only=True):
         warn_memory_below: degraded, likewise.
         clients_below: unhealthy unless fewer clients are connected.
         warn_clients_below: degraded, likewise.
-        latency_below: a ping that takes longer is degraded.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        client_certificate: our own certificate (PEM), where the server wants one.
-        client_key: its private key (PEM), where it is in a file of its own.
-        server_name: the name to ask TLS for and to verify, where it is not the host.
     """
 
-    scalar: ClassVar[str] = "url"
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "redis": Scheme(port=6379, host="localhost"),
+        "rediss": Scheme(port=6379, host="localhost", tls=True),
+        "valkey": Scheme(port=6379, host="localhost"),
+        "valkeys": Scheme(port=6379, host="localhost", tls=True),
+        "unix": Scheme(port=0),
+    }
 
     url: str = "redis://localhost:6379"
-    username: str | None = None
-    password: Secret | None = None
     key: str | None = None
     expect: str | int | float | None = None
     value_above: float | None = None
@@ -88,33 +80,18 @@ class Redis(_systems.SystemOptions, frozen=True, kw_only=True):
     warn_memory_below: Amount | None = None
     clients_below: int | None = None
     warn_clients_below: int | None = None
-    latency_below: Duration | None = None
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    server_name: str | None = None
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = [*super().problems(), *_systems.without("redis", "check 'redis'", "redis")]
-        try:
-            parts = _systems.parted(self.url, _PORTS)
-            _database(self.url)
-        except ValueError as error:
-            return [*found, ("url", str(error))]
-        if parts.password and self.password:
-            found.append(("password", "the URL holds a password, too: keep one of them"))
+        found = [*super().problems(), *missing("redis", "redis", "redis")]
+        if not any(name == "url" for name, _ in found):
+            try:
+                _database(self.url)
+            except ValueError as error:
+                found.append(("url", str(error)))
         if self.key is None and (self.expect is not None or self.bounds("value")):
             found.append(("key", "expect and the bounds of the value need a key"))
-        if self.client_key and not self.client_certificate:
-            found.append(("client_key", "a key needs its certificate: add client_certificate"))
         return found
-
-    @property
-    def shares(self) -> str | None:
-        """Name where it connects to."""
-        return str(_systems.placed(_systems.parted(self.url, _PORTS), _PORTS))
 
     def build(self, site: Site) -> Check:
         """Make the check.
@@ -122,8 +99,8 @@ class Redis(_systems.SystemOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``redis`` is not installed.
         """
-        if _systems.without("redis", "check 'redis'", "redis"):
-            raise MissingExtraError("check 'redis'", extra="redis")
+        if error := lacking("redis", "redis", "redis"):
+            raise error
         return RedisCheck(self)
 
 
@@ -135,13 +112,10 @@ class RedisCheck:
         from salus.checks._redis_line import RedisLine  # needs the extra
 
         self._line = RedisLine
-        parts = _systems.parted(options.url, _PORTS)
         self._options = options
         self._redact = options.redactor()
-        self._endpoint = _systems.placed(parts, _PORTS)
-        self._secured = parts.scheme in ("rediss", "valkeys")
-        password = options.password.reveal() if options.password else unquote(parts.password or "")
-        self._login = (options.username or unquote(parts.username or "") or None, password or None)
+        self._target = options.target()
+        self._endpoint = self._target.endpoint
         self._database = _database(options.url)
         self._kept: Kept[RedisLine] = Kept(str(self._endpoint), self._open)
 
@@ -152,8 +126,7 @@ class RedisCheck:
             async with self._kept.line(look) as line:
                 answered = await self._asked(line)
         except HttpError as error:
-            seen = failed(look, error)
-            return replace(seen, message=self._redact(seen.message))
+            return failed(look, error, redact=self._redact)
         metrics.update(self._kept.metrics())
         said = [f"{self._endpoint} answered in {format_duration(self._kept.alive_seconds)}"]
         if self._options.key is not None:
@@ -172,15 +145,10 @@ class RedisCheck:
     async def _open(self, look: Look) -> RedisLine:
         options = self._options
         tls = None
-        if self._secured:
-            files = TlsOptions(
-                verify=options.verify_tls,
-                ca_file=options.ca_file,
-                client_certificate=options.client_certificate,
-                client_key=options.client_key,
-            )
-            tls = (await asyncio.to_thread(context, files), options.server_name)
-        return await self._line.opened(self._endpoint, look, tls, (*self._login, self._database))
+        if self._target.tls:
+            tls = (await asyncio.to_thread(context, options.tls_options()), options.server_name)
+        login = (self._target.username or None, self._target.password or None, self._database)
+        return await self._line.opened(self._endpoint, look, tls, login)
 
     async def _asked(self, line: RedisLine) -> dict[str, Any]:
         """Ask what the options want to know, and nothing else."""
@@ -203,12 +171,12 @@ class RedisCheck:
     def _judge_value(self, answered: Mapping[str, Any], findings: Findings, metrics: dict[str, Metric]) -> str:
         options, raw = self._options, answered["key"]
         value = raw if isinstance(raw, int) or raw is None else _text(raw)
-        counted = 0.0 if value is None else _systems.number(value)
+        counted = 0.0 if value is None else number(value)
         if counted is not None:
             metrics["value"] = Metric(counted)
-        shown = "not there" if value is None else _systems.quoted(value)
+        shown = "not there" if value is None else quoted(value)
         if options.expect is not None and not _same(value, options.expect):
-            findings.unhealthy(f"expected the key {options.key} to be {_systems.quoted(options.expect)}, it is {shown}")
+            findings.unhealthy(f"expected the key {options.key} to be {quoted(options.expect)}, it is {shown}")
         if options.bounds("value"):
             if counted is None:
                 findings.unhealthy(f"expected a number in the key {options.key}, it is {shown}")
@@ -257,7 +225,7 @@ class RedisCheck:
 
 def _database(url: str) -> int:
     """Return the number of the database in a URL, from its path or its query."""
-    parts = _systems.parted(url, _PORTS)
+    parts = urlsplit(url)
     query = dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
     unknown = sorted(set(query) - {"db"})
     if unknown:
@@ -286,4 +254,4 @@ def _same(value: str | int | None, wanted: str | float) -> bool:
         return False
     if isinstance(wanted, str):
         return str(value) == wanted
-    return _systems.number(value) == wanted
+    return number(value) == wanted

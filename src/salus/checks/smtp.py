@@ -7,21 +7,19 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from salus.checks import _systems
 from salus.checks._bounds import Findings, bounded_line
-from salus.checks._dialled import LAST_WORD, LoginError, dialled, hung_up, silent
+from salus.checks._dialled import LAST_WORD, dialled
 from salus.checks._net import certificate_ends, endpoint, failed, too_slow
+from salus.checks._refusals import hung_up, no_login, other_protocol, silent
+from salus.checks._systems import TlsClientOptions, lacking, login_redactor, missing, quoted
 from salus.clock import SystemClock
-from salus.errors import MissingExtraError
-from salus.httpclient import AnswerError, HttpError, TlsError, TlsOptions, explain
+from salus.httpclient import AnswerError, HttpError, TlsError, explain
 from salus.httpclient.tls import context, expires
 from salus.model import Metric, Observation
-from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
 from salus.units import Duration, format_duration
@@ -35,7 +33,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _GOODBYE = 0.5
 
 
-class Smtp(CheckOptions, frozen=True, kw_only=True):
+class Smtp(TlsClientOptions, frozen=True, kw_only=True):
     """Greets a mail server as a client would, and sends nothing. Needs the extra ``email``.
 
     It connects, waits for the greeting (220), says EHLO, speaks TLS, logs in where there is a username, and says QUIT.
@@ -57,9 +55,6 @@ class Smtp(CheckOptions, frozen=True, kw_only=True):
         extensions: what EHLO must offer, such as ``SIZE`` or ``8BITMIME``.
         certificate_expires_in: a certificate that expires sooner than this is degraded.
         latency_below: a whole conversation that takes longer is degraded.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        server_name: the name to ask TLS for and to verify, where it is not the host.
     """
 
     scalar: ClassVar[str] = "host"
@@ -74,13 +69,10 @@ class Smtp(CheckOptions, frozen=True, kw_only=True):
     extensions: tuple[str, ...] = ()
     certificate_expires_in: Duration | None = None
     latency_below: Duration | None = None
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    server_name: str | None = None
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = _systems.without("aiosmtplib", "check 'smtp'", "email")
+        found = [*super().problems(), *missing("smtp", "email", "aiosmtplib")]
         if not self.host:
             found.append(("host", "there is no host: write a name or an address"))
         if bool(self.username) != bool(self.password):
@@ -104,8 +96,8 @@ class Smtp(CheckOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``email`` is not installed.
         """
-        if _systems.without("aiosmtplib", "check 'smtp'", "email"):
-            raise MissingExtraError("check 'smtp'", extra="email")
+        if error := lacking("smtp", "email", "aiosmtplib"):
+            raise error
         return SmtpCheck(self)
 
 
@@ -120,7 +112,7 @@ class SmtpCheck:
         self._options = options
         self._endpoint = endpoint(options.host, options.port or _PORTS[options.security], None)
         self._place = str(self._endpoint)
-        self._redact = _systems.login_redactor(options.username, options.password)
+        self._redact = login_redactor(options.username, options.password)
 
     async def look(self, look: Look) -> Observation:
         """Converse and judge."""
@@ -130,13 +122,12 @@ class SmtpCheck:
         try:
             greeting = await self._converse(look, findings, metrics)
         except HttpError as error:
-            seen = failed(look, error, metrics)
-            return replace(seen, message=self._redact(seen.message))
+            return failed(look, error, metrics, self._redact)
         latency = _monotonic() - started
         metrics["latency_seconds"] = Metric(latency, "seconds")
         if slow := too_slow(latency, self._options.latency_below):
             findings.degraded(f"{self._place}: {slow}")
-        said = f"{self._place} greeted with {_systems.quoted(greeting)} in {format_duration(latency)}"
+        said = f"{self._place} greeted with {quoted(greeting)} in {format_duration(latency)}"
         seen = findings.answer(look, said, metrics=metrics)
         return replace(seen, message=self._redact(seen.message))
 
@@ -159,15 +150,13 @@ class SmtpCheck:
             timeout=look.remaining * LAST_WORD,
         )
         if self._options.security != "none":
-            files = TlsOptions(verify=self._options.verify_tls, ca_file=self._options.ca_file)
-            client.tls_context = await asyncio.to_thread(context, files)
+            client.tls_context = await asyncio.to_thread(context, self._options.tls_options())
         peer = await dialled(self._endpoint, look)
         metrics["connect_seconds"] = Metric(_monotonic() - started, "seconds")
         try:
             return await self._talk(look, client, peer, findings, metrics)
         except aiosmtplib.SMTPAuthenticationError as error:
-            said = f"{self._place} refuses our login: {error.code} {_line(error.message)}"
-            failure: HttpError = LoginError(said, remedy="correct username and password")
+            failure: HttpError = no_login(self._place, f"{error.code} {_line(error.message)}")
         except aiosmtplib.SMTPResponseException as error:
             failure = self._answered(error.code, _line(error.message))
         except aiosmtplib.SMTPTimeoutError:
@@ -190,7 +179,7 @@ class SmtpCheck:
         greeting = (await client.connect(sock=peer)).message
         metrics["greeting_seconds"] = Metric(_monotonic() - started, "seconds")
         if options.expect is not None and options.expect not in greeting:
-            findings.unhealthy(f"expected {options.expect!r} in the greeting, got {_systems.quoted(greeting)}")
+            findings.unhealthy(f"expected {options.expect!r} in the greeting, got {quoted(greeting)}")
         await client.ehlo()
         if options.security == "starttls":
             started = _monotonic()
@@ -227,7 +216,7 @@ class SmtpCheck:
     def _answered(self, code: int, said: str) -> HttpError:
         """Say what it answered instead of what it should."""
         if code < 0:
-            return AnswerError(f"{self._place} does not speak SMTP: {said}", remedy="is it the right port?")
+            return other_protocol(self._place, "SMTP", said)
         failure = AnswerError(f"{self._place} answered {code} {said}")
         failure.cause = f"status_{code}"
         return failure

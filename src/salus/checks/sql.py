@@ -10,11 +10,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from salus.checks import _systems
-from salus.checks._bounds import Findings, show_count
+from salus.checks._bounds import BoundedOptions, Findings, show_count
 from salus.checks._kept import Kept
 from salus.checks._net import failed, too_slow
 from salus.checks._sql_target import DatabaseUrlError, backend_of, endpoint_of, url_of
+from salus.checks._systems import quoted, redactor_of, shown_url
 from salus.clock import SystemClock
 from salus.errors import CheckBrokenError, MissingExtraError
 from salus.httpclient import HttpError
@@ -33,7 +33,7 @@ _MOST_COLUMNS = 20
 _MOST_ROWS = 10_000
 
 
-class Sql(_systems.SystemOptions, frozen=True, kw_only=True):
+class Sql(BoundedOptions, frozen=True, kw_only=True):
     """Runs a query and compares its answer. PostgreSQL needs the extra ``postgresql``, MariaDB and MySQL ``mariadb``.
 
     SQLAlchemy reads the URL, so any database with a synchronous driver will do. One connection is kept from look to
@@ -82,6 +82,10 @@ class Sql(_systems.SystemOptions, frozen=True, kw_only=True):
     read_only: bool = True
     latency_below: Duration | None = None
 
+    def __repr__(self) -> str:
+        """Label the check without giving away what its URL may hold."""
+        return f"Sql(url={shown_url(self.url)!r})"
+
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
         found = super().problems()
@@ -129,7 +133,7 @@ class SqlCheck:
 
         self._session = SqlSession
         self._options = options
-        self._redact = options.redactor()
+        self._redact = redactor_of(options.url, *([options.password.reveal()] if options.password else []))
         self._backend = backend_of(options.url, options.password, read_only=options.read_only)
         self._kept: Kept[SqlSession] = Kept(self._backend.place, self._open)
 
@@ -242,4 +246,4 @@ def _same(value: Any, wanted: str | float | bool) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return "NULL" if value is None else _systems.quoted(value)
+    return "NULL" if value is None else quoted(value)

@@ -13,12 +13,12 @@ from msgspec import Meta
 from salus.checks._conversation import Conversation
 from salus.checks._json_path import pattern
 from salus.checks._net import endpoint, excerpt, failed, resolve_within, too_slow
+from salus.checks._systems import TlsClientOptions
 from salus.clock import SystemClock
 from salus.httpclient import HttpError, TlsOptions
 from salus.httpclient.dial import Peer, connect, start_tls
 from salus.httpclient.tls import context
 from salus.model import Metric, Observation, Status
-from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
 from salus.units import Duration, Size, format_duration, format_size
 
@@ -26,7 +26,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 _monotonic = SystemClock().monotonic
 
 
-class Tcp(CheckOptions, frozen=True, kw_only=True):
+class Tcp(TlsClientOptions, frozen=True, kw_only=True):
     """Connects to a TCP port or a unix socket; with ``send`` or ``expect`` it also talks.
 
     Only connecting proves that the kernel holds a listening socket: a program that hangs is connected to as well, for
@@ -44,11 +44,6 @@ class Tcp(CheckOptions, frozen=True, kw_only=True):
         expect_matches: a regular expression that must match what comes.
         max_bytes: how much of the answer to read.
         tls: speak TLS.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        client_certificate: our own certificate (PEM), where the server wants one.
-        client_key: its private key (PEM), where it is in a file of its own.
-        server_name: the name to ask TLS for and to verify, where it is not the host.
         latency_below: slower than this is degraded.
     """
 
@@ -60,16 +55,11 @@ class Tcp(CheckOptions, frozen=True, kw_only=True):
     expect_matches: str | None = None
     max_bytes: Size = Size(64 * 1024)
     tls: bool = False
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    server_name: str | None = None
     latency_below: Duration | None = None
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found: list[tuple[str, str]] = []
+        found = super().problems()
         if (self.port is None) == (self.unix_socket is None):
             found.append(("port", "give either a port (with a host) or a unix_socket"))
         if self.expect is not None and self.expect_matches is not None:
@@ -79,8 +69,6 @@ class Tcp(CheckOptions, frozen=True, kw_only=True):
                 pattern(self.expect_matches)
             except ValueError as error:
                 found.append(("expect_matches", str(error)))
-        if self.client_key and not self.client_certificate:
-            found.append(("client_key", "a key needs its certificate: add client_certificate"))
         return found
 
     @property
@@ -105,13 +93,7 @@ class TcpCheck:
         self._place = str(self._endpoint)
         self._tls: TlsOptions | None = None
         if options.tls:
-            self._tls = TlsOptions(
-                verify=options.verify_tls,
-                ca_file=options.ca_file,
-                client_certificate=options.client_certificate,
-                client_key=options.client_key,
-                server_name=options.server_name,
-            )
+            self._tls = options.tls_options()
         self._said = (options.send or "").encode()
         self._wanted: Callable[[bytearray], bool] | None = None
         if options.expect is not None:
@@ -122,7 +104,7 @@ class TcpCheck:
 
     async def look(self, look: Look) -> Observation:
         """Connect, talk and judge."""
-        within = None if self._endpoint.literal else resolve_within(look)
+        within = resolve_within(look, self._endpoint)
         metrics: dict[str, Metric] = {}
         try:
             if self._tls is None and self._wanted is None and not self._said:

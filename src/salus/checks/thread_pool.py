@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from salus.checks._bounds import BoundedOptions, Findings, show_share
@@ -93,6 +93,8 @@ class ThreadPoolCheck:
         if pool is None:
             return look.healthy("no work was ever given to it")
         load = _load(pool)
+        if self._probe is not None and self._probed is pool and not self._probe.running() and not self._probe.done():
+            load = replace(load, queued=max(0, load.queued - 1))  # our own call
         if isinstance(pool, ThreadPoolExecutor):
             self._measure(pool, load)
         return self._judge(look, load)
@@ -164,9 +166,9 @@ class ThreadPoolCheck:
 def _with_defaults(bounds: ThreadPool) -> ThreadPool:
     if any(bounds.bounds(name) for name in ("busy", "queued", "waited")):
         return bounds
-    from msgspec.structs import replace
+    from msgspec import structs
 
-    return replace(bounds, waited_below=Duration(10), warn_waited_below=Duration(1))
+    return structs.replace(bounds, waited_below=Duration(10), warn_waited_below=Duration(1))
 
 
 def _load(pool: Any) -> _Load:

@@ -154,7 +154,7 @@ class TlsCheck:
         secured = context(tls)
         started = _monotonic()
         factory = partial(Conversation, self._place)
-        peer = await connect(self._endpoint, factory, resolve_within=resolve_within(look))
+        peer = await connect(self._endpoint, factory, resolve_within=resolve_within(look, self._endpoint))
         try:
             connected = _monotonic()
             if self._options.starttls is not None:

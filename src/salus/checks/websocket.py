@@ -4,40 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import field
 
-from salus.checks import _json_path, _systems
+from salus.checks import _json_path
 from salus.checks._bounds import Findings
-from salus.checks._dialled import LAST_WORD, shown_url
+from salus.checks._dialled import LAST_WORD
 from salus.checks._kept import Kept
 from salus.checks._net import excerpt, failed, too_slow
+from salus.checks._systems import Scheme, SystemOptions, Target, lacking, missing, redactor_of
 from salus.clock import SystemClock
-from salus.errors import MissingExtraError
-from salus.httpclient import HttpError, TlsOptions
+from salus.httpclient import HttpError
 from salus.httpclient.dial import Endpoint
 from salus.httpclient.prepare import basic
 from salus.httpclient.redaction import Redactor, words
 from salus.httpclient.tls import context
 from salus.model import Metric, Observation
-from salus.options import CheckOptions
 from salus.ports import Check, Look, Site
 from salus.secret import Secret
-from salus.units import Duration, Size, format_duration
+from salus.units import Size, format_duration
 
 if TYPE_CHECKING:
     from salus.checks._websocket_line import WebsocketLine
 
-_PORTS = {"ws": 80, "wss": 443}
 _monotonic = SystemClock().monotonic
 _PLAIN = frozenset({"accept-language", "origin", "user-agent"})
 
 
-class Websocket(CheckOptions, frozen=True, kw_only=True):
+class Websocket(SystemOptions, frozen=True, kw_only=True):
     """Keeps a WebSocket open, pings it, and can say something and compare the answer. Needs the extra ``websocket``.
 
     The connection is kept from look to look; one that died is replaced within the look. Whatever the server sends of
@@ -52,55 +51,29 @@ class Websocket(CheckOptions, frozen=True, kw_only=True):
         headers: headers of the handshake. They appear in no log; still, put credentials into ``bearer`` or
             ``password``.
         subprotocol: what the server must agree to speak.
-        username: for Basic authentication.
-        password: for Basic authentication.
         bearer: a bearer token, sent as ``Authorization: Bearer ...``.
         send: text to send, once the connection is open; every look sends it.
         expect: text that a message must contain; messages that do not are passed over.
         json_path: path in a JSON message -> expected value or comparisons, as in the check ``http``; messages in which
             not all of them hold are passed over.
         max_bytes: the longest message that is taken; a server that sends a longer one is unhealthy.
-        latency_below: a ping that takes longer is degraded.
-        verify_tls: trust only valid certificates.
-        ca_file: trust these authorities (PEM) instead of the system's.
-        client_certificate: our own certificate (PEM), where the server wants one.
-        client_key: its private key (PEM), where it is in a file of its own.
-        server_name: the name to ask TLS for and to verify, where it is not the host.
         unix_socket: connect to this socket instead of the URL's host.
     """
 
-    scalar: ClassVar[str] = "url"
+    schemes: ClassVar[Mapping[str, Scheme]] = {"ws": Scheme(port=80), "wss": Scheme(port=443, tls=True)}
 
-    url: str
     headers: dict[str, str] = field(default_factory=dict)
     subprotocol: str | None = None
-    username: str | None = None
-    password: Secret | None = None
     bearer: Secret | None = None
     send: str | None = None
     expect: str | None = None
     json_path: dict[str, Any] = field(default_factory=dict)
     max_bytes: Size = Size(1 << 20)
-    latency_below: Duration | None = None
-    verify_tls: bool = True
-    ca_file: Path | None = None
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    server_name: str | None = None
     unix_socket: Path | None = None
-
-    def __repr__(self) -> str:
-        """Label the check without giving away what its URL or headers may hold."""
-        return f"Websocket(url={shown_url(self.url)!r})"
 
     def problems(self) -> list[tuple[str, str]]:
         """Find what the types alone cannot tell."""
-        found = _systems.without("websockets", "check 'websocket'", "websocket")
-        try:
-            if not _systems.parted(self.url, _PORTS).hostname:
-                found.append(("url", "that URL names no host: write it like ws://host:port/path"))
-        except ValueError as error:
-            found.append(("url", str(error)))
+        found = [*super().problems(), *missing("websocket", "websocket", "websockets")]
         try:
             for path, wanted in self.json_path.items():
                 _json_path.expectation(path, wanted)
@@ -112,8 +85,6 @@ class Websocket(CheckOptions, frozen=True, kw_only=True):
             found.append(("bearer", "bearer and username are both given: keep one of them"))
         if self.password and self.username is None:
             found.append(("password", "a password needs a username: add it"))
-        if self.client_key and not self.client_certificate:
-            found.append(("client_key", "a key needs its certificate: add client_certificate"))
         if any(not (f"{name}{value}".isprintable() and name.isascii()) for name, value in self.headers.items()):
             found.append(("headers", "a header holds what none may hold: keep it on one line"))
         return found
@@ -121,25 +92,23 @@ class Websocket(CheckOptions, frozen=True, kw_only=True):
     def asked_headers(self) -> list[tuple[str, str]]:
         """Return the headers of the handshake."""
         found = list(self.headers.items())
-        parts = urlsplit(self.url)
+        target = self.target()
         if self.bearer:
             found.append(("Authorization", f"Bearer {self.bearer.reveal()}"))
-        elif self.username is not None:
-            found.append(("Authorization", basic(self.username, self.password.reveal() if self.password else "")))
-        elif parts.username:
-            found.append(("Authorization", basic(unquote(parts.username), unquote(parts.password or ""))))
+        elif target.username:
+            found.append(("Authorization", basic(target.username, target.password)))
         return found
 
-    def redactor(self) -> Redactor:
+    def redactor(self, *secrets: str) -> Redactor:
         """Return what takes our secrets out of what a server says."""
         hidden = [value for name, value in self.asked_headers() if name.lower() not in _PLAIN]
         given = [one.reveal() for one in (self.password, self.bearer) if one]
-        return Redactor([*words(*hidden, *given), *_systems.of_secret(self.url)])
+        return redactor_of(self.url, *words(*hidden, *given, *secrets))
 
-    @property
-    def shares(self) -> str | None:
-        """Name where it connects to."""
-        return str(_endpoint(_systems.parted(self.url, _PORTS), self.unix_socket))
+    def target(self) -> Target:
+        """Return where to connect to, and as whom."""
+        found = super().target()
+        return replace(found, endpoint=Endpoint(unix_socket=self.unix_socket)) if self.unix_socket else found
 
     def build(self, site: Site) -> Check:
         """Make the check.
@@ -147,8 +116,8 @@ class Websocket(CheckOptions, frozen=True, kw_only=True):
         Raises:
             MissingExtraError: the extra ``websocket`` is not installed.
         """
-        if _systems.without("websockets", "check 'websocket'", "websocket"):
-            raise MissingExtraError("check 'websocket'", extra="websocket")
+        if error := lacking("websocket", "websocket", "websockets"):
+            raise error
         return WebsocketCheck(self)
 
 
@@ -162,7 +131,8 @@ class WebsocketCheck:
         self._line = WebsocketLine
         self._options = options
         self._redact = options.redactor()
-        self._endpoint = _endpoint(_systems.parted(options.url, _PORTS), options.unix_socket)
+        self._target = options.target()
+        self._endpoint = self._target.endpoint
         self._url = _bare(options.url)
         self._wanted = [_json_path.expectation(path, wanted) for path, wanted in options.json_path.items()]
         self._kept: Kept[WebsocketLine] = Kept(str(self._endpoint), self._open)
@@ -177,8 +147,7 @@ class WebsocketCheck:
                 if options.expect is not None or self._wanted:
                     metrics["answer_seconds"] = Metric(_monotonic() - started, "seconds")
         except HttpError as error:
-            seen = failed(look, error)
-            return replace(seen, message=self._redact(seen.message))
+            return failed(look, error, redact=self._redact)
         metrics.update(self._kept.metrics())
         if unmet:
             findings.unhealthy(unmet)
@@ -222,14 +191,8 @@ class WebsocketCheck:
     async def _open(self, look: Look) -> WebsocketLine:
         options = self._options
         tls = None
-        if urlsplit(options.url).scheme == "wss":
-            files = TlsOptions(
-                verify=options.verify_tls,
-                ca_file=options.ca_file,
-                client_certificate=options.client_certificate,
-                client_key=options.client_key,
-            )
-            tls = await asyncio.to_thread(context, files)
+        if self._target.tls:
+            tls = await asyncio.to_thread(context, options.tls_options())
         return await self._line.opened(
             self._url,
             self._endpoint,
@@ -240,10 +203,6 @@ class WebsocketCheck:
             tls=tls,
             server_name=options.server_name,
         )
-
-
-def _endpoint(parts: SplitResult, unix_socket: Path | None) -> Endpoint:
-    return Endpoint(unix_socket=unix_socket) if unix_socket is not None else _systems.placed(parts, _PORTS)
 
 
 def _bare(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from os import PathLike, fspath
 from typing import Any
 
@@ -82,7 +83,7 @@ def default_rule(
         clean: Json = {"clean_temporary_files": {"folders": [fspath(one) for one in folders], "older_than": older_than}}
         made = rule(clean, {"wait": "2s"}, fails=1, timeout="15s", cooldown="2m", attempts=2)
     elif name in _HOST:
-        made = dict(_HOST[name])
+        made = deepcopy(dict(_HOST[name]))  # whoever changes it, changes his own
     else:
         known = ", ".join(sorted((*_HOST, "filesystem")))
         raise NotFoundError(f"there is no default rule {name!r}", remedy=f"there are: {known}")

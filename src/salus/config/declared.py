@@ -150,7 +150,7 @@ def _spelled(value: object, *, seconds: bool = False) -> Json:
         case Mapping():
             return {str(key): _spelled(inner) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
-            items = sorted(value) if isinstance(value, set | frozenset) else value
+            items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
             return [_spelled(inner) for inner in items]
         case _:
             return str(value)

@@ -179,7 +179,10 @@ class Prober:
         if probe.look.started >= self._gauge.sample_at:
             self._gauge.sample(probe.look.started)
         self._running.add(probe)
-        probe.task = loop.create_task(probe.unit.check.look(probe.look))
+        try:
+            probe.task = loop.create_task(probe.unit.check.look(probe.look))
+        except Exception as error:  # noqa: BLE001 - a stranger's check may not even be a coroutine function
+            probe.task = loop.create_task(_raised(error))
         probe.timer = loop.call_later(probe.unit.spec.timeout, self._deadline, probe)
         probe.task.add_done_callback(lambda task: self._finished(probe, task))
 
@@ -254,7 +257,10 @@ class Prober:
                 task.exception()  # seen, so that the loop does not complain: the deadline is the verdict
             return self._timed_out(probe, f"timed out after {format_duration(look.elapsed)}")
         if task.cancelled():
-            return None
+            if self._stopped or probe.superseded:
+                return None
+            said = "the check was cancelled, and not by Salus: something of its own raised CancelledError"
+            return look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED)
         error = task.exception()
         if probe.superseded:
             return None
@@ -282,6 +288,10 @@ class Prober:
     def _stuck_observation(self, probe: Probe) -> Observation:
         elapsed = format_duration(probe.look.elapsed)
         return self._timed_out(probe, f"timed out, and still has not ended after {elapsed}")
+
+
+async def _raised(error: Exception) -> Observation:
+    raise error
 
 
 def _held(look: Look, said: str, why: str) -> Observation:

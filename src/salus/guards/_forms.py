@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 from salus.errors import CallRefusedError
 
@@ -62,11 +63,18 @@ def _plain(guard: Door, function: Callable[..., Any], fallback: Fallback | None)
         if inspect.iscoroutine(answer):
             # A plain function that hands out a coroutine: the call is what happens while that is awaited.
             guard.undo(ticket)
-            return _coroutine(guard, lambda: cast("Awaitable[Any]", answer), None)()
+            return _handed_out(guard, answer, fallback and partial(fallback, *args, **kwargs))
         guard.answered(ticket, answer)
         return answer
 
     return guarded
+
+
+async def _handed_out(guard: Door, work: Coroutine[Any, Any, Any], fallback: Fallback | None) -> Any:
+    try:
+        return await _coroutine(guard, lambda: work, fallback)()
+    finally:
+        work.close()  # one that was refused has not begun, and nobody else knows of it
 
 
 def _coroutine(guard: Door, function: Callable[..., Awaitable[Any]], fallback: Fallback | None) -> Callable[..., Any]:

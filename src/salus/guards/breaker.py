@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from random import SystemRandom
 from typing import Any, TypeAlias
 
@@ -33,6 +35,7 @@ Listener: TypeAlias = Callable[[CircuitChange], object]
 
 MOST_LISTENERS = 32
 CHANGES_KEPT = 20
+_SHARE_OF_TIMEOUT = 0.8
 
 _log = logging.getLogger("salus.guards")
 _THREADS = Threads(8, "salus-circuit-probe")
@@ -300,7 +303,10 @@ class CircuitBreaker(Guard[Permit]):
                     _log.exception("a listener of the circuit breaker %s failed", self.name)
 
     async def try_probe(self, look: Look) -> None:
-        """Make a trial of the probe, where there is one and the circuit waits for a trial; it raises nothing."""
+        """Make a trial of the probe, where there is one and the circuit waits for a trial; it raises nothing.
+
+        One that does not answer while there is time for the look is a trial that failed.
+        """
         probe = self._probe
         if probe is None or self.state is not CircuitState.HALF_OPEN:
             return
@@ -308,13 +314,20 @@ class CircuitBreaker(Guard[Permit]):
             ticket = self.enter()
         except CircuitOpenError:  # a trial runs already
             return
+        deadline = asyncio.timeout(_SHARE_OF_TIMEOUT * look.remaining)
         try:
-            if inspect.iscoroutinefunction(probe):
-                answer = await look.site.home.run(probe)
-            else:
-                answer = await _THREADS.run(probe)
+            async with deadline:
+                if inspect.iscoroutinefunction(probe):
+                    answer = await look.site.home.run(probe)
+                else:
+                    answer = await _THREADS.run(probe)
+                    if inspect.isawaitable(answer):
+                        answer = await look.site.home.run(partial(_awaited, answer))
         except BaseException as error:
-            self.leave(ticket, error)
+            if deadline.expired():
+                self._ended(ticket, CallResult.FAILURE, timed=True)
+            else:
+                self.leave(ticket, error)
             if not isinstance(error, Exception):
                 raise
         else:
@@ -372,6 +385,10 @@ class CircuitCheck:
 
     async def aclose(self) -> None:
         """Nothing is kept."""
+
+
+async def _awaited(answer: Awaitable[object]) -> object:
+    return await answer
 
 
 def _seconds(raw: float | str | None) -> float | None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from asyncio import AbstractEventLoop, BaseTransport, Protocol, Task, Transport
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
@@ -34,6 +34,7 @@ class Peer(Protocol):
 
 
 P = TypeVar("P", bound=Peer)
+T = TypeVar("T")
 
 Permit: TypeAlias = Callable[[str, str], str]
 """Given the host as it was named and one address: why there may be no connection to it, or an empty string."""
@@ -104,9 +105,7 @@ async def connect(
     loop = asyncio.get_running_loop()
     if not endpoint.literal:
         addresses = permitted(endpoint, await resolve(endpoint, resolve_within), permit)
-        if len(addresses) > 1:
-            return await _race(loop, endpoint, addresses, factory)
-        return await _try(loop, endpoint, addresses[0], factory)
+        return await race(addresses, lambda address: _try(loop, endpoint, address, factory), lambda peer: peer.abort())
     if endpoint.unix_socket is None:
         permitted(endpoint, (endpoint.host,), permit)
     try:
@@ -185,58 +184,75 @@ def permitted(endpoint: Endpoint, addresses: Sequence[str], permit: Permit | Non
 
 
 async def _try(loop: AbstractEventLoop, endpoint: Endpoint, address: str, factory: Callable[[], P]) -> P:
-    try:
-        return (await loop.create_connection(factory, address, endpoint.port))[1]
-    except OSError as error:
-        raise explain(error, f"{endpoint} ({address})" if address != endpoint.host else str(endpoint)) from error
-
-
-async def _race(loop: AbstractEventLoop, endpoint: Endpoint, addresses: Sequence[str], factory: Callable[[], P]) -> P:
-    """Connect to the first address that will have us (RFC 8305 in short).
-
-    1. Try the first address. Try the next when all tried ones have failed, or 250 ms after the last was tried.
-    2. The first connection wins; attempts that still run are cancelled, second winners closed.
-    3. If none wins, the error that blames the target is told before one that blames this machine: an IPv6 address on
-       a machine without IPv6 must not hide that the IPv4 address refused.
-    """
     made: list[P] = []
 
     def noted() -> P:
         made.append(factory())
         return made[-1]
 
+    try:
+        return (await loop.create_connection(noted, address, endpoint.port))[1]
+    except OSError as error:
+        raise explain(error, f"{endpoint} ({address})" if address != endpoint.host else str(endpoint)) from error
+    except asyncio.CancelledError:
+        for protocol in made:
+            protocol.abort()
+        raise
+
+
+async def race(addresses: Sequence[str], attempt: Callable[[str], Awaitable[T]], let_go: Callable[[T], None]) -> T:
+    """Connect to the first address that will have us (RFC 8305 in short).
+
+    1. Try the first address. Try the next when all tried ones have failed, or 250 ms after the last was tried.
+    2. The first connection wins; attempts that still run are cancelled, second winners closed.
+    3. If none wins, the error that blames the target is told before one that blames this machine: an IPv6 address on
+       a machine without IPv6 must not hide that the IPv4 address refused.
+
+    Args:
+        addresses: to try, in this order; at least one.
+        attempt: connects to one; leaves nothing open where it fails or is cancelled.
+        let_go: closes a connection that is not wanted.
+
+    Raises:
+        HttpError: no attempt succeeded.
+    """
+    if len(addresses) == 1:
+        return await attempt(addresses[0])
     waiting = list(addresses)
-    running: set[Task[P | HttpError]] = set()
-    errors: list[HttpError] = []
-    winner: P | None = None
+    tried: list[Task[T | HttpError]] = []
+    running: set[Task[T | HttpError]] = set()
+    winner: Task[T | HttpError] | None = None
     try:
         async with asyncio.TaskGroup() as group:
             while winner is None and (waiting or running):
                 if waiting:
-                    running.add(group.create_task(_outcome(loop, endpoint, waiting.pop(0), noted)))
+                    tried.append(group.create_task(_outcome(attempt, waiting.pop(0))))
+                    running.add(tried[-1])
                 pause = STAGGER if waiting else None
                 done, running = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                results = [task.result() for task in done]
-                errors += [result for result in results if isinstance(result, HttpError)]
-                winner = next((result for result in results if not isinstance(result, HttpError)), None)
+                winner = next((task for task in done if not isinstance(task.result(), HttpError)), None)
             for task in running:
                 task.cancel()
     except asyncio.CancelledError:
         winner = None
         raise
     finally:
-        for protocol in made:
-            if protocol is not winner:
-                protocol.abort()
+        ended = [task.result() for task in tried if task is not winner and task.done() and not _failed(task)]
+        errors = [each for each in ended if isinstance(each, HttpError)]
+        for each in ended:
+            if not isinstance(each, HttpError):
+                let_go(each)
     if winner is None:
         raise next((error for error in errors if not error.ours), errors[0])
-    return winner
+    return cast("T", winner.result())
 
 
-async def _outcome(
-    loop: AbstractEventLoop, endpoint: Endpoint, address: str, factory: Callable[[], P]
-) -> P | HttpError:
+async def _outcome(attempt: Callable[[str], Awaitable[T]], address: str) -> T | HttpError:
     try:
-        return await _try(loop, endpoint, address, factory)
+        return await attempt(address)
     except HttpError as error:
         return error
+
+
+def _failed(task: Task[T | HttpError]) -> bool:
+    return task.cancelled() or task.exception() is not None

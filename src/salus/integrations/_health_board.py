@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from salus.clock import SystemClock
 from salus.errors import ConflictError, SalusError
+
+_log = logging.getLogger("salus.integrations")
 
 SERVING, NOT_SERVING, UNKNOWN, SERVICE_UNKNOWN = 1, 2, 0, 3
 """The numbers of ``grpc.health.v1.HealthCheckResponse.ServingStatus``."""
@@ -74,7 +77,7 @@ class Board:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._known: Mapping[str, int] = {}
-        self._known_at = float("-inf")
+        self._known_at = self._changed_at = float("-inf")
         board = weakref.ref(self)
 
         def told(_: object) -> None:
@@ -89,36 +92,43 @@ class Board:
         """Return the status of every service, in a thread; None where Salus does not run."""
         if (known := self._recent()) is not None:
             return known
+        asked = self._clock.monotonic()
         try:
-            return self._learn(self._system.report_sync())
-        except (SalusError, TimeoutError, OSError):
-            return None
+            return self._learn(self._system.report_sync(), asked)
+        except Exception as error:  # noqa: BLE001 - a report that fails must not end the thread that all watch by
+            return self._nothing(error)
 
     async def anow(self) -> Mapping[str, int] | None:
         """Return the status of every service, on an event loop; None where Salus does not run."""
         if (known := self._recent()) is not None:
             return known
+        asked = self._clock.monotonic()
         try:
-            return self._learn(await self._system.report())
-        except (SalusError, TimeoutError, OSError):
-            return None
+            return self._learn(await self._system.report(), asked)
+        except Exception as error:  # noqa: BLE001 - as above: whoever asks is told that nothing is known
+            return self._nothing(error)
+
+    @staticmethod
+    def _nothing(error: Exception) -> None:
+        if not isinstance(error, SalusError | TimeoutError | OSError):
+            _log.error("the health service of gRPC gets no report", exc_info=error)
 
     def _recent(self) -> Mapping[str, int] | None:
-        fresh = self._clock.monotonic() - self._known_at < _FRESH
+        fresh = self._clock.monotonic() - self._known_at < _FRESH and self._known_at > self._changed_at
         return self._known if fresh and self._system.runs else None
 
-    def _learn(self, report: Mapping[str, Any]) -> Mapping[str, int]:
+    def _learn(self, report: Mapping[str, Any], asked: float) -> Mapping[str, int]:
         checks = report.get("checks") or {}
         found = {name: _WORDS.get(str(check.get("status")), UNKNOWN) for name, check in checks.items()}
         found[OVERALL] = SERVING if self._system.is_ready() else NOT_SERVING
-        self._known, self._known_at = found, self._clock.monotonic()
+        self._known, self._known_at = found, asked  # what changed while it was asked for may not be in it
         return found
 
     # ── for who wants to hear ─────────────────────────────────────────────────────────────────────────────────────────
 
     def change(self) -> None:
         """Something may have changed; any thread may say so."""
-        self._known_at = float("-inf")
+        self._changed_at = self._clock.monotonic()
         self._changed.set()
 
     def watch(self, service: str, put: Put, end: Callable[[], None]) -> object:

@@ -22,8 +22,8 @@ class Starter:
 
     @property
     def settled(self) -> bool:
-        """Tell whether there is nothing to do: it runs, or it cannot run in this process."""
-        return self._health.runs or self._failed_in == os.getpid()
+        """Tell whether there is nothing to do: it runs, was stopped, or cannot run in this process."""
+        return self._health.runs or self._health.ended or self._failed_in == os.getpid()
 
     def start(self) -> bool:
         """Start it unless that is settled; tells whether it runs."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from salus.errors import SalusError
 from salus.library.bridge import answer
 from salus.surfaces.http import App, Receive, Scope, Send
+
+_log = logging.getLogger("salus.library")
 
 
 class System(Protocol):
@@ -16,6 +20,11 @@ class System(Protocol):
     @property
     def runs(self) -> bool:
         """Tell whether it runs in this process."""
+        ...
+
+    @property
+    def adrift(self) -> bool:
+        """Tell whether the application's loop that it knew has ended."""
         ...
 
     def start(self) -> None:
@@ -48,15 +57,26 @@ class AsgiApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["path"] == "/" and not (self._alone or scope.get("root_path")):
-            await _nothing(send)
+            # The root of an application that has nothing there is the application's, and not ours.
+            await _plain(send, 404, b"Not Found\n", head=scope["method"] == "HEAD")
         elif scope["type"] == "http":
-            if not self._system.runs:  # nobody has: then the first request does, and the others wait for it
-                self._began()
-                await asyncio.to_thread(self._system.start)
-            app, loop = self._system.doors()
-            await answer(app, loop, scope, receive, send)
+            await self._answer(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._system.runs or self._system.adrift:
+            self._began()
+        try:
+            if self._system.runs:
+                app, loop = self._system.doors()
+            else:  # nobody has started it: then the first request does, and the others wait for it
+                app, loop = await asyncio.to_thread(self._system.doors)
+        except SalusError as error:
+            _log.error("cannot answer %s: %s", scope["path"], error)
+            await _plain(send, 503, b"Salus does not run here; its log says why\n", head=scope["method"] == "HEAD")
+            return
+        await answer(app, loop, scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -73,8 +93,8 @@ class AsgiApp:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _nothing(send: Send) -> None:
-    """Answer for the root of an application that has nothing there: it is the application's, and not ours."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"10")]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": b"Not Found\n"})
+async def _plain(send: Send, code: int, body: bytes, *, head: bool) -> None:
+    length = b"%d" % len(body)
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": code, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

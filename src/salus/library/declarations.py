@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from salus.app.own import Own, OwnAction, OwnCheck, OwnService, ReadyAction
 from salus.config.declared import Declared
 from salus.errors import ConflictError, NotFoundError
+from salus.library.functions import name_of
 from salus.model import Effect
 from salus.options import CheckOptions, ServiceOptions
 from salus.services.component import Component, ComponentService
@@ -19,6 +21,16 @@ from salus.services.component import Component, ComponentService
 _HERE = str(Path(__file__).parent)
 
 Where = tuple[str, int]
+
+
+class Kept(NamedTuple):
+    """What was declared at one moment."""
+
+    declared: Declared
+    checks: Mapping[str, CheckOptions]
+    services: Mapping[str, ServiceOptions]
+    actions: Mapping[str, OwnAction | ReadyAction]
+    scoped: Mapping[str, Mapping[str, OwnAction | ReadyAction]]
 
 
 class Declarations:
@@ -32,6 +44,10 @@ class Declarations:
         self._services: dict[str, ServiceOptions] = {}
         self._actions: dict[str, OwnAction | ReadyAction] = {}
         self._scoped: dict[str, dict[str, OwnAction | ReadyAction]] = {}
+
+    def forked(self) -> None:
+        """Take a lock that nobody holds, in a child made by a fork: who held it stayed behind."""
+        self._lock = threading.RLock()
 
     def settings(self, sections: Mapping[str, object]) -> None:
         """Declare whole sections, as a config spells them."""
@@ -63,22 +79,35 @@ class Declarations:
             self.declared.add("rules", name, said, called_from())
 
     def action(self, name: str, function: Callable[..., object], effect: str, services: Iterable[str]) -> None:
-        """Declare what a name means in rules."""
+        """Declare what a name means in rules.
+
+        Raises:
+            ConflictError: another function has that name.
+            ValueError: there is no such effect.
+        """
+        if effect not in list(Effect):
+            message = f"effect={effect!r} is none of {', '.join(Effect)}"
+            raise ValueError(message)
         with self._lock:
+            self._free(name, function)
             self._actions[name] = OwnAction(function, Effect(effect), frozenset(services))
 
     def named(self, function: Callable[..., object]) -> str:
         """Return the name of a function as an action; it becomes one where it is none yet."""
         with self._lock:
             for name, action in self._actions.items():
-                if isinstance(action, OwnAction) and action.function is function:
+                if isinstance(action, OwnAction) and action.function == function:  # a bound method is never the same
                     return name
-            name = getattr(function, "__name__", type(function).__name__)
-            if name in self._actions:
-                message = f"there is another action {name!r} already"
-                raise ConflictError(message, remedy="name this one: @health.action('another name')")
+            name = name_of(function, "action")
+            self._free(name, function)
             self._actions[name] = OwnAction(function)
             return name
+
+    def _free(self, name: str, function: Callable[..., object]) -> None:
+        known = self._actions.get(name)
+        if known is not None and not (isinstance(known, OwnAction) and known.function == function):
+            message = f"there is another action {name!r} already"
+            raise ConflictError(message, remedy="name this one: @health.action('another name')")
 
     def scoped(self, check: str, actions: Mapping[str, OwnAction | ReadyAction]) -> None:
         """Declare what names mean in the rules of one check; elsewhere they are ``<check>.<name>``."""
@@ -116,13 +145,19 @@ class Declarations:
         with self._lock:
             return self.declared.copy()
 
-    def restore(self, declared: Declared) -> None:
+    def kept(self) -> Kept:
+        """Return everything as it is now, to go back to."""
+        with self._lock:
+            own = self.own()
+            return Kept(self.declared.copy(), own.checks, own.services, own.actions, own.scoped)
+
+    def restore(self, kept: Kept) -> None:
         """Go back to what was declared then: what came since was refused."""
         with self._lock:
-            self.declared = declared
-            checks, services = declared.sections.get("checks", {}), declared.sections.get("services", {})
-            self._checks = {name: check for name, check in self._checks.items() if name in checks}
-            self._services = {name: service for name, service in self._services.items() if name in services}
+            self.declared = kept.declared
+            self._checks, self._services = dict(kept.checks), dict(kept.services)
+            self._actions = dict(kept.actions)
+            self._scoped = {check: dict(actions) for check, actions in kept.scoped.items()}
 
     def own(self) -> Own:
         """Return the objects behind it."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from salus.library.functions import is_name, name_of, needs_nothing, number
+
 if TYPE_CHECKING:
     from salus.components import ComponentKind
     from salus.library.declarations import Declarations
@@ -55,10 +57,10 @@ class Declaring(ABC):
         """
 
         def declare(function: Function) -> Function:
-            self.register(name if isinstance(name, str) else function.__name__, function, **said)
+            self.register(name if isinstance(name, str) else name_of(function, "check"), function, **said)
             return function
 
-        return declare(name) if callable(name) else declare
+        return declare(_bare(name, "check")) if callable(name) else _named(declare, name, "check")
 
     def register(
         self, name: str, what: Callable[..., object] | Check | Mapping[str, object] | object, **said: object
@@ -74,6 +76,10 @@ class Declaring(ABC):
         Raises:
             ConfigError: it is wrong, or the name is taken.
         """
+        is_name(name)
+        if inspect.isclass(what):
+            message = f"{name!r}: {what.__name__} is a class: give an object of it, such as {what.__name__}(...)"
+            raise TypeError(message)
         with self.changing() as declarations:
             if isinstance(what, Mapping):
                 declarations.kind(name, what, said)
@@ -83,7 +89,8 @@ class Declaring(ABC):
                 from salus.checks.function import Function as Bounds
                 from salus.checks.function import FunctionCheck
 
-                bounds = {key: said.pop(key) for key in _BOUNDS if key in said}
+                needs_nothing(name, what)
+                bounds = {key: number(key, said.pop(key)) for key in _BOUNDS if key in said}
                 held = Bounds(call="salus:function", **bounds)  # type: ignore[arg-type]
                 said.setdefault("description", _first_line(what))
                 declarations.check(name, "function", FunctionCheck(what, bounds=held), said)
@@ -121,23 +128,32 @@ class Declaring(ABC):
             name: of the action; the function's name unless given.
             effect: ``records`` (never counts as success), ``changes``, or ``replaces`` (the target is a new copy).
             services: names of services that it touches.
+
+        Raises:
+            ConflictError: another function has that name.
         """
 
         def declare(function: Function) -> Function:
             with self.changing() as declarations:
-                declarations.action(
-                    name if isinstance(name, str) else function.__name__, function, effect, tuple(services)
-                )
+                own = name if isinstance(name, str) else name_of(function, "action")
+                declarations.action(own, function, effect, tuple(services))
             return function
 
-        return declare(name) if callable(name) else declare
+        return declare(_bare(name, "action")) if callable(name) else _named(declare, name, "action")
 
-    def rule(self, check: str, actions: Sequence[object] = (), *, name: str | None = None, **said: object) -> None:
+    def rule(
+        self,
+        check: str,
+        actions: Sequence[object] | Callable[..., object] | Mapping[str, object] = (),
+        *,
+        name: str | None = None,
+        **said: object,
+    ) -> None:
         """Declare when and how to heal a check.
 
         Args:
             check: the check.
-            actions: the ladder: names of actions, ``{name: options}``, or functions that were made actions.
+            actions: the ladder: names of actions, ``{name: options}``, or functions; one of them needs no list.
             name: of the rule; the check's unless given.
             **said: as in a config: ``min_failure_count``, ``recovery_timeout``, ``cooldown_period``,
                 ``max_recovery_attempts``, ``ladders``, ``when``, ``mode``, ... Durations are text or seconds.
@@ -147,7 +163,9 @@ class Declaring(ABC):
         """
         with self.changing() as declarations:
             if actions:
-                said["actions"] = [_rung(declarations, one) for one in actions]
+                several = isinstance(actions, Iterable) and not isinstance(actions, str | Mapping)
+                ladder: Iterable[object] = actions if several else (actions,)  # type: ignore[assignment]
+                said["actions"] = [_rung(declarations, one) for one in ladder]
             if name is not None:
                 said["check"] = check
             declarations.rule(name or check, said)
@@ -178,6 +196,10 @@ class Declaring(ABC):
         """
         from salus.services.component import Component
 
+        for word, function in {"start": start, "stop": stop, "restart": restart}.items():
+            if not callable(function) and not (word == "restart" and function is None):
+                message = f"service {name!r}: {word} is {type(function).__name__}: give a function"
+                raise TypeError(message)
         component = Component(
             start=start,
             stop=stop,
@@ -224,7 +246,13 @@ class Declaring(ABC):
             if rule is not False:
                 declarations.rule(name, {**described.rule, **(rule if isinstance(rule, Mapping) else {})})
 
-    def on(self, *kinds: str) -> Callable[[Function], Function]:
+    @overload
+    def on(self, function: Function, /) -> Function: ...
+
+    @overload
+    def on(self, *kinds: str) -> Callable[[Function], Function]: ...
+
+    def on(self, *kinds: Any) -> Any:
         """Let a function hear events: ``@health.on("recovery_finished")``; every event where none is named.
 
         It is given the ``salus.Event``. Handlers hear in order, each in its own turn; one that is slow or fails is in
@@ -233,12 +261,31 @@ class Declaring(ABC):
         Raises:
             NotFoundError: there is no such kind of event.
         """
+        if len(kinds) == 1 and callable(kinds[0]):  # @health.on, without parentheses
+            self.heard().add(kinds[0], ())
+            return kinds[0]
 
         def declare(function: Function) -> Function:
             self.heard().add(function, kinds)
             return function
 
         return declare
+
+
+def _bare(function: Function, noun: str) -> Function:
+    """Return what ``@health.check`` was put on, without parentheses."""
+    if inspect.isclass(function):
+        message = f"@health.{noun} was put on the class {function.__name__}: it is for functions"
+        raise TypeError(message)
+    return function
+
+
+def _named(decorator: Callable[[Function], Function], name: object, noun: str) -> Callable[[Function], Function]:
+    """Return a decorator that was given a name, or none."""
+    if name is not None and not isinstance(name, str):
+        message = f"@health.{noun}({name!r}): the name of the {noun} is text; all else goes by keyword"
+        raise TypeError(message)
+    return decorator
 
 
 def _rung(declarations: Declarations, action: object) -> object:

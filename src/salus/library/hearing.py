@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -42,6 +42,16 @@ class Hearing:
         """Begin without handlers."""
         self._home = home
         self._handlers: list[Handler] = []
+        self._begin()
+
+    def forked(self) -> None:
+        """Forget what was under way, in a child made by a fork: its threads and its loop stayed behind."""
+        self._begin()
+        for handler in self._handlers:
+            handler.waiting.clear()
+            handler.busy, handler.lost = False, 0
+
+    def _begin(self) -> None:
         self._threads = Threads(THREADS, "salus-handler")
         self._tasks = Nursery(lambda name, error: _log.error("%s failed", name, exc_info=error))
 
@@ -93,7 +103,11 @@ class Hearing:
             return
         answer = await self._threads.run(function, event)
         if inspect.isawaitable(answer):
-            await answer
+            await self._home.run(partial(_awaited, answer))
+
+
+async def _awaited(answer: Awaitable[object]) -> object:
+    return await answer
 
 
 def _kind(name: str) -> EventKind:

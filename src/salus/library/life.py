@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ import msgspec
 from salus.app.agent import WORKERS, Agent
 from salus.clock import SystemClock
 from salus.errors import FolderInUseError, NotFoundError, SalusError
-from salus.library.workers import NobodyError, Proxy
+from salus.library.workers import NobodyError, Proxy, SilentError
 from salus.model import Json, Metric, Observation, Overall, Status
 from salus.store.lock import holder
 from salus.surfaces.http import App, Message, Receive, Refused, Scope, Send
@@ -53,9 +53,11 @@ class Leader:
 class Follower:
     """Another process runs the checks; what it says is asked for once a second."""
 
-    def __init__(self, folder: Path, clock: SystemClock) -> None:
-        """Follow whoever leads in a state folder."""
+    def __init__(self, folder: Path, clock: SystemClock, checks: Iterable[str] = ()) -> None:
+        """Follow whoever leads in a state folder; ``checks``: what this process would look at if it led."""
         self._clock = clock
+        self._folder = folder
+        self._unheard_of = set(checks)
         self.network: App = Proxy(folder / WORKERS)
         self.local: App = Proxy(folder / "salus.sock", told=False)
         self._overall: Overall | None = None
@@ -78,6 +80,19 @@ class Follower:
             status = await ask(self.local, "GET", "/v1/status")
             self._overall = _overall(status)
             self._seen_at = self._clock.monotonic()
+            self._compare({check["name"] for check in status["checks"]})
+
+    def _compare(self, theirs: set[str]) -> None:
+        """Say it once where the process that leads looks at nothing of what this one declares: a name taken twice."""
+        ours, self._unheard_of = self._unheard_of, set()
+        if ours and not ours & theirs:
+            _log.error(
+                "process %s leads in %s and knows none of the checks of this one (%s), which nobody looks at now: are "
+                "these two applications? Then give each a name or a state_dir of its own",
+                holder(self._folder) or "?",
+                self._folder,
+                ", ".join(sorted(ours)[:5]),
+            )
 
 
 class Life:
@@ -89,7 +104,9 @@ class Life:
         self._clock = SystemClock()
         self._watch: asyncio.Task[None] | None = None
         self._ending = False
+        self._agent: Agent | None = None  # leads, or is about to
         self.role: Leader | Follower
+        self.folder: Path
 
     async def begin(self) -> None:
         """Lead if nobody does, else follow.
@@ -98,14 +115,17 @@ class Life:
             ConfigError: what was declared is wrong.
             SalusError: it cannot be started.
         """
-        agent = self._make()  # also where another process leads: what is wrong with the config is told to every one
-        folder = agent.settings.agent.state_dir
+        self._agent = agent = (
+            self._make()
+        )  # also where another process leads: what is wrong with the config is told to every one
+        self.folder = folder = agent.settings.agent.state_dir
         if holder(folder) is None:
             with suppress(FolderInUseError):
                 await agent.start()
                 self.role = Leader(agent)
                 return
-        self._follow(folder)
+        self._agent = None
+        await self._follow(folder, agent)
 
     async def end(self) -> None:
         """Stop whatever this process does."""
@@ -126,9 +146,15 @@ class Life:
                 if self._clock.monotonic() < deadline and not self._ending:
                     await self._clock.sleep(_AGAIN)
                     continue
-                refused = Refused(503, str(error), "ask again in a moment: another process takes over")
-                await refused.response().send(send, self._clock.now(), head=scope["method"] == "HEAD")
+                await self._refuse(scope, send, str(error), "ask again in a moment: another process takes over")
+            except SilentError as error:
+                remedy = f"see what process {holder(self.folder) or '?'} does: stopped, blocked, or overloaded?"
+                await self._refuse(scope, send, str(error), remedy)
             return
+
+    async def _refuse(self, scope: Scope, send: Send, said: str, remedy: str) -> None:
+        head = scope["method"] == "HEAD"
+        await Refused(503, said, remedy).response().send(send, self._clock.now(), head=head)
 
     async def look(self, names: Sequence[str]) -> dict[str, Observation]:
         """Look afresh at the named checks, or at all of them, at the same time.
@@ -154,12 +180,18 @@ class Life:
             _log.warning("this process follows: what it declares now counts when it comes to lead")
 
     def descriptors(self) -> list[int]:
-        """Return what a child made by a bare fork must close."""
-        return self.role.agent.descriptors() if isinstance(self.role, Leader) else []
+        """Return what a child made by a bare fork must close; also while it starts, or takes over."""
+        return self._agent.descriptors() if self._agent is not None else []
 
-    def _follow(self, folder: Path) -> None:
-        self.role = follower = Follower(folder, self._clock)
+    def let_go(self) -> None:
+        """Let go of the state folder: the thread has ended, and something in it would not."""
+        if self._agent is not None:
+            self._agent.let_go()
+
+    async def _follow(self, folder: Path, agent: Agent) -> None:
+        self.role = follower = Follower(folder, self._clock, agent.settings.checks)
         _log.info("process %d follows the one that leads, %s, in %s", os.getpid(), holder(folder) or "?", folder)
+        await follower.ask()
         self._watch = begin(self._wait(follower, folder))
 
     async def _wait(self, follower: Follower, folder: Path) -> None:
@@ -167,20 +199,24 @@ class Life:
         while not self._ending:
             await follower.ask()
             await self._clock.sleep(LOOK_EVERY)
-            if holder(folder) is not None:
-                continue
-            try:
-                agent = self._make()
-                await agent.start()
-            except FolderInUseError:
-                continue  # another follower was quicker
-            except SalusError as error:
-                _log.error("cannot take over: %s", error)
-                await self._clock.sleep(ASK_EVERY)
-                continue
-            self.role = Leader(agent)
-            _log.warning("process %d leads from now on", os.getpid())
-            return
+            if holder(folder) is None and await self._take_over():
+                return
+
+    async def _take_over(self) -> bool:
+        try:
+            self._agent = agent = self._make()
+            await agent.start()
+        except FolderInUseError:
+            self._agent = None  # another follower was quicker
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody has to lead: it is tried again
+            self._agent = None
+            _log.error("cannot take over: %s", error, exc_info=not isinstance(error, SalusError))
+            await self._clock.sleep(ASK_EVERY)
+            return False
+        self.role = Leader(agent)
+        _log.warning("process %d leads from now on", os.getpid())
+        return True
 
 
 async def ask(app: App, method: str, path: str, body: bytes = b"") -> Any:

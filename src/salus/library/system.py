@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
-import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from salus.errors import ConflictError
+from salus.errors import ConflictError, SalusError
 from salus.home import Home
+from salus.library import forks
 from salus.library.declaring import Declaring
+from salus.library.given import config_files, name_of_application, sections
+from salus.library.telling import Telling
 from salus.model import Status
+from salus.tasks import begin
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
@@ -33,17 +38,17 @@ if TYPE_CHECKING:
     from salus.library.host import Host
     from salus.library.life import Life
     from salus.library.wsgi import WsgiApp
-    from salus.model import Json, Observation, Overall
+    from salus.model import Overall
     from salus.surfaces.http import App
     from salus.surfaces.telemetry.providers import Providers
 
+_log = logging.getLogger("salus.library")
+
 _STARTING = 60.0
 _STOPPING = 30.0
-_ALL: weakref.WeakSet[HealthSystem] = weakref.WeakSet()
-_LEFT_BEHIND: list[Life] = []  # by forks: nothing of them may be finalised in a child
 
 
-class HealthSystem(Declaring):
+class HealthSystem(Declaring, Telling):
     """Checks, healing, alerts, dashboard and metrics of one application.
 
     Declare first, then start: as a context manager, through ``lifespan``, or by ``start`` and ``stop``. What is
@@ -67,33 +72,39 @@ class HealthSystem(Declaring):
         """Declare an application; nothing runs yet.
 
         Args:
-            name: of the application; names its state folder.
+            name: of the application; names its state folder, so it is made of letters, digits, ``-``, ``_``, ``.``.
             config: a config file, a folder of them, or several: what they say is joined with what the code declares,
                 and counts where both say something.
             settings: further sections as a config spells them, such as ``{"limits": {"mode": "observe"}}``.
             state_dir: folder of the ledger; chosen by ``salus.library.folder`` unless given here or in the config.
             listen: an address and port of Salus' own, such as ``127.0.0.1:8787``; none unless given.
             heal: false watches and never acts by itself.
+
+        Raises:
+            ConfigError: that cannot be a name.
         """
-        self.name = name
-        self._paths = _paths(config)
+        self.name = name_of_application(name)
+        self._paths = config_files(config)
         self._where = (f"HealthSystem({name!r})", 0)
         self._state_dir = Path(state_dir).absolute() if state_dir is not None else None
         self._listen = listen
         self._heal = heal
         self._home = Home()
-        self._lock = threading.RLock()
+        self._declaring = threading.RLock()  # held for moments only: the application's loop may ask for it
+        self._living = threading.RLock()  # held for as long as it starts or stops
         self._host: Host | None = None
         self._life: Life | None = None
+        self._runs = False
         self._pid = os.getpid()
-        self._forked = False
+        self._forked = self._stopped = False
+        self._declared = self._made_of = 0  # how often something was, and what an agent was made of
         self._declarations: Declarations | None = None
         self._hearing: Hearing | None = None
         self._asgi: AsgiApp | None = None
         self._providers: Providers | None = None
-        _ALL.add(self)
-        if settings:
-            self._said().settings(settings)
+        forks.tell(self)
+        if more := sections(settings):
+            self._said().settings(more)
 
     def __repr__(self) -> str:
         """Tell which application this is."""
@@ -102,42 +113,63 @@ class HealthSystem(Declaring):
     # ── its life ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Start it, and return when it runs; at once where it runs already. Not on the application's event loop.
+        """Start it, and return when it runs; at once where it runs already.
+
+        Where it is called on an event loop, that loop waits meanwhile; it is the application's from now on.
 
         Raises:
             ConfigError: what was declared is wrong; every problem with its place.
-            SalusError: it cannot be started.
+            SalusError: it cannot be started; nothing of it is left behind.
         """
-        with self._lock:
+        with self._living:
             if self._running() is not None:
                 return
+            with suppress(ConflictError):  # called where no loop runs
+                self._at_home()
             from salus.library.host import Host
             from salus.library.life import Life
 
-            host, life = Host(f"salus-{self.name}"), Life(self._make)
-            host.start()
+            self._host, self._life, self._pid = Host(f"salus-{self.name}"), Life(self._make), os.getpid()
             try:
-                host.call(life.begin(), _STARTING)
-            except BaseException:
-                host.stop()
+                self._host.start()
+                self._host.call(self._life.begin(), _STARTING)
+            except BaseException as error:
+                self._gone(self._host)
+                if isinstance(error, TimeoutError):
+                    raise SalusError(f"{self!r} did not start within {_STARTING:g} s") from error
                 raise
-            self._host, self._life, self._pid = host, life, os.getpid()
-            self._forked = False
+            self._runs, self._forked, self._stopped = True, False, False
             atexit.register(self.stop)  # a script that just ends must not leave half-done work behind
+            if self._declared != self._made_of:  # by other threads, meanwhile
+                asyncio.run_coroutine_threadsafe(self._life.changed(), self._host.loop).add_done_callback(_applied)
 
     def stop(self) -> None:
-        """Stop it, bounded; at once where it does not run."""
-        with self._lock:
+        """Stop it, bounded; at once where it does not run. A request that comes later does not start it again.
+
+        Raises:
+            ConflictError: it was called on the very thread that would have to end.
+        """
+        with self._living:
             host, life = self._host, self._running()
             if host is None or life is None:
                 return
+            host.refuse_itself()
             try:
                 host.call(self._end(life), _STOPPING)
+            except TimeoutError:
+                _log.error("%r did not stop within %g s; what still ran was left", self, _STOPPING)
             finally:
-                host.stop()
-                self._host = self._life = None
+                self._gone(host)
+                if not host.alive:
+                    life.let_go()
                 self._home.loop = self._home.thread = None
+                self._stopped = True
                 atexit.unregister(self.stop)
+
+    def _gone(self, host: Host) -> None:
+        host.stop()
+        self._host = self._life = None
+        self._runs = False
 
     async def _end(self, life: Life) -> None:
         await life.end()
@@ -158,7 +190,13 @@ class HealthSystem(Declaring):
     async def __aenter__(self) -> Self:
         """Start it; coroutine functions of the application are awaited on this loop from now on."""
         self._at_home()
-        await asyncio.to_thread(self.start)
+        starting = begin(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:  # nobody would stop it: its thread goes on starting it
+            await asyncio.wait({starting})
+            await asyncio.to_thread(self.stop)
+            raise
         return self
 
     async def __aexit__(
@@ -173,7 +211,7 @@ class HealthSystem(Declaring):
         async with self:
             yield
 
-    # ── what it tells ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── its doors ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def runs(self) -> bool:
@@ -181,62 +219,14 @@ class HealthSystem(Declaring):
         return self._running() is not None
 
     @property
-    def status(self) -> Status:
-        """Return how the whole is; unknown while nothing runs, or nothing was looked at yet."""
-        return self._overall().status
+    def ended(self) -> bool:
+        """Tell whether it was stopped: then no request starts it again, only ``start`` does."""
+        return self._stopped
 
-    def is_healthy(self) -> bool:
-        """Tell whether everything is well."""
-        return self.status is Status.HEALTHY
-
-    def is_degraded(self) -> bool:
-        """Tell whether it works, and not as it should."""
-        return self.status is Status.DEGRADED
-
-    def is_ready(self) -> bool:
-        """Tell whether requests can be served, as ``/readyz`` does."""
-        return self._overall().ready
-
-    def summary(self) -> str:
-        """Return how the whole is, in one sentence, such as ``All systems operational`` or ``Down: database``."""
-        return self._overall().message
-
-    async def report(self) -> dict[str, Json]:
-        """Return the document of ``/health``, with all details.
-
-        Raises:
-            ConflictError: it does not run.
-        """
-        host, life = self._alive()
-        return await host.ask(_report(life))
-
-    def report_sync(self) -> dict[str, Json]:
-        """Return the document of ``/health``, for code without an event loop."""
-        host, life = self._alive()
-        return host.call(_report(life), _STARTING)
-
-    async def run_now(self, *names: str) -> dict[str, Observation]:
-        """Look afresh at the named checks, or at all of them; it moves no verdict and no rule.
-
-        Raises:
-            NotFoundError: there is no check of that name.
-            ConflictError: it does not run.
-        """
-        host, life = self._alive()
-        return await host.ask(life.look(names))
-
-    def run_now_sync(self, *names: str) -> dict[str, Observation]:
-        """Look afresh, for code without an event loop.
-
-        Raises:
-            NotFoundError: there is no check of that name.
-            ConflictError: it does not run; or this is the very loop on which coroutine checks are awaited.
-        """
-        host, life = self._alive()
-        if self._home.thread == threading.get_ident():
-            message = "run_now_sync would wait on the event loop that the checks need"
-            raise ConflictError(message, remedy="await health.run_now() there")
-        return host.call(life.look(names))
+    @property
+    def adrift(self) -> bool:
+        """Tell whether the application's event loop that it knew has ended."""
+        return self._home.loop is not None and self._home.loop.is_closed()
 
     def asgi(self) -> AsgiApp:
         """Return the ASGI app with everything in it; mount it, or serve it by itself."""
@@ -253,11 +243,14 @@ class HealthSystem(Declaring):
         return WsgiApp(self.doors)
 
     def doors(self) -> tuple[App, asyncio.AbstractEventLoop]:
-        """Return the app for the network and the loop that it lives on; starts the system where it does not run.
+        """Return the app for the network and the loop that it lives on; starts the system where nobody has yet.
 
         It does not run after a fork, for one: threads stay behind in the parent.
+
+        Raises:
+            SalusError: it cannot be started, or was stopped.
         """
-        if self._running() is None:
+        if self._running() is None and not self._stopped:
             self.start()
         host, life = self._alive()
         return life.network, host.loop
@@ -274,14 +267,18 @@ class HealthSystem(Declaring):
     # ── how it is made ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _running(self) -> Life | None:
-        return self._life if self._pid == os.getpid() and self._host is not None and self._host.alive else None
+        alive = self._runs and self._pid == os.getpid() and self._host is not None and self._host.alive
+        return self._life if alive else None
 
     def _alive(self) -> tuple[Host, Life]:
         if self._forked:
             self.start()
+        if self._life is not None and not self._runs:  # it is just being started
+            self._living.acquire()
+            self._living.release()
         life = self._running()
         if life is None or self._host is None:
-            message = f"{self!r} does not run"
+            message = f"{self!r} does not run" + (": it was stopped" if self.ended else "")
             raise ConflictError(message, remedy="start it: `with health:`, `async with health:` or health.start()")
         return self._host, life
 
@@ -295,8 +292,23 @@ class HealthSystem(Declaring):
         return Overall(status=Status.UNKNOWN, message="Salus does not run here", ready=False, live=True, started=False)
 
     def _at_home(self) -> None:
-        """Remember the loop that runs here as the application's."""
-        self._home.loop, self._home.thread = asyncio.get_running_loop(), threading.get_ident()
+        """Remember the loop that runs here as the application's.
+
+        Raises:
+            ConflictError: it is none of asyncio.
+        """
+        try:
+            self._home.loop, self._home.thread = asyncio.get_running_loop(), threading.get_ident()
+        except RuntimeError as error:
+            remedy = "in an application of trio or without a loop, `with health:` or health.start()"
+            raise ConflictError("there is no event loop of asyncio here", remedy=remedy) from error
+
+    def _on_the_loop(self) -> bool:
+        """Tell whether the application's loop runs here, and so waits for the caller."""
+        try:
+            return asyncio.get_running_loop() is self._home.loop
+        except RuntimeError:
+            return False
 
     def _said(self) -> Declarations:
         if self._declarations is None:
@@ -326,28 +338,36 @@ class HealthSystem(Declaring):
         resolve(self._read(), self._own())
 
     def apply(self) -> None:
-        """Let what is declared by now take effect where it runs; waits for that, unless that would wait for itself."""
+        """Let what is declared by now take effect where it runs; waits for that, unless that would wait for itself.
+
+        Raises:
+            SalusError: it does not take effect.
+        """
         host, life = self._alive()
-        if host.here or self._home.thread == threading.get_ident():
-            asyncio.run_coroutine_threadsafe(life.changed(), host.loop)
-        else:
+        if host.here or self._on_the_loop():
+            asyncio.run_coroutine_threadsafe(life.changed(), host.loop).add_done_callback(_applied)
+            return
+        try:
             host.call(life.changed(), _STARTING)
+        except TimeoutError as error:
+            raise SalusError(f"what was declared did not take effect within {_STARTING:g} s") from error
 
     @contextmanager
     def changing(self) -> Iterator[Declarations]:
         """Change what is declared; where it runs, that takes effect at the end of the block, or not at all."""
-        with self._lock:
+        with self._declaring:
             declarations = self._said()
-            before = declarations.snapshot()
+            before = declarations.kept()
             try:
                 yield declarations
-                if self._running() is not None:
+                if runs := self._running() is not None:
                     self.judge()
+                self._declared += 1
             except BaseException:
                 declarations.restore(before)
                 raise
-            if self._running() is not None:
-                self.apply()
+        if runs:
+            self.apply()
 
     def _read(self) -> Settings:
         """Read files and code together.
@@ -374,7 +394,7 @@ class HealthSystem(Declaring):
         from salus.app.own import Program
         from salus.library.workers import WorkersDoor
 
-        hearing = self.heard()
+        hearing, self._made_of = self.heard(), self._declared
         return Agent(
             self._read(),
             config_path=self._paths[0] if self._paths else None,
@@ -417,35 +437,19 @@ class HealthSystem(Declaring):
 
         The thread stayed behind in the parent. Whatever is asked of this system next starts it anew, as a follower.
         """
-        life, self._life, self._host = self._life, None, None
-        self._lock = threading.RLock()
+        life, self._life, self._host, self._runs = self._life, None, None, False
+        self._declaring, self._living = threading.RLock(), threading.RLock()
         self._home.loop = self._home.thread = None
-        if life is None:
-            return
-        self._forked = True
-        _LEFT_BEHIND.append(life)
-        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        for number in life.descriptors():
-            os.dup2(nowhere, number, inheritable=False)  # not closed: an object that nobody uses still has the number
-        os.close(nowhere)
+        self._stopped = False
+        if self._declarations is not None:
+            self._declarations.forked()
+        if self._hearing is not None:
+            self._hearing.forked()
+        if life is not None:
+            self._forked = True
+            forks.leave_behind(life, life.descriptors())
 
 
-async def _report(life: Life) -> dict[str, Json]:
-    from salus.library.life import ask
-
-    report: dict[str, Json] = await ask(life.role.local, "GET", "/health")
-    return report
-
-
-def _paths(config: str | Path | Sequence[str | Path] | None) -> list[Path]:
-    if config is None:
-        return []
-    return [Path(config)] if isinstance(config, str | Path) else [Path(one) for one in config]
-
-
-def _after_fork() -> None:
-    for system in list(_ALL):
-        system.forked()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+def _applied(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()):
+        _log.error("what was declared does not take effect: %s", error)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +24,12 @@ from salus.tasks import begin
 SOCKET = "workers.sock"
 _ASKED = b"x-salus-asked"
 _CHUNK = 65536
-_PATIENCE = 2.0
+_CONNECTING = 1.0
+# Until an answer begins: a look at what is known, which a leader has ready; and a deed, which may take its time.
+_LOOKING, _DOING = 2.0, 60.0
+_LARGEST_BODY = 1 << 20  # what is larger is refused by the app, which needs no more than that to see it
+_LOOKS = ("GET", "HEAD")
+_BREAKS = re.compile(rb"[\r\n\0]")
 
 
 class WorkersDoor:
@@ -51,23 +58,35 @@ class NobodyError(SalusError):
     """Nobody answers at the socket."""
 
 
+class SilentError(SalusError):
+    """Somebody is there, and does not answer; what was asked may have been done or not."""
+
+
 class Proxy:
     """An ASGI app that has everything answered by the app behind a Unix socket."""
 
-    def __init__(self, path: Path, *, told: bool = True) -> None:
-        """Ask at ``path``; ``told``: say who asked, and how."""
+    def __init__(self, path: Path, *, told: bool = True, patience: float = _LOOKING) -> None:
+        """Ask at ``path``.
+
+        Args:
+            path: of the socket.
+            told: say who asked, and how.
+            patience: seconds until the answer to a GET has to begin.
+        """
         self._path = path
         self._told = told
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have one request answered.
 
         Raises:
-            NobodyError: nobody is there; nothing was received and nothing sent.
-            OSError: the answer broke off.
+            NobodyError: nobody is there; asking again does no harm.
+            SilentError: it does not answer.
+            OSError: the answer broke off in the middle.
         """
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_CONNECTING):
                 with address(self._path) as where:
                     reader, writer = await asyncio.open_unix_connection(where)
         except OSError as error:  # a time-out is one too
@@ -80,32 +99,50 @@ class Proxy:
     async def _ask(
         self, scope: Scope, receive: Receive, send: Send, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
+        looks = scope["method"] in _LOOKS
+        answer = _Answer(bodiless=scope["method"] == "HEAD")
         body = await _body(receive) if _has_body(scope) else b""
         writer.write(_head(scope, len(body), told=self._told) + body)
-        gone = begin(_gone(receive))
         try:
-            while not answer.complete:
-                read = begin(reader.read(_CHUNK))
-                await asyncio.wait({read, gone}, return_when=asyncio.FIRST_COMPLETED)
-                if not read.done():  # whoever asked has gone
-                    read.cancel()
+            await _relay(answer, reader, receive, send, self._patience if looks else _DOING)
+        except OSError as error:
+            if answer.begun:
+                raise
+            said = "the process that leads broke off before it answered"
+            raise (NobodyError(said) if looks and not body else SilentError(said)) from error
+
+
+async def _relay(answer: _Answer, reader: asyncio.StreamReader, receive: Receive, send: Send, patience: float) -> None:
+    """Hand on what comes in, for as long as somebody wants it; only its beginning has to come within ``patience``."""
+    parser = httptools.HttpResponseParser(answer)
+    gone = begin(_gone(receive))
+    read = begin(reader.read(_CHUNK))
+    try:
+        while not answer.complete:
+            timeout = None if answer.begun else patience
+            await asyncio.wait({read, gone}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not read.done():
+                if gone.done():
                     return
-                if not (data := read.result()):
-                    raise ConnectionResetError("the answer broke off")
-                parser.feed_data(data)
-                for message in answer.take(parser):
-                    await send(message)
-        finally:
-            gone.cancel()
+                raise SilentError(f"the process that leads has not answered for {patience:g} s")
+            if not (data := read.result()):
+                raise ConnectionResetError("the answer broke off")
+            parser.feed_data(data)
+            for message in answer.take(parser):
+                await send(message)
+            if not answer.complete:
+                read = begin(reader.read(_CHUNK))
+    finally:
+        gone.cancel()
+        read.cancel()
 
 
 class _Answer:
     """Hears the parser."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bodiless: bool) -> None:
         self.begun = self.complete = False
+        self._bodiless = bodiless  # to HEAD: its length is that of a body that never comes
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._headed = False
@@ -115,6 +152,7 @@ class _Answer:
 
     def on_headers_complete(self) -> None:
         self._headed = True
+        self.complete = self._bodiless
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
@@ -138,10 +176,12 @@ class _Answer:
 
 def _head(scope: Scope, length: int, *, told: bool) -> bytes:
     target = quote(scope["path"]).encode()
-    query = b"?" + scope["query_string"] if scope.get("query_string") else b""
+    query = b"?" + _BREAKS.sub(b"", scope["query_string"]).replace(b" ", b"%20") if scope.get("query_string") else b""
     lines = [b"%b %b%b HTTP/1.1" % (scope["method"].encode(), target, query)]
     hops = (b"connection", b"content-length", b"transfer-encoding", b"expect", b"upgrade", _ASKED)
-    lines += [b"%b: %b" % (name, value) for name, value in scope["headers"] if bytes(name).lower() not in hops]
+    passed = [(name, value) for name, value in scope["headers"] if bytes(name).lower() not in hops]
+    # No server lets a line break through; where one did, this would be the place where it becomes a header.
+    lines += [b"%b: %b" % one for one in passed if not any(_BREAKS.search(part) for part in one)]
     if not any(bytes(name).lower() == b"host" for name, _ in scope["headers"]):
         lines.append(b"host: localhost")
     if told:
@@ -157,16 +197,18 @@ def _has_body(scope: Scope) -> bool:
 
 async def _body(receive: Receive) -> bytes:
     parts: list[bytes] = []
-    while True:
+    while sum(map(len, parts)) <= _LARGEST_BODY:
         message = await receive()
         if message["type"] != "http.request":
             raise ConnectionResetError("whoever asked has gone")
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
-            return b"".join(parts)
+            break
+    return b"".join(parts)[: _LARGEST_BODY + 1]
 
 
 async def _gone(receive: Receive) -> None:
-    """Return when whoever asked has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Return when whoever asked has gone, in whichever way a server says so."""
+    with suppress(Exception):
+        while (await receive())["type"] != "http.disconnect":
+            pass

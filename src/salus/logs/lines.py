@@ -27,7 +27,7 @@ class ConsoleLines(logging.Formatter):
         message = " ".join(_said(record).splitlines())
         line = f"{head}{about}: {message}" if message else f"{head}{about}"
         below = trouble(record, self)
-        return redact(f"{line}\n{below}" if below else line)
+        return "\n".join(map(_visible, redact(f"{line}\n{below}" if below else line).split("\n")))
 
 
 class JsonLines(logging.Formatter):
@@ -93,6 +93,13 @@ def trouble(record: logging.LogRecord, formatter: logging.Formatter) -> str:
     parts += [record.exc_text] if record.exc_text and not record.exc_info else []
     parts += [formatter.formatStack(record.stack_info)] if record.stack_info else []
     return "\n".join(parts)
+
+
+def _visible(line: str) -> str:
+    """Write out what would steer a terminal: much of a line was said by others."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in line)
 
 
 def _value(text: str) -> str:

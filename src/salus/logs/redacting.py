@@ -28,11 +28,11 @@ class _Pattern:
         self._found: re.Pattern[str] | None = None
 
     def now(self) -> re.Pattern[str] | None:
-        if self._made != Secret.made:
-            self._made = Secret.made
+        if self._made != (made := Secret.made):
             every = {part for text in secret.in_use() for part in _parts(text)}
             ordered = sorted(every, key=len, reverse=True)
             self._found = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+            self._made = made  # not before: another thread would take the old pattern for the new one
         return self._found
 
 

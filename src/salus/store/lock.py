@@ -16,6 +16,7 @@ from salus.store.faults import creating
 NAME = "salus.lock"
 _PAUSE = 0.01
 _TRIES, _TRIES_AFTER_DEATH = 5, 300
+_ASKING: set[int] = set()
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -33,6 +34,7 @@ class Lock:
         """
         self._path = _lock_file(file)
         self._descriptor: int | None = None
+        self._trying: int | None = None
 
     @property
     def held(self) -> bool:
@@ -48,16 +50,17 @@ class Lock:
         """
         if self._descriptor is not None:
             return
-        descriptor = self._open()
+        self._trying = descriptor = self._open()
         try:
             _flock(descriptor)
         except OSError as error:
+            self._trying = None
             holder = _read(descriptor)
             os.close(descriptor)
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise creating(self._path, error) from error
             raise self._taken(holder) from error
-        self._descriptor = descriptor
+        self._descriptor, self._trying = descriptor, None
         self._sign(descriptor)
 
     def _open(self) -> int:
@@ -96,8 +99,8 @@ class Lock:
 
     @property
     def descriptor(self) -> int | None:
-        """Return the file descriptor that holds it: a child made by a bare fork has to close its copy."""
-        return self._descriptor
+        """Return the file descriptor that holds it, or is about to: a child made by a bare fork closes its copy."""
+        return self._trying if self._descriptor is None else self._descriptor
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -122,14 +125,25 @@ def holder(file: Path) -> int | None:
         descriptor = os.open(_lock_file(file), os.O_RDONLY)
     except OSError:
         return None
+    _ASKING.add(descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         pid = _read(descriptor)
         return int(pid) if pid.isdigit() else -1
     finally:
+        _ASKING.discard(descriptor)
         os.close(descriptor)
     return None
+
+
+def _after_fork() -> None:
+    """Close, in a child made by a fork, what another thread was just asking through: the lock would live on in it."""
+    while _ASKING:
+        os.close(_ASKING.pop())
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _flock(descriptor: int) -> None:

@@ -23,12 +23,15 @@ from salus import traces
 from salus.app.agent import Agent
 from salus.app.build import resolve
 from salus.config import load, loads
+from salus.config.telemetry import TelemetryShape
 from salus.engine.meter import DURATIONS
 from salus.errors import ConfigError
 from salus.logs import log_event
 from salus.model import EventKind, Outcome, RecoveryRecord, RuleState
 from salus.ports import RecoveryQuery
+from salus.surfaces.telemetry.own import OwnProviders
 from salus.surfaces.telemetry.providers import Providers
+from salus.surfaces.telemetry.quiet import NAMES
 from tests.acceptance.salus_process import SalusProcess, eventually
 from tests.exposition import parse
 from tests.otlp import Collector, GotSpan, points
@@ -308,3 +311,25 @@ async def test_the_environment_can_switch_it_off(
     async with agent_of(tmp_path, f"telemetry: {{endpoint: '{collector.url}', metrics: false}}") as agent:
         await healed(agent)
     assert collector.bodies == []
+
+
+async def test_what_the_environment_says_wrongly_keeps_nobody_from_healing(
+    tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
+    async with agent_of(tmp_path, f"telemetry: {{endpoint: '{collector.url}'}}") as agent:
+        await healed(agent)
+    assert "telemetry cannot begin: ValueError: max_queue_size must be a positive integer" in caplog.text
+
+
+def test_what_the_environment_says_wrongly_is_no_collector_that_is_down(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in NAMES:  # the exporter of another test may still be at its end
+        monkeypatch.setattr(logging.getLogger(name), "filters", [])
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "soon")
+    shape = TelemetryShape(endpoint="http://127.0.0.1:1", traces=False)
+    OwnProviders(shape, environment="testing", instance="a").shut_down()
+    assert "Found invalid value for export interval" in caplog.text
+    complaint = next(one for one in caplog.records if "invalid value" in one.getMessage())
+    assert "does not get through" not in complaint.getMessage()

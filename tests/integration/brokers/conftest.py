@@ -12,12 +12,11 @@ import pytest
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from salus.model import CheckSpec, Observation
-from salus.options import CheckOptions
-from salus.ports import Check, Look
-from tests.integration.brokers import peers
-from tests.integration.brokers.relay import Relay
-from tests.looks import site
+from tests.looks import Prober
+from tests.servers import brokers
+from tests.servers.brokers import Rabbit
+from tests.servers.programs import free_port
+from tests.servers.relay import Relay
 
 ON_BOTH_LOOPS = ("test_many_looks", "test_a_connection_that_died", "test_a_look_that_is_cancelled")
 
@@ -34,30 +33,54 @@ def pytest_asyncio_loop_factories(
 
 @pytest.fixture(scope="session")
 def nats_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with peers.nats(tmp_path_factory.mktemp("nats"), peers.free_port()) as port:
+    with brokers.nats(tmp_path_factory.mktemp("nats"), free_port()) as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def mqtt_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with peers.mosquitto(tmp_path_factory.mktemp("mosquitto"), peers.free_port()) as port:
+    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto"), free_port()) as port:
         yield port
 
 
-@pytest.fixture(scope="session")
-def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[peers.Rabbit]:
-    with peers.rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as started:
-        yield started
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever needs RabbitMQ goes last in this room: it takes seconds to start, beside the other tests."""
+    here = [place for place, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
+    ordered = sorted((items[place] for place in here), key=_needs_rabbit)
+    for place, item in zip(here, ordered, strict=True):
+        items[place] = item
+
+
+def _needs_rabbit(item: pytest.Item) -> bool:
+    return "amqp" in item.nodeid
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _booting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit | None]:
+    """RabbitMQ, on its way; None where there is none, or nobody needs one."""
+    if not brokers.RABBITMQ.exists() or not any(map(_needs_rabbit, request.session.items)):
+        yield None
+        return
+    with brokers.rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as booting:
+        yield booting
 
 
 @pytest.fixture(scope="session")
-def amqp_port(rabbit: peers.Rabbit) -> int:
+def rabbit(_booting: Rabbit | None) -> Rabbit:
+    if _booting is None:
+        pytest.skip("not on this platform: there is no RabbitMQ (scripts/install-test-peers)")
+    _booting.program.wait()
+    return _booting
+
+
+@pytest.fixture(scope="session")
+def amqp_port(rabbit: Rabbit) -> int:
     return rabbit.port
 
 
 @pytest.fixture(scope="session")
 def prometheus_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with peers.prometheus(tmp_path_factory.mktemp("prometheus")) as port:
+    with brokers.prometheus(tmp_path_factory.mktemp("prometheus")) as port:
         yield port
 
 
@@ -90,37 +113,6 @@ async def relay() -> AsyncIterator[Callable[[int], Relay]]:
         await one.close()
 
 
-class Prober:
-    """Looks as the engine's prober does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.site = site(state_dir=folder)
-
-    async def __call__(self, options: CheckOptions, *, timeout: float = 10.0) -> Observation:
-        assert options.problems() == []
-        check = options.build(self.site)
-        try:
-            return await self.look(check, timeout=timeout)
-        finally:
-            await check.aclose()
-
-    async def look(self, check: Check, *, timeout: float = 10.0) -> Observation:
-        spec = CheckSpec(name="it", kind="it", timeout=timeout)
-        clock = self.site.clock
-        async with asyncio.timeout(timeout):
-            return await check.look(Look(spec=spec, site=self.site, at=clock.now(), started=clock.monotonic()))
-
-
 @pytest.fixture
 def look(tmp_path: Path) -> Prober:
     return Prober(tmp_path)
-
-
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, bounded."""
-    try:
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"waited in vain for {what}")

@@ -15,9 +15,9 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
 from tests.certificates import Authority
-from tests.integration.brokers.conftest import Prober, eventually
-from tests.integration.brokers.peers import PASSWORD, Rabbit
-from tests.integration.brokers.relay import Relay
+from tests.looks import Prober, eventually
+from tests.servers.brokers import PASSWORD, Rabbit
+from tests.servers.relay import Relay
 
 
 def url(rabbit: Rabbit, user: str = "salus", password: str = PASSWORD, path: str = "") -> str:
@@ -46,7 +46,7 @@ async def test_a_broker_that_takes_messages_is_healthy(rabbit: Rabbit, look: Pro
 async def test_a_wrong_password_is_unhealthy_and_stays_secret(rabbit: Rabbit, look: Prober) -> None:
     for options in (
         Amqp(url=url(rabbit, password="not the right one")),
-        Amqp(url=url(rabbit), password=Secret("not the right one")),
+        Amqp(url=f"amqp://salus@127.0.0.1:{rabbit.port}", password=Secret("not the right one")),
     ):
         seen = await look(options)
         assert (seen.status, seen.cause) == (Status.UNHEALTHY, "login_refused")
@@ -125,13 +125,13 @@ async def test_a_broker_whose_memory_runs_out_is_degraded_or_unhealthy_until_it_
         assert seen.metrics["blocked"].value == 1
         assert (await look.look(check)).status is Status.DEGRADED
         assert (await look.look(other)).status is Status.UNHEALTHY
-        wire = check._kept._wire  # type: ignore[attr-defined]
+        wire = check._kept._line  # type: ignore[attr-defined]
         assert wire is not None
     finally:
         rabbit.memory_limit(0.4)
     await eventually(lambda: wire.blocked is None, "the end of the alarm")
     assert (await look.look(check)).status is Status.HEALTHY
-    assert check._kept._wire is wire  # type: ignore[attr-defined]
+    assert check._kept._line is wire  # type: ignore[attr-defined]
     await check.aclose()
     await other.aclose()
 

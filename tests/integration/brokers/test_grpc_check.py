@@ -17,7 +17,7 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.units import Duration
 from tests.certificates import Authority
-from tests.integration.brokers.conftest import Prober
+from tests.looks import Prober
 
 
 class Guarded(health.HealthServicer):  # type: ignore[misc]

@@ -19,9 +19,9 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Observation, Status
 from salus.options import CheckOptions
 from salus.ports import Check
-from tests.integration.brokers.conftest import Prober, eventually
-from tests.integration.brokers.peers import PASSWORD
-from tests.integration.brokers.relay import Relay
+from tests.looks import Prober, eventually
+from tests.servers.brokers import PASSWORD
+from tests.servers.relay import Relay
 
 LOGIN = f"salus:{quote(PASSWORD)}"
 MAKERS: Mapping[str, Callable[[int], CheckOptions]] = {

@@ -16,9 +16,10 @@ from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
 from tests.certificates import Authority
-from tests.integration.brokers import peers
-from tests.integration.brokers.conftest import Prober, eventually
-from tests.integration.brokers.peers import PASSWORD
+from tests.looks import Prober, eventually
+from tests.servers import brokers
+from tests.servers.brokers import PASSWORD
+from tests.servers.programs import free_port
 
 Say = Callable[[str, str], None]
 
@@ -61,7 +62,7 @@ async def test_many_checks_share_a_topic_for_their_round_trips(url: str, look: P
 async def test_a_wrong_password_is_unhealthy_and_stays_secret(url: str, look: Prober) -> None:
     for options in (
         Mqtt(url=url.replace(quote(PASSWORD), "wrongsecret")),
-        Mqtt(url=url, password=Secret("wrongsecret")),
+        Mqtt(url=url.replace(f":{quote(PASSWORD)}", ""), password=Secret("wrongsecret")),
     ):
         seen = await look(options)
         assert (seen.status, seen.cause) == (Status.UNHEALTHY, "login_refused")
@@ -107,7 +108,7 @@ async def test_a_topic_without_a_message_is_unhealthy_until_one_comes(url: str, 
     seen = await look.look(check)
     assert seen.status is Status.HEALTHY
     first = seen.metrics["age_seconds"].value
-    check._kept._wire.abort()  # type: ignore[attr-defined]
+    check._kept._line.abort()  # type: ignore[attr-defined]
     # The broker hands out the retained message once more to the new connection: it is no younger for that.
     assert (await look.look(check)).metrics["age_seconds"].value > first
     say("plant/new", "")
@@ -117,10 +118,10 @@ async def test_a_topic_without_a_message_is_unhealthy_until_one_comes(url: str, 
 
 
 async def test_a_broker_that_is_started_again_is_found_again(tmp_path: Path, look: Prober) -> None:
-    port = peers.free_port()
+    port = free_port()
     check = Mqtt(url=f"mqtt://salus:{quote(PASSWORD)}@127.0.0.1:{port}").build(look.site)
     for _ in range(2):
-        with peers.mosquitto(tmp_path, port):
+        with brokers.mosquitto(tmp_path, port):
             assert (await look.look(check)).status is Status.HEALTHY
             assert (await look.look(check)).status is Status.HEALTHY
         (tmp_path / "users").unlink()
@@ -131,7 +132,7 @@ async def test_a_broker_that_is_started_again_is_found_again(tmp_path: Path, loo
 
 async def test_tls_is_spoken_and_verified(tmp_path: Path, look: Prober) -> None:
     authority = Authority(tmp_path, look.site.clock.now())
-    with peers.mosquitto(tmp_path, peers.free_port(), authority.issue()) as port:
+    with brokers.mosquitto(tmp_path, free_port(), authority.issue()) as port:
         url = f"mqtts://salus:{quote(PASSWORD)}@localhost:{port}"
         check = Mqtt(url=url, ca_file=authority.file, round_trip="salus/round").build(look.site)
         for _ in range(2):

@@ -15,10 +15,11 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
 from tests.certificates import Authority
-from tests.integration.brokers import peers
-from tests.integration.brokers.conftest import Prober
-from tests.integration.brokers.peers import PASSWORD
-from tests.integration.brokers.relay import Relay
+from tests.looks import Prober
+from tests.servers import brokers
+from tests.servers.brokers import PASSWORD
+from tests.servers.programs import free_port
+from tests.servers.relay import Relay
 
 
 @pytest.fixture
@@ -49,12 +50,12 @@ async def test_a_server_that_answers_is_healthy(url: str, look: Prober) -> None:
 
 
 async def test_a_wrong_password_or_token_is_unhealthy_and_stays_secret(
-    nats_port: int, url: str, look: Prober, caplog: pytest.LogCaptureFixture
+    nats_port: int, look: Prober, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = f"127.0.0.1:{nats_port}"
     for options in (
         Nats(url=f"nats://salus:wrongsecret@{place}"),
-        Nats(url=url, password=Secret("wrongsecret")),
+        Nats(url=f"nats://salus@{place}", password=Secret("wrongsecret")),
         Nats(url=f"nats://wrongsecret@{place}"),
         Nats(url=f"nats://{place}", token=Secret("wrongsecret")),
     ):
@@ -111,10 +112,10 @@ async def test_a_user_that_may_not_ask_is_no_verdict(nats_port: int, look: Probe
 
 
 async def test_a_server_that_is_started_again_is_found_again(tmp_path: Path, look: Prober) -> None:
-    port = peers.free_port()
+    port = free_port()
     check = Nats(url=f"nats://salus:{quote(PASSWORD)}@127.0.0.1:{port}").build(look.site)
     for _ in range(2):
-        with peers.nats(tmp_path, port):
+        with brokers.nats(tmp_path, port):
             assert (await look.look(check)).status is Status.HEALTHY
             assert (await look.look(check)).status is Status.HEALTHY
         seen = await look.look(check)
@@ -124,7 +125,7 @@ async def test_a_server_that_is_started_again_is_found_again(tmp_path: Path, loo
 
 async def test_a_server_that_wants_tls_gets_it_and_is_verified(tmp_path: Path, look: Prober) -> None:
     authority = Authority(tmp_path, look.site.clock.now())
-    with peers.nats(tmp_path, peers.free_port(), authority.issue()) as port:
+    with brokers.nats(tmp_path, free_port(), authority.issue()) as port:
         for scheme in ("nats", "tls"):
             check = Nats(url=f"{scheme}://salus:{quote(PASSWORD)}@127.0.0.1:{port}", ca_file=authority.file)
             built = check.build(look.site)

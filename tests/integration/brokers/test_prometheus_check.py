@@ -13,7 +13,7 @@ from salus.errors import CheckBrokenError
 from salus.httpclient import Connection, Request
 from salus.model import Cause, Status
 from salus.secret import Secret
-from tests.integration.brokers.conftest import Prober
+from tests.looks import Prober
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import threading
@@ -9,9 +10,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from weakref import ref
 
 import pytest
 
+from salus.checks._waiting import Standstill
 from salus.checks.deadlock import Deadlock
 from salus.model import Observation, Status
 from salus.ports import Check
@@ -229,3 +232,46 @@ async def test_the_lock_of_a_log_handler_is_found_in_the_standard_library() -> N
 
 def test_it_must_be_told_before_it_is_bad() -> None:
     assert Deadlock(longer_than=Duration(30), waiting_below=Duration(10)).problems()
+
+
+class Thing:
+    """Something that a thread has in a variable."""
+
+
+def test_a_look_keeps_nothing_of_a_thread_alive_without_the_garbage_collector(no_garbage_collector: None) -> None:
+    lock, there, kept = threading.Lock(), threading.Event(), list[ref[Thing]]()
+
+    def wait() -> None:
+        thing = Thing()
+        kept.append(ref(thing))
+        there.set()
+        with lock:
+            pass
+
+    def look() -> None:
+        standstill = Standstill()
+        standstill.suspects(0.0)
+        while not (suspects := standstill.suspects(1.0)):
+            continue
+        standstill.examine(suspects, 1.0)
+
+    with lock:
+        waits = threading.Thread(target=wait, daemon=True)
+        waits.start()
+        there.wait(LONGEST)
+        looks = threading.Thread(target=look, daemon=True)
+        looks.start()
+        looks.join(LONGEST)
+        assert not looks.is_alive()
+    waits.join(LONGEST)
+    assert kept[0]() is None
+
+
+@pytest.fixture
+def no_garbage_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -199,7 +199,7 @@ async def test_a_look_that_hangs_keeps_its_thread_and_no_other() -> None:
 @pytest.mark.parametrize(
     "app, message",
     [
-        ("no.such.module:app", "no.such.module:app cannot be imported: ModuleNotFoundError: No module named 'no'"),
+        ("no.such.module:app", "cannot import no.such.module:app: ModuleNotFoundError: No module named 'no'"),
         ("pathlib:Path", "pathlib:Path is no Celery app, but type"),
     ],
 )

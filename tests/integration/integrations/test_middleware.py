@@ -288,3 +288,11 @@ def test_a_place_without_a_system_is_told(place: str, said: str) -> None:
         find(place)
     assert said in str(caught.value)
     assert caught.value.remedy
+
+
+async def test_a_request_after_the_end_starts_nothing_again(health: HealthSystem) -> None:
+    async with client(HealthMiddleware(FastAPI(), health)) as browser:
+        assert (await ready(browser)).status_code == 200
+        await asyncio.to_thread(health.stop)
+        assert (await browser.get("/livez")).status_code == 503
+        assert not health.runs

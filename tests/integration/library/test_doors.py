@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,20 @@ async def test_a_body_crosses_too(client: httpx.AsyncClient) -> None:
     answer = await client.post("/ping/nobody", content=b"all done")
     assert answer.status_code == 404
     assert "no check listens to 'nobody'" in answer.json()["detail"]
+
+
+LIVE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/health-dashboard/live",
+    "query_string": b"page=/",
+    "root_path": "",
+    "headers": [(b"host", b"shop.test"), (b"accept", b"text/event-stream")],
+    "client": ("127.0.0.1", 1),
+}
 
 
 async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
@@ -164,7 +179,8 @@ def request(app: Callable[..., Iterable[bytes]], path: str, **more: Any) -> tupl
     try:
         body = b"".join(answer)
     finally:
-        answer.close()  # type: ignore[attr-defined]
+        if close := getattr(answer, "close", None):
+            close()
     return begun["status"], begun["headers"], body
 
 
@@ -187,3 +203,54 @@ def test_a_live_stream_keeps_no_thread_of_a_wsgi_server(health: HealthSystem) ->
         status, headers, body = request(health.wsgi(), "/health-dashboard/live", QUERY_STRING="page=/")
         assert (status, headers["content-type"]) == ("200 OK", "text/event-stream")
         assert body.startswith(b"retry: ")
+
+
+async def test_where_it_cannot_run_a_request_is_told_so_and_never_as_a_crash(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    broken = HealthSystem("shop", state_dir=tmp_path / "file")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(broken.asgi()), base_url="http://shop.test") as client:
+        answer = await client.get("/livez")
+        assert (answer.status_code, answer.text) == (503, "Salus does not run here; its log says why\n")
+        assert (await client.head("/livez")).content == b""
+    assert "cannot be the state folder" in caplog.text
+    assert request(broken.wsgi(), "/livez", REQUEST_METHOD="HEAD")[::2] == ("503 Service Unavailable", b"")
+
+
+def test_wsgi_takes_bodies_in_pieces_and_of_any_length(health: HealthSystem) -> None:
+    class Pieces(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size or 10, 10))
+
+    app = health.wsgi()
+    odd: list[dict[str, Any]] = [
+        {"CONTENT_LENGTH": "100", "wsgi.input": Pieces(b"x" * 100)},
+        {"CONTENT_LENGTH": "9" * 5000, "wsgi.input": io.BytesIO(b"x" * 3_000_000)},
+        {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(b"x" * 100)},
+        {"CONTENT_LENGTH": "many"},
+        {"HTTP_X_ODD": "é\r\nx: y", "QUERY_STRING": "a=é"},
+    ]
+    with health:
+        for environ in odd:
+            assert request(app, "/ping/nobody", REQUEST_METHOD="POST", **environ)[0] == "404 Not Found"
+
+
+async def test_a_stream_ends_when_its_server_is_told_to(health: HealthSystem) -> None:
+    class Server:  # as uvicorn's is, which waits for every request
+        should_exit = False
+
+        def handle_exit(self, number: int, frame: object) -> None: ...
+
+    server, arrived = Server(), asyncio.Queue[Any]()
+    before = signal.signal(signal.SIGTERM, server.handle_exit)
+    try:
+        async with health, asyncio.timeout(10):
+            serving = asyncio.ensure_future(health.asgi()(dict(STREAM), asyncio.Event().wait, arrived.put))  # type: ignore[arg-type]
+            await arrived.get()
+            server.should_exit = True
+            await serving
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    *_, last = [arrived.get_nowait() for _ in range(arrived.qsize())]
+    assert (last["body"], last["more_body"]) == (b"", False)

@@ -15,11 +15,8 @@ import pytest
 import uvloop
 
 from salus.clock import SystemClock
-from salus.model import CheckSpec, Observation
-from salus.options import CheckOptions
-from salus.ports import Check, Look
 from tests.certificates import Authority
-from tests.looks import site
+from tests.looks import Prober
 
 Handler = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
@@ -122,27 +119,6 @@ def ok(body: bytes = b"all is well", *headers: str, status: str = "200 OK") -> b
     return "\r\n".join(lines).encode() + body
 
 
-class Prober:
-    """Looks as the engine's prober does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.site = site(state_dir=folder)
-
-    async def __call__(self, options: CheckOptions, *, timeout: float = 10.0) -> Observation:
-        assert options.problems() == []
-        check = options.build(self.site)
-        try:
-            return await self.look(check, timeout=timeout)
-        finally:
-            await check.aclose()
-
-    async def look(self, check: Check, *, timeout: float = 10.0) -> Observation:
-        spec = CheckSpec(name="it", kind="it", timeout=timeout)
-        clock = self.site.clock
-        async with asyncio.timeout(timeout):
-            return await check.look(Look(spec=spec, site=self.site, at=clock.now(), started=clock.monotonic()))
-
-
 @pytest.fixture
 def look(tmp_path: Path) -> Prober:
     return Prober(tmp_path)
@@ -170,16 +146,6 @@ def connected_to(port: int) -> int:
                     peer = copy.getpeername()
                     count += isinstance(peer, tuple) and peer[1] == port
     return count
-
-
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, bounded."""
-    try:
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"waited in vain for {what}")
 
 
 @pytest.fixture

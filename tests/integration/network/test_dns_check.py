@@ -16,7 +16,8 @@ import pytest
 from salus.checks.dns import Dns
 from salus.model import Metric, Status
 from salus.units import Duration
-from tests.integration.network.conftest import Prober, eventually, open_sockets
+from tests.integration.network.conftest import open_sockets
+from tests.looks import Prober, eventually
 
 RECORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("www.example.", "A"): ("192.0.2.1", "192.0.2.2"),

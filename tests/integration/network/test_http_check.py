@@ -20,7 +20,8 @@ from salus.model import Metric, Status
 from salus.secret import Secret
 from salus.units import Duration, Size
 from tests.certificates import Authority
-from tests.integration.network.conftest import Prober, Servers, answering, ok, read_request
+from tests.integration.network.conftest import Servers, answering, ok, read_request
+from tests.looks import Prober
 
 DOCUMENT = b'{"status": "ok", "queue": {"depth": 7}, "items": [{"state": "up"}, {"state": "down"}], "odd key": null}'
 

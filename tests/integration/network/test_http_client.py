@@ -23,16 +23,8 @@ from salus.httpclient import (
     fetch,
 )
 from tests.certificates import Authority
-from tests.integration.network.conftest import (
-    Handler,
-    Servers,
-    answering,
-    connected_to,
-    eventually,
-    ok,
-    open_sockets,
-    read_request,
-)
+from tests.integration.network.conftest import Handler, Servers, answering, connected_to, ok, open_sockets, read_request
+from tests.looks import eventually
 
 
 def _at(port: int, path: str = "/") -> str:

@@ -14,7 +14,8 @@ from salus.errors import CheckBrokenError
 from salus.model import Status
 from salus.units import Duration, Size
 from tests.certificates import Authority
-from tests.integration.network.conftest import Prober, Servers, connected_to, eventually
+from tests.integration.network.conftest import Servers, connected_to
+from tests.looks import Prober, eventually
 
 
 async def _redis(reader: StreamReader, writer: StreamWriter) -> None:

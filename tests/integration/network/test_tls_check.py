@@ -14,7 +14,8 @@ from salus.checks.tls import Tls
 from salus.model import Status
 from salus.units import Duration
 from tests.certificates import Authority
-from tests.integration.network.conftest import Handler, Prober, Servers, connected_to, eventually
+from tests.integration.network.conftest import Handler, Servers, connected_to
+from tests.looks import Prober, eventually
 
 
 async def _silent(reader: StreamReader, writer: StreamWriter) -> None:

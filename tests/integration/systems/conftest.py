@@ -10,10 +10,7 @@ import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
 
 from salus.clock import SystemClock
-from salus.model import Observation
-from salus.ports import Check
 from tests.certificates import Authority
-from tests.looks import look_from, site
 from tests.servers.peers import MariadbPeer, MemcachedPeer, PostgresqlPeer, RedisPeer, started
 
 ON_BOTH = ("test_many_looks", "test_on_either_loop")
@@ -66,19 +63,3 @@ def mariadb() -> Iterator[MariadbPeer]:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"), SystemClock().now())
-
-
-async def look_at(check: Check, *, timeout: float = 10.0, previous: Observation | None = None) -> Observation:
-    """Look once, as the prober does, and leave the check open."""
-    look = look_from(site(), timeout=timeout, previous=previous)
-    async with asyncio.timeout(timeout):
-        return await check.look(look)
-
-
-async def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, bounded."""
-    for _ in range(250):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail(f"waited in vain for {what}")

@@ -10,8 +10,7 @@ import pytest
 from salus.checks.memcached import Memcached
 from salus.model import Cause, Status
 from salus.units import Duration, Share
-from tests.integration.systems.conftest import look_at
-from tests.looks import look_once, site
+from tests.looks import look_at, look_once, site
 from tests.servers.peers import MemcachedPeer
 
 

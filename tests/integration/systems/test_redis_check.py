@@ -13,8 +13,7 @@ from salus.model import Cause, Observation, Status
 from salus.secret import Secret
 from salus.units import Amount, Duration
 from tests.certificates import Authority
-from tests.integration.systems.conftest import eventually, look_at
-from tests.looks import look_once, site
+from tests.looks import eventually, look_at, look_once, site
 from tests.servers.peers import PASSWORD, RedisPeer, started
 from tests.servers.programs import free_port
 

@@ -16,8 +16,7 @@ from salus.secret import Secret
 from salus.units import Duration
 from tests.certificates import Authority
 from tests.integration.channels.mailserver import PASSWORD, USER, MailServer, mail_server
-from tests.integration.systems.conftest import eventually
-from tests.looks import look_once, site
+from tests.looks import eventually, look_once, site
 from tests.servers.programs import free_port
 
 LOGIN: dict[str, Any] = {"username": USER.decode(), "password": Secret(PASSWORD.decode())}

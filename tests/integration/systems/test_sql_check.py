@@ -17,8 +17,7 @@ from salus.model import Cause, Status
 from salus.ports import Check
 from salus.secret import Secret
 from salus.units import Duration
-from tests.integration.systems.conftest import eventually, look_at
-from tests.looks import look_once, site
+from tests.looks import eventually, look_at, look_once, site
 from tests.servers.peers import PASSWORD, MariadbPeer, PostgresqlPeer
 
 SLOW = {"postgresql": "SELECT pg_sleep(30)", "mariadb": "SELECT SLEEP(30)"}

@@ -22,10 +22,9 @@ from salus.ports import Check
 from salus.secret import Secret
 from salus.units import Duration, Size
 from tests.certificates import Authority
-from tests.integration.systems.conftest import eventually, look_at
-from tests.integration.systems.relay import Relay
-from tests.looks import look_once, site
+from tests.looks import eventually, look_at, look_once, site
 from tests.servers.programs import free_port
+from tests.servers.relay import Relay
 
 TOKEN = "t0ken-of-the-planet"
 
@@ -147,10 +146,10 @@ async def test_what_a_firewall_forgot_and_what_was_cancelled_leaves_nothing() ->
     async with serving() as peer, Relay(peer.port) as relay:
         check = check_of(relay.port)
         await look_at(check)
-        relay.forget()
+        relay.mute()
         seen = await look_at(check, timeout=0.4)
-        assert (seen.status, relay.opened) == (Status.HEALTHY, 2)
-        relay.forget()
+        assert (seen.status, relay.accepted) == (Status.HEALTHY, 2)
+        relay.mute()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await look_at(check)

@@ -33,6 +33,7 @@ ASKS: dict[str, Any] = {"url": "http://p:9090", "query": "up"}
         (Amqp(url="amqp://mq:no"), "url", "cannot be read"),
         (Amqp(url=AMQP, messages_below=3), "queue", "messages of which queue?"),
         (Amqp(url=AMQP, queue="q", messages_below=3, warn_messages_below=5), "warn_messages_below", "never warn first"),
+        (Amqp(url="amqp://me:one@mq", password=Secret("two")), "password", "keep one of them"),
         (Amqp(url=AMQP, client_key="k"), "client_key", "add client_certificate"),  # type: ignore[arg-type]
         (Nats(url=NATS, consumer="c"), "consumer", "add stream"),
         (Nats(url=NATS, stream="a.b"), "stream", "dots"),

@@ -199,6 +199,8 @@ def test_a_rung_that_an_object_cannot_do_is_left_out() -> None:
 def test_default_rules_can_be_changed_and_name_what_they_lack() -> None:
     assert default_rule("memory", cooldown_period="1m")["cooldown_period"] == "1m"
     assert default_rule("memory")["cooldown_period"] == "5m"
+    default_rule("memory")["actions"].append("dump_stacks")
+    assert "dump_stacks" not in default_rule("memory")["actions"]
     with pytest.raises(ValueError, match="no folder that nobody named"):
         default_rule("filesystem")
     with pytest.raises(NotFoundError, match="no default rule 'disk'"):

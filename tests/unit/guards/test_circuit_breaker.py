@@ -314,6 +314,27 @@ async def test_blocks_and_plain_functions_that_hand_out_coroutines_are_guarded(m
     assert breaker.totals.failures == 3
 
 
+async def test_a_coroutine_that_is_handed_out_and_then_refused_has_its_fallback_and_is_closed(make: Make) -> None:
+    async def work() -> str:
+        raise AssertionError("it was refused")
+
+    async def instead(who: str) -> str:
+        return f"nobody knows {who}"
+
+    breaker, works = make(), list[Coroutine[Any, Any, str]]()
+
+    def hand_out(who: str) -> Coroutine[Any, Any, str]:
+        works.append(work())
+        return works[-1]
+
+    with_fallback, without = breaker(fallback=instead)(hand_out)("Ada"), breaker(hand_out)("Ada")
+    fails(breaker, 2)
+    assert await with_fallback == "nobody knows Ada"
+    with pytest.raises(CircuitOpenError):
+        await without
+    assert [inspect.getcoroutinestate(one) for one in works] == [inspect.CORO_CLOSED] * 2
+
+
 async def test_a_generator_counts_as_one_call_from_its_first_item_to_its_end(make: Make) -> None:
     breaker = make(failure_threshold=1)
 
@@ -497,12 +518,32 @@ async def test_a_probe_closes_it_without_a_real_call(make: Make, time: Time, pla
     assert (asked, seen.status, state_of(breaker)) == (2, Status.HEALTHY, "closed")
 
 
-async def test_a_probe_that_is_cancelled_gives_its_trial_back(make: Make, time: Time) -> None:
-    breaker = make(probe=asyncio.Event().wait)
+@pytest.mark.parametrize("plain", [True, False])
+async def test_a_probe_that_does_not_answer_in_time_is_a_trial_that_failed(make: Make, time: Time, plain: bool) -> None:
+    end = threading.Event()
+    breaker = make(probe=(lambda: end.wait(10)) if plain else asyncio.Event().wait)
     fails(breaker, 2)
     time.now += 10
-    with pytest.raises(TimeoutError):
-        await look_once(breaker.check, timeout=0.01)
+    seen = await look_once(breaker.check, timeout=0.1)
+    end.set()
+    assert (seen.status, state_of(breaker)) == (Status.UNHEALTHY, "open")
+    assert breaker.retry_after == 20
+
+
+async def test_a_probe_that_is_cancelled_gives_its_trial_back(make: Make, time: Time) -> None:
+    async def never(asked: asyncio.Event) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    asked = asyncio.Event()
+    breaker = make(probe=lambda: never(asked))
+    fails(breaker, 2)
+    time.now += 10
+    look = asyncio.create_task(look_once(breaker.check))
+    await asked.wait()
+    look.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await look
     assert state_of(breaker) == "half_open"
     breaker.leave(breaker.enter(), None)
     assert state_of(breaker) == "closed"

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
-from salus import traces
-from salus.logs import ConsoleLines, JsonLines, redact, set_up
+from salus import secret, traces
+from salus.logs import ConsoleLines, JsonLines, redact, redacting, set_up
 from salus.secret import Secret
 
 ID = "0123456789abcdef"
@@ -58,8 +59,45 @@ def test_what_an_action_logs_carries_the_trace_of_its_recovery() -> None:
     assert "trace_id" not in left_running.run(line, record("a reader that the action left running"))
 
 
+def test_what_others_say_can_steer_no_terminal() -> None:
+    made = record("it said %s", "\x1b]0;owned\x07 ü\u202e", facts={"check": "a\x1b[2Jb"})
+    text = ConsoleLines().format(made)
+    assert text.endswith("check=a\\x1b[2Jb: it said \\x1b]0;owned\\x07 ü\\u202e")
+    try:
+        raise OSError("\x9b31m")
+    except OSError:
+        head, *below = ConsoleLines().format(record("x", error=True)).splitlines()
+    assert (head[-1], below[-1]) == ("x", "OSError: \\x9b31m")
+
+
 def test_a_fact_never_takes_the_place_of_what_the_line_itself_says() -> None:
     assert line(record("x", facts={"message": "y", "level": "z", "attempts": 3}))["message"] == "x"
+
+
+def test_a_secret_that_is_made_while_another_thread_writes_is_hidden_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(WeakValueDictionary[int, Secret]):
+        def __setitem__(self, key: int, value: Secret) -> None:
+            redact("another thread writes a line in this very moment")
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(secret, "_alive", Interrupted())
+    made = Secret("a-word-that-nobody-guesses")
+    assert redact(f"it is {made.reveal()}") == "it is ***"
+
+
+def test_a_line_that_is_written_while_the_secrets_are_read_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, shown, parts = Secret("a-word-that-nobody-guesses"), list[str](), redacting._parts
+
+    def interrupted(text: str) -> Iterator[str]:
+        monkeypatch.undo()
+        shown.append(redact(f"it is {made.reveal()}"))
+        return parts(text)
+
+    monkeypatch.setattr(redacting, "_parts", interrupted)
+    redact("what comes first reads the secrets")
+    assert shown == ["it is ***"]
 
 
 @pytest.mark.parametrize("formatter", [JsonLines(), ConsoleLines()])

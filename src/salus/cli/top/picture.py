@@ -120,8 +120,9 @@ class Picture:
 
     @property
     def paused(self) -> bool:
-        """Tell whether a person has paused all recovery."""
-        return bool(self.told["whole"].get("paused"))
+        """Tell whether a person has paused all recovery, by the answer that ``holds`` shows: another may be older."""
+        policy = self.told.get("policy")
+        return bool(self.told["whole"].get("paused") if policy is None else policy["pause"])
 
     @property
     def role(self) -> str:

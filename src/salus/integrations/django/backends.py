@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from salus.checks._bounds import bounded_line
+from salus.errors import CheckBrokenError
 from salus.integrations.django.connections import close_connections
 from salus.model import Observation, Status
 from salus.ports import Look
@@ -32,7 +33,11 @@ class BackendCheck:
         self._make = make
 
     async def look(self, look: Look) -> Observation:
-        """Run it, and read what it raises or collects."""
+        """Run it, and read what it raises or collects.
+
+        Raises:
+            CheckBrokenError: there is no thread for it, or no event loop.
+        """
         backend = self._make()
         run: Callable[[], Any] = getattr(backend, "run", None) or partial(_classic, backend)
         try:
@@ -40,6 +45,8 @@ class BackendCheck:
                 await look.site.home.run(run)
             else:
                 await _THREADS.run(close_connections(run))
+        except CheckBrokenError:  # it was not asked
+            raise
         except Exception as error:  # noqa: BLE001 -- whatever it raises is its verdict
             return look.observe(_status(error), bounded_line(_said(error)), metadata={"check": _label(backend)})
         return look.healthy(_label(backend), metadata={"check": _label(backend)})

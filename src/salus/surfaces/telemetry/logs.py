@@ -12,7 +12,7 @@ from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 from salus import __version__
 from salus.logs import redact
 from salus.logs.lines import facts, recovery_of, trouble
-from salus.surfaces.telemetry.tracing import SCOPE, nanoseconds, span_context
+from salus.surfaces.telemetry.tracing import nanoseconds, span_context
 
 LOGGER = "salus"
 
@@ -31,7 +31,7 @@ class LogsOut(logging.Handler):
     def __init__(self, provider: LoggerProvider) -> None:
         """Hand records to a provider, from now until ``close``."""
         super().__init__()
-        self._logger = provider.get_logger(SCOPE, __version__)
+        self._provider = provider
         self._plain = logging.Formatter()
         logging.getLogger(LOGGER).addHandler(self)
 
@@ -43,17 +43,17 @@ class LogsOut(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand on one record."""
         try:
-            self._logger.emit(self._made(record))
+            # The name of a logger is the scope's, as the data model of logs has it; a provider keeps one for each.
+            self._provider.get_logger(record.name, __version__).emit(self._made(record))
         except Exception:  # noqa: BLE001 - as every handler: a record that cannot be written must not end who logs
             self.handleError(record)
 
     def _made(self, record: logging.LogRecord) -> LogRecord:
         attributes: dict[str, Any] = {f"salus.{name}": redact(str(value)) for name, value in facts(record).items()}
-        attributes["log.logger"] = record.name
         if (event := getattr(record, "event", None)) is not None:
             attributes["salus.event"] = str(event)
         if record.exc_info and record.exc_info[1] is not None:
-            attributes["exception.type"] = type(record.exc_info[1]).__name__
+            attributes["exception.type"] = _type(record.exc_info[1])
             attributes["exception.message"] = redact(str(record.exc_info[1]))
         if below := trouble(record, self._plain):
             attributes["exception.stacktrace"] = redact(below)
@@ -71,3 +71,9 @@ class LogsOut(logging.Handler):
             body=redact(record.getMessage()),
             attributes=attributes,
         )
+
+
+def _type(error: BaseException) -> str:
+    """Return the full name of an exception's class, as the semantic conventions want it."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

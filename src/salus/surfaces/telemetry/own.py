@@ -40,10 +40,11 @@ class OwnProviders:
 
         Raises:
             MissingExtraError: the SDK or the exporter is not installed.
+            Exception: the environment tells the SDK what it cannot be told; nothing of it runs.
         """
         self._shape = shape
         self._ends: list[Callable[[], object]] = []
-        self._seldom = Seldom()
+        self._seldom: Seldom | None = None
         try:
             from opentelemetry.sdk.resources import Resource
         except ImportError as error:
@@ -71,9 +72,12 @@ class OwnProviders:
                 meter=self._meter() if shape.metrics and _wanted("METRICS") else None,
                 logger=self._logger() if shape.logs and _wanted("LOGS") else None,
             )
-        except ImportError as error:
+        except BaseException as error:
             self.shut_down()
-            raise _missing() from error
+            if isinstance(error, ImportError):
+                raise _missing() from error
+            raise
+        self._seldom = Seldom()  # not before: what the environment says wrongly is told as it is
 
     def shut_down(self) -> None:
         """Export what waits, within bounds, and end the threads. It blocks: call it beside the loop."""
@@ -83,7 +87,8 @@ class OwnProviders:
                 end()
             except Exception as error:  # noqa: BLE001 - the end of one exporter must not keep the others up
                 _log.warning("an exporter of telemetry did not end well: %s", error)
-        self._seldom.leave()
+        if self._seldom is not None:
+            self._seldom.leave()
 
     def _tracer(self) -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -46,5 +46,6 @@ if not settings.configured:
 
 @pytest.fixture
 def health() -> Iterator[HealthSystem]:
+    HEALTH._stopped = False
     yield HEALTH
     HEALTH.stop()

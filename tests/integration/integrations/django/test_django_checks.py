@@ -19,6 +19,7 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceReturnedUnexpectedResult, ServiceUnavailable, ServiceWarning
 
 from salus.checks.function import FunctionCheck
+from salus.errors import CheckBrokenError
 from salus.home import Home
 from salus.integrations.django import close_connections
 from salus.integrations.django.backends import check_of
@@ -173,6 +174,14 @@ async def test_a_check_of_version_4_says_by_its_exception_how_bad_it_is(
     name, check = check_of((Warehouse, {"error": error}))
     seen = await look_once(check)
     assert (name, seen.status, seen.message) == ("health-check-warehouse", status, message)
+
+
+async def test_one_that_could_not_be_asked_says_nothing_about_what_it_checks() -> None:
+    place = dataclasses.replace(site(), home=Home())
+    place.home.loop = asyncio.new_event_loop()
+    place.home.loop.close()
+    with pytest.raises(CheckBrokenError, match="the application's event loop has ended"):
+        await check_of(AsyncWarehouse)[1].look(look_from(place))
 
 
 async def test_plain_ones_run_in_a_thread_and_asynchronous_ones_on_the_applications_loop() -> None:

@@ -221,12 +221,22 @@ def test_p_asks_and_pauses_or_lets_go_on() -> None:
     assert deed is not None
     assert (deed.path, deed.body) == ("/pause", {"reason": "salus top"})
     assert ui.note == "pausing ..."
-    whole = {**known().told["whole"], "paused": True}
-    paused = replace(known(), told={**known().told, "whole": whole})
+    policy = {**known().told["policy"], "pause": {"by": "root", "reason": "salus top", "until": None}}
+    paused = replace(
+        known(), told={**known().told, "policy": policy}
+    )  # asked for before, the overview tells of none yet
     ui, _ = press(Ui(), "p", paused)
     _, deed = press(ui, "y", paused)
     assert deed is not None
     assert deed.path == "/resume"
+
+
+def test_p_goes_by_the_overview_where_the_policy_may_not_be_seen() -> None:
+    told = {**known().told, "whole": {**known().told["whole"], "paused": True}}
+    del told["policy"]
+    ui, _ = press(Ui(), "p", replace(known(), told=told))
+    assert ui.question is not None
+    assert ui.question.deed.path == "/resume"
 
 
 def test_names_full_of_signs_stay_one_part_of_a_path() -> None:

@@ -4,77 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.certificates import Identity
+from tests.servers.programs import Program, answers, command, free_port, running
 
 PASSWORD = "correct horse battery"
-PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-
-
-def program(name: str) -> str:
-    """Return where a program is, or skip."""
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        pytest.skip(f"not on this platform: there is no {name} (scripts/install-test-peers)")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def running(
-    command: Sequence[str], log: Path, *, environ: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program in a process group of its own, with a pipe to its input."""
-    if keeper := shutil.which("setpriv", path=PATH):  # tests that are killed leave no server behind
-        command = [keeper, "--pdeathsig", "KILL", *command]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PATH": PATH, **(environ or {})},
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def listening(port: int, process: subprocess.Popen[bytes], log: Path, *, within: float = 45) -> None:
-    """Wait until a server takes connections."""
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        try:
-            process.wait(0.02)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    pytest.fail(f"{process.args!r} did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
 # ── NATS ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,9 +35,8 @@ def nats(folder: Path, port: int, tls: Identity | None = None) -> Iterator[int]:
     if tls is not None:
         config["tls"] = {"cert_file": str(tls.certificate), "key_file": str(tls.key)}
     (folder / "nats.conf").write_text(json.dumps(config))
-    log = folder / "nats.log"
-    with running([program("nats-server"), "-c", str(folder / "nats.conf")], log) as process:
-        listening(port, process, log)
+    server = [command("nats-server", "nats-server"), "-c", str(folder / "nats.conf")]
+    with running(Program(server, folder / "nats.log", lambda: answers(port))):
         yield port
 
 
@@ -107,7 +46,7 @@ def nats(folder: Path, port: int, tls: Identity | None = None) -> Iterator[int]:
 @contextmanager
 def mosquitto(folder: Path, port: int, tls: Identity | None = None) -> Iterator[int]:
     """Run one: `salus` may do everything, `mute` may read and not write, `deaf` may write and not read."""
-    server, maker = program("mosquitto"), program("mosquitto_passwd")
+    server, maker = command("mosquitto", "mosquitto"), command("mosquitto_passwd", "mosquitto")
     for number, user in enumerate(("salus", "mute", "deaf")):
         options = ["-c"] if number == 0 else []
         subprocess.run([maker, "-b", *options, str(folder / "users"), user, PASSWORD], check=True, capture_output=True)
@@ -123,8 +62,7 @@ def mosquitto(folder: Path, port: int, tls: Identity | None = None) -> Iterator[
     ]
     (folder / "mosquitto.conf").write_text("\n".join(config) + "\n")
     log = folder / "mosquitto.log"
-    with running([server, "-c", str(folder / "mosquitto.conf")], log) as process:
-        listening(port, process, log)
+    with running(Program([server, "-c", str(folder / "mosquitto.conf")], log, lambda: answers(port))):
         yield port
 
 
@@ -136,24 +74,24 @@ class Rabbit:
 
     Attributes:
         port: where it listens.
+        program: what runs.
     """
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, port: int, program: Program) -> None:
         self.port = port
-        self._process = process
+        self.program = program
 
     def memory_limit(self, share: float) -> None:
         """Set the share of memory above which it takes no more messages; a tiny one raises the alarm at once."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"vm_memory_monitor:set_vm_memory_high_watermark({share:f}).\n".encode())
-        self._process.stdin.flush()
+        self.program.say(f"vm_memory_monitor:set_vm_memory_high_watermark({share:f}).\n")
 
 
 @contextmanager
 def rabbitmq(folder: Path) -> Iterator[Rabbit]:
-    """Run one without plugins, with a shell on its input: `salus` may do everything, `reader` may not publish."""
-    if not RABBITMQ.exists():
-        pytest.skip("not on this platform: there is no RabbitMQ (scripts/install-test-peers)")
+    """Begin to run one without plugins, with a shell on its input; whoever needs it waits for it.
+
+    The user `salus` may do everything, `reader` may not publish, `least` may do what the documentation asks for.
+    """
     port, names, distribution = free_port(), free_port(), free_port()
     everything = {"vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
     definitions = {
@@ -185,13 +123,15 @@ def rabbitmq(folder: Path) -> Iterator[Rabbit]:
         "RABBITMQ_ALLOW_INPUT": "true",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
     }
-    log = folder / "rabbitmq.log"
-    with ExitStack() as stack:
-        # Its own registry of nodes: RabbitMQ would start one that outlives it.
-        stack.enter_context(running([program("epmd"), "-port", str(names)], folder / "epmd.log", environ=environ))
-        process = stack.enter_context(running([str(RABBITMQ)], log, environ=environ))
-        listening(port, process, log)
-        yield Rabbit(port, process)
+    epmd = [command("epmd", "erlang-base"), "-port", str(names)]
+    rabbit = Rabbit(port, Program([str(RABBITMQ)], folder / "rabbitmq.log", lambda: answers(port), environ=environ))
+    # Its own registry of nodes: RabbitMQ would start one that outlives it.
+    with running(Program(epmd, folder / "epmd.log", lambda: answers(names), environ=environ)):
+        rabbit.program.begin()
+        try:
+            yield rabbit
+        finally:
+            rabbit.program.stop()
 
 
 # ── Prometheus ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,18 +149,13 @@ def prometheus(folder: Path) -> Iterator[int]:
     groups.append({"name": "also known", "interval": "100ms", "rules": [rules[1]]})
     (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
     (folder / "prometheus.yml").write_text(json.dumps({"rule_files": [str(folder / "rules.yml")]}))
-    log = folder / "prometheus.log"
-    command = [
-        program("prometheus"),
+    server = [
+        command("prometheus", "prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with running(command, log) as process:
-        listening(port, process, log)
-        while not _ready(port):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
+    with running(Program(server, folder / "prometheus.log", lambda: _ready(port))):
         yield port
 
 

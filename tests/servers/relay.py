@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
+from typing import Self
 
 
 class Relay:
@@ -25,6 +26,13 @@ class Relay:
         self._clients: set[StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped: set[StreamWriter] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     @property
     def open(self) -> int:

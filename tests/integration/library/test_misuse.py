@@ -1,0 +1,275 @@
+"""What is declared or asked wrongly is told at once, and what a stranger's code does ends nothing of Salus."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salus import Event, HealthSystem, Status
+from salus.errors import ConfigError, ConflictError, SalusError
+from tests.integration.library.waiting import until
+
+QUICK: dict[str, Any] = {"interval": "50ms", "timeout": "1s"}
+
+
+@pytest.fixture
+def health(tmp_path: Path) -> Iterator[HealthSystem]:
+    system = HealthSystem("shop", state_dir=tmp_path / "state")
+    yield system
+    system.stop()
+
+
+class Part:
+    """Something of the application."""
+
+    def __call__(self) -> bool:
+        return True
+
+    def works(self) -> bool:
+        return True
+
+    def mend(self) -> str:
+        return "mended"
+
+
+class Blind:
+    """No check: its ``look`` takes nothing and returns at once, and it has nothing to close."""
+
+    def look(self) -> str:
+        return "fine"
+
+
+def needs(pool: str) -> None: ...
+
+
+def many() -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    "declare, said",
+    [
+        (lambda health: health.check(lambda: None), "a lambda has no name"),
+        (lambda health: health.check(Part), "it is for functions"),
+        (lambda health: health.check(10), "the name of the check is text"),
+        (lambda health: health.register("part", Part), r"give an object of it, such as Part\(\.\.\.\)"),
+        (lambda health: health.register(3, Part()), "the name of a check is text"),
+        (
+            lambda health: health.check(needs),
+            r"needs\(pool: 'str'\).* needs some \(missing a required argument: 'pool'",
+        ),
+        (lambda health: health.check(many), "a generator gives many answers"),
+        (lambda health: health.register("part", None), "NoneType is no check"),
+        (lambda health: health.check("part", value_below="five")(Part()), "value_below is 'five': give a number"),
+        (lambda health: health.service("part", start=1, stop=print), "start is int: give a function"),
+        (lambda _: HealthSystem("shop", settings=["limits"]), "give a mapping of sections"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_is_refused_where_it_stands(
+    health: HealthSystem, declare: Callable[[HealthSystem], object], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        declare(health)
+
+
+@pytest.mark.parametrize("name", ["../shop", "shop/one", "", ".", "sh\0p", "x" * 200, None])
+def test_a_name_that_cannot_be_a_folder_is_refused_with_its_line(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"test_misuse\.py:\d+:1: HealthSystem: .* cannot be the name .*use letters"):
+        HealthSystem(name)
+
+
+@pytest.mark.parametrize("said", [{"intervall": 5}, {"interval": -1}, {"interval": timedelta(0)}, {"tags": {1, "a"}}])
+def test_what_a_check_cannot_say_is_told_with_its_line(health: HealthSystem, said: dict[str, Any]) -> None:
+    health.register("fine", lambda: None, **said)
+    with pytest.raises(ConfigError, match=r"test_misuse\.py:\d+:1: checks\.fine\."):
+        health.start()
+
+
+def test_two_actions_of_one_name_are_refused_and_one_method_is_one_action(health: HealthSystem) -> None:
+    part = Part()
+    health.action(part.mend)
+    health.action(part.mend)
+    with pytest.raises(ConflictError, match="another action 'mend' already"):
+        health.action("mend")(Part())
+    with pytest.raises(ValueError, match="effect='chnges' is none of records"):
+        health.action("again", effect="chnges")(Part())
+    for name in ("one", "two"):
+        health.register(name, part.works)
+        health.rule(name, part.mend)
+    health.register("three", part.works)
+    health.rule("three", "log")
+    health.check(functools.partial(needs, "main"))
+    with health:
+        assert set(health.run_now_sync()) == {"needs", "one", "salus", "three", "two"}
+
+
+async def test_whatever_a_check_raises_ends_neither_salus_nor_the_application(health: HealthSystem) -> None:
+    async def leaves() -> None:
+        raise SystemExit(3)
+
+    async def gives_up() -> None:
+        raise asyncio.CancelledError
+
+    def stops() -> None:
+        raise KeyboardInterrupt
+
+    def later() -> Any:
+        return leaves()
+
+    for function in (leaves, gives_up, stops, later):
+        health.check(**QUICK)(function)
+    health.register("blind", Blind(), **QUICK)
+    async with health:
+        looks = await health.run_now()
+        assert {name: look.status.value for name, look in looks.items()} == {
+            "blind": "unknown",
+            "gives_up": "unknown",
+            "later": "unhealthy",
+            "leaves": "unhealthy",
+            "salus": "healthy",
+            "stops": "unhealthy",
+        }
+        assert looks["leaves"].message == "RuntimeError: SystemExit: 3"
+
+
+def test_a_check_that_ends_the_loop_itself_does_not_end_salus(health: HealthSystem) -> None:
+    class Leaves:
+        async def look(self, look: object) -> None:
+            raise SystemExit(3)
+
+    health.register("leaves", Leaves(), **QUICK)
+    health.register("fine", lambda: None, **QUICK)
+    with health:
+        assert until(lambda: health.run_now_sync("fine")["fine"].status is Status.HEALTHY)
+        assert health.runs
+
+
+def test_what_would_wait_for_itself_is_refused(health: HealthSystem) -> None:
+    told: list[str] = []
+
+    @health.check(**QUICK)
+    async def asks() -> None:  # without an event loop of the application, on Salus' own
+        for ask in (health.run_now_sync, health.report_sync, health.stop):
+            try:
+                ask()
+            except ConflictError as error:
+                told.append(str(error))
+
+    with health:
+        assert until(lambda: len(told) >= 3)
+        assert health.runs
+    assert all("wait for itself" in one for one in told)
+
+
+def test_handlers_and_checks_may_change_what_runs_and_stop_it(health: HealthSystem) -> None:
+    done = threading.Event()
+
+    @health.on
+    def every(event: Event) -> None:
+        if event.kind == "agent_started":
+            health.register("late", lambda: None, **QUICK)
+            health.run_now_sync("late")
+            health.unregister("late")
+            done.set()
+
+    @health.check(**QUICK)
+    def stops() -> None:
+        if done.is_set():
+            health.stop()
+
+    health.start()
+    assert done.wait(5)
+    assert until(lambda: not health.runs)
+
+
+async def test_declaring_on_the_loop_does_not_wait_for_what_waits_for_the_loop(health: HealthSystem) -> None:
+    ending = asyncio.Event()
+
+    async def stop() -> None:
+        ending.set()
+        await asyncio.sleep(0)
+
+    health.service("part", start=lambda: None, stop=stop, stop_timeout=60.0)
+    async with asyncio.timeout(5):
+        async with health:
+            stopping = asyncio.ensure_future(asyncio.to_thread(health.stop))
+            await ending.wait()
+            health.register("late", lambda: None)
+            await stopping
+
+
+def living() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "salus-shop"]
+
+
+def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(tmp_path: Path) -> None:
+    file = tmp_path / "taken"
+    file.touch()
+    broken = HealthSystem("shop", state_dir=file)
+    with pytest.raises(SalusError, match="cannot be the state folder"):
+        broken.start()
+    health = HealthSystem("shop", state_dir=tmp_path / "state")
+    health.rule("late", "log")
+    with pytest.raises(ConfigError, match="there is no check 'late'"):
+        health.start()
+    assert not living()
+    health.register("late", lambda: None)
+    for _ in range(3):
+        with health:
+            assert health.runs
+    assert not living()
+
+
+def test_many_threads_start_declare_and_stop_it_at_once(health: HealthSystem) -> None:
+    failed: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for _ in range(2):
+                health.start()
+                health.register(f"check-{number}", lambda: None, **QUICK)
+                health.unregister(f"check-{number}")
+                if number % 3 == 0:
+                    health.stop()
+        except ConflictError:
+            pass  # another one has just stopped it
+        except BaseException as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not failed
+    assert not any(thread.is_alive() for thread in threads)
+    health.stop()
+    health.start()
+    assert health.run_now_sync("salus")
+
+
+async def test_a_start_that_is_cancelled_is_undone(health: HealthSystem) -> None:
+    starting = asyncio.ensure_future(health.__aenter__())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not health.runs
+    assert not living()
+
+
+def test_what_is_declared_while_it_starts_counts_too(health: HealthSystem) -> None:
+    @health.on
+    def hears(event: Event) -> None:
+        if event.kind == "agent_started":
+            health.register("late", lambda: None, **QUICK)
+
+    with health:
+        assert until(lambda: "late" in health.report_sync()["checks"])  # type: ignore[operator]
