@@ -59,8 +59,11 @@ class ActionOptions(Options, frozen=True, kw_only=True):
     """Base of the options of an action: subclasses set ``effect`` and implement ``run``.
 
     A kind whose effect is always the same says ``effect: ClassVar[Effect] = Effect.RECORDS``; one that leaves it to the
-    user has an option ``effect``.
+    user has an option ``effect``. One that can do nothing without a service sets ``wants_service``: a rule whose check
+    watches none, and that names none, is refused before it runs.
     """
+
+    wants_service: ClassVar[bool] = False
 
     @property
     def effect(self) -> Effect:

@@ -27,6 +27,7 @@ from preview_server.watcher import Watcher
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 20.0
+REPORTS = 5.0  # from one to the next: what was seen changes also where no status does
 RELOADER = '<script src="/static/live.js" data-component="{name}" defer></script></body>'
 
 
@@ -58,11 +59,22 @@ class Server:
         self.watcher.start()
         try:
             async with self.health:
+                reporting = asyncio.create_task(self._report())
                 yield
+                reporting.cancel()
         finally:
             self.hub.close()
             await asyncio.to_thread(self.watcher.stop)
             self.pipeline.stop()
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(REPORTS)
+            if self.hub.heard:
+                checks = (await self.health.report())["checks"]
+                parts = {name: {"status": one["status"], "message": one["message"]} for name, one in checks.items()}
+                whole = {"summary": self.health.summary(), "overall": self.health.status}
+                self.hub.tell("report", {"parts": parts, **whole})
 
     # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

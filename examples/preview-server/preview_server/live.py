@@ -26,6 +26,11 @@ class Hub:
         """Let every listener go, from any thread."""
         self._soon(None)
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._queues)
+
     def tell(self, event: str, data: Mapping[str, object]) -> None:
         """Tell everybody, from any thread."""
         self._soon(f"event: {event}\ndata: {json.dumps(data)}\n\n")

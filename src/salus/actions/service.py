@@ -24,6 +24,7 @@ class ServiceAction(ActionOptions, frozen=True, kw_only=True):
 
     effect: ClassVar[Effect] = Effect.REPLACES
     scalar: ClassVar[str] = "service"
+    wants_service: ClassVar[bool] = True
 
     service: str | None = None
 

@@ -176,6 +176,10 @@ class _Builder:
             if isinstance(read, ActionOptions):
                 built.append((rung, read))  # type: ignore[arg-type]  # kinds implement run; the base cannot
                 self._known_services(read.targets(own), at)
+                if read.wants_service and not read.targets(own):
+                    what = f"{rung.kind} needs a service, and the check {check!r} watches none"
+                    remedy = f"say `service: NAME` at the check, or `{rung.kind}: {{service: NAME}}` here"
+                    self.problems.append(self.sources.problem(at, what, remedy))
         return tuple(built)
 
     def _own_action(self, found: OwnAction | ReadyAction, rung: ActionSpec, at: Keys) -> Action | None:

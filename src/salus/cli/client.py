@@ -137,7 +137,9 @@ class Client:
             answer = response.read()
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             message = f"no Salus answers at {self._path}"
-            raise NotRunningError(message, remedy="start it with `salus run`") from None
+            raise NotRunningError(
+                message, remedy="start it with `salus run`, or the application that it is in"
+            ) from None
         except PermissionError:
             message = f"you may not talk to the Salus at {self._path}"
             raise SalusError(message, remedy="use the user that runs it, or sudo") from None

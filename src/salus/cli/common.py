@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from salus.units import Duration
 if TYPE_CHECKING:
     from salus.config import Settings
 
+_APPLICATIONS = 3  # named where there is no config
 _LONGEST = 366 * 86400.0
 PLACES = (Path("salus.yaml"), Path("/etc/salus/salus.yaml"))
 
@@ -106,15 +107,30 @@ def find_state_dir(config: Path | None, state_dir: Path | None) -> Path:
     if state_dir:
         return state_dir.absolute()
     try:
-        return load_settings(config).agent.state_dir
+        place = find_config(config)
+    except SalusError as error:
+        raise SalusError(str(error), remedy="; ".join((error.remedy or "", *_applications()))) from None
+    try:
+        return load_settings(place).agent.state_dir
     except ConfigError as error:
-        folder = _state_dir_of_broken(find_config(config), error)
+        folder = _state_dir_of_broken(place, error)
         if folder is None:
             raise
         count = len(error.problems)
     problems = f"{count} problem{'' if count == 1 else 's'}"
     click.echo(f"salus: the config has {problems} (salus validate names them); this is about {folder}", err=True)
     return folder
+
+
+def _applications(environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Say how to ask the applications of this user that have Salus in them, those that ran last first."""
+    base = Path(environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser(), "salus")
+    try:
+        found = sorted(base.glob("*/ledger.sqlite"), key=os.path.getmtime, reverse=True)
+    except OSError:
+        return
+    for ledger in found[:_APPLICATIONS]:
+        yield f"--state-dir {ledger.parent} asks the application {ledger.parent.name!r}"
 
 
 def _state_dir_of_broken(config: Path, error: ConfigError) -> Path | None:

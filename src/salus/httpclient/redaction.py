@@ -14,6 +14,9 @@ from salus.httpclient.prepare import basic
 _SHORTEST = 4  # what is shorter than this is no secret, and taking it out would make words unreadable
 _PLAIN_VALUE = 8  # in the query of a URL that is not a secret as a whole
 _SEGMENT = 6
+_OPEN = frozenset(
+    {"host", "unix_socket", "sslmode", "sslrootcert", "ssl_ca"}
+)  # where a database is: to be read in messages
 
 
 class Redactor:
@@ -56,9 +59,9 @@ def of_place(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return []
-    values = [value for _, value in parse_qsl(parts.query) if len(value) >= _PLAIN_VALUE]
-    raw = [pair.partition("=")[2] for pair in parts.query.split("&")]
-    return [*values, *(value for value in raw if len(value) >= _PLAIN_VALUE), *_of_user(url)]
+    values = [value for name, value in parse_qsl(parts.query) if name not in _OPEN]
+    raw = [value for name, _, value in (pair.partition("=") for pair in parts.query.split("&")) if name not in _OPEN]
+    return [*(value for value in (*values, *raw) if len(value) >= _PLAIN_VALUE), *_of_user(url)]
 
 
 def _of_user(url: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salus.cli.check import VERDICTS, plugin_line
-from salus.cli.client import Client
+from salus.cli.client import FILE, Client
 from salus.cli.errors import explain
 from salus.cli.root import WRONG_USAGE, run
 from salus.errors import SalusError
@@ -31,6 +31,8 @@ def salus_command(health: HealthSystem, arguments: list[str]) -> int:
         except click.ClickException as error:
             error.show()
             return WRONG_USAGE
+    if arguments[:1] == ["health"] and not _says_where(arguments):
+        arguments = ["health", f"--host={health.state_dir / FILE}", *arguments[1:]]  # it need not listen anywhere else
     if _WHERE in os.environ:
         return run(arguments)
     os.environ[_WHERE] = str(health.state_dir)
@@ -38,6 +40,12 @@ def salus_command(health: HealthSystem, arguments: list[str]) -> int:
         return run(arguments)
     finally:
         del os.environ[_WHERE]
+
+
+def _says_where(arguments: list[str]) -> bool:
+    """Tell whether ``salus health`` is told whom to ask."""
+    named = ("-H", "-p", "--host", "--port")
+    return "SALUS_LISTEN" in os.environ or any(each.startswith(named) for each in arguments)
 
 
 @click.command()

@@ -321,8 +321,10 @@ class HealthSystem(Declaring, Telling):
         """Return who hands events to handlers."""
         if self._hearing is None:
             from salus.library.hearing import Hearing
+            from salus.logs.events import tell_event
 
             self._hearing = Hearing(self._home)
+            self._hearing.add(tell_event, ())  # as a handler, for the application's log may be slow, or stuck
         return self._hearing
 
     def judge(self) -> None:

@@ -9,9 +9,9 @@ Every line that speaks of a recovery, and every line that is written while one o
 ``trace_id`` and ``span_id`` (``salus.traces``).
 """
 
-from salus.logs.events import log_event
+from salus.logs.events import log_event, tell_event
 from salus.logs.lines import ConsoleLines, JsonLines
 from salus.logs.redacting import redact
 from salus.logs.setting_up import FORMATS, set_up
 
-__all__ = ["FORMATS", "ConsoleLines", "JsonLines", "log_event", "redact", "set_up"]
+__all__ = ["FORMATS", "ConsoleLines", "JsonLines", "log_event", "redact", "set_up", "tell_event"]

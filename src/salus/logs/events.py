@@ -8,6 +8,7 @@ from salus.logs.lines import SUBJECTS
 from salus.model import Event, EventKind
 
 _EVENTS = logging.getLogger("salus.event")
+_EVENTS.addHandler(logging.NullHandler())  # an application that sets no logging up is not written to standard error
 _BRAKES = frozenset({"healing_off", "hourly_budget_spent", "storm_brake"})
 _LEVELS = {
     EventKind.CONFIG_REJECTED: logging.ERROR,
@@ -43,7 +44,28 @@ def level_of(event: Event) -> int:
 
 def log_event(event: Event) -> None:
     """Write one event to the log, under its kind, with what it is about."""
+    _write(event, event.message)
+
+
+def tell_event(event: Event) -> None:
+    """Write one event to the log of an application, whose format knows no fields: the line says what it is about."""
+    _write(event, in_words(event))
+
+
+def in_words(event: Event) -> str:
+    """Return one line that stands alone: ``database is unhealthy, was healthy: connection refused``."""
+    subject = event.check or event.rule or event.service
+    if event.kind is EventKind.STATUS_CHANGED:
+        before = f", was {event.old}" if event.old else ""
+        return ": ".join(filter(None, (f"{subject} is {event.new}{before}", event.message)))
+    if event.kind is EventKind.RECOVERY_STARTED:
+        return f"{subject}: healing begins, {event.message}"
+    return ": ".join(filter(None, (subject, event.message or event.kind.value.replace("_", " "))))
+
+
+def _write(event: Event, message: str) -> None:
     level = level_of(event)
     if _EVENTS.isEnabledFor(level):
         facts = {name: value for name in SUBJECTS if (value := getattr(event, name)) is not None}
-        _EVENTS.log(level, "%s", event.message, extra={"event": event.kind.value, "facts": facts, "at": event.at})
+        extra = {"event": event.kind.value, "facts": facts, "at": event.at, "said": event.message}
+        _EVENTS.log(level, "%s", message, extra=extra)

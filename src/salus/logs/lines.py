@@ -24,7 +24,7 @@ class ConsoleLines(logging.Formatter):
         """Write one record; what follows it indented or on further lines is the text of an exception."""
         head = f"{moment(record)} {record.levelname:<8} {getattr(record, 'event', record.name)}"
         about = "".join(f" {name}={_value(str(value))}" for name, value in facts(record).items())
-        message = " ".join(record.getMessage().splitlines())
+        message = " ".join(_said(record).splitlines())
         line = f"{head}{about}: {message}" if message else f"{head}{about}"
         below = trouble(record, self)
         return "\n".join(map(_visible, redact(f"{line}\n{below}" if below else line).split("\n")))
@@ -44,7 +44,7 @@ class JsonLines(logging.Formatter):
             "time": moment(record),
             "level": _LEVELS.get(record.levelname, record.levelname.lower()),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": redact(_said(record)),
         }
         if (event := getattr(record, "event", None)) is not None:
             line["event"] = str(event)
@@ -54,6 +54,12 @@ class JsonLines(logging.Formatter):
         if below := trouble(record, self):
             line["exception"] = redact(below)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Return the message; of an event without what the fields say already."""
+    said: str | None = getattr(record, "said", None)
+    return record.getMessage() if said is None else said
 
 
 def moment(record: logging.LogRecord) -> str:

@@ -58,6 +58,7 @@ class Point:
         looks: how many they are.
         low, mean, high: of the number that is drawn.
         status: the worst of their verdicts (unhealthy, degraded, unknown, healthy).
+        left: the verdict of the last of them, which held until the next point; none where only the worst was kept.
     """
 
     at: datetime
@@ -66,6 +67,7 @@ class Point:
     mean: float
     high: float
     status: Status
+    left: Status | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,17 +26,18 @@ _ENDS = "SELECT (SELECT min(day) FROM days), (SELECT max(day) FROM days)"
 _HOUR_ENDS = "SELECT (SELECT min(hour) FROM hours), (SELECT max(hour) FROM hours)"
 _WHOLE = """SELECT day, '', sum(healthy), sum(degraded), sum(unhealthy), sum(unknown), sum(looks), max(until), ''
     FROM days WHERE day >= ? GROUP BY day ORDER BY day"""
+_LAST = f"o.at * {len(RANKS)} + {RANK}"  # the greatest of them is that of the last look, and holds its verdict
 _BUCKET = "(({at}) - :since) * :points / (:until - :since)"
 _DURATIONS = f"""SELECT {_BUCKET.format(at="o.at")}, min(o.at), count(*), min(o.duration), avg(o.duration),
-    max(o.duration), max({RANK}), 'seconds' FROM observations o
+    max(o.duration), max({RANK}), 'seconds', max({_LAST}) FROM observations o
     WHERE o.check_name = :check AND o.at >= :since AND o.at < :until AND o.duration IS NOT NULL GROUP BY 1"""  # noqa: S608
 _VALUE = "json_extract(j.value, '$[0]')"
 _NUMBERS = f"""SELECT {_BUCKET.format(at="o.at")}, min(o.at), count(*), min({_VALUE}), avg({_VALUE}), max({_VALUE}),
-    max({RANK}), max(json_extract(j.value, '$[1]')) FROM observations o, json_each(o.metrics) j
+    max({RANK}), max(json_extract(j.value, '$[1]')), max({_LAST}) FROM observations o, json_each(o.metrics) j
     WHERE o.check_name = :check AND o.at >= :since AND o.at < :until AND o.metrics IS NOT NULL
     AND j.key = :metric AND {NUMBER} GROUP BY 1"""  # noqa: S608 - names of ours
 _HOURS = f"""{_SPAN} SELECT max(0, {_BUCKET.format(at=f"h.hour * {HOUR}")}), min(h.hour) * {HOUR}, sum(h.looks),
-    min(h.low), sum(h.sum) / sum(h.looks), max(h.high), max(h.worst), max(h.unit)
+    min(h.low), sum(h.sum) / sum(h.looks), max(h.high), max(h.worst), max(h.unit), NULL
     FROM span CROSS JOIN hours h ON h.hour = n WHERE h.check_name = :check AND h.metric = :metric GROUP BY 1"""  # noqa: S608
 _NAMES_OF_LOOKS = f"""SELECT DISTINCT j.key FROM (SELECT metrics FROM observations WHERE check_name = :check
     AND at >= :since AND metrics IS NOT NULL ORDER BY at DESC LIMIT {_NEWEST_LOOKS}) o, json_each(o.metrics) j
@@ -92,8 +93,16 @@ def numbers(path: Path, db: sqlite3.Connection, wanted: Wanted) -> tuple[str, li
         found = db.execute(sql, values).fetchall()
     unit = next((row[7] for row in reversed(found) if row[7]), "")
     return unit, [
-        Point(at=from_micros(at), looks=looks, low=low, mean=mean, high=high, status=RANKS[worst])
-        for _, at, looks, low, mean, high, worst, _ in found
+        Point(
+            at=from_micros(at),
+            looks=looks,
+            low=low,
+            mean=mean,
+            high=high,
+            status=RANKS[worst],
+            left=None if last is None else RANKS[last % len(RANKS)],
+        )
+        for _, at, looks, low, mean, high, worst, _, last in found
     ]
 
 

@@ -21,7 +21,7 @@ _KINDS = (EventKind.STATUS_CHANGED, EventKind.AGENT_STARTED)
 
 
 class _Sum(NamedTuple):
-    """Looks together: when the first began, how many, their number, the worst verdict, the unit."""
+    """Looks together: when the first began, how many, their number, the worst verdict, the unit, how the last ended."""
 
     at: int
     looks: int
@@ -30,6 +30,7 @@ class _Sum(NamedTuple):
     high: float
     worst: int
     unit: str
+    last: int | None
 
     def add(self, other: _Sum) -> _Sum:
         return _Sum(
@@ -40,6 +41,7 @@ class _Sum(NamedTuple):
             max(self.high, other.high),
             max(self.worst, other.worst),
             other.unit or self.unit,
+            None if self.last is None or other.last is None else max(self.last, other.last),
         )
 
 
@@ -139,7 +141,7 @@ class MemoryHistory:
         for name, hour in sorted(self._hours):
             within = name == check and begin // HOUR <= hour <= (end - 1) // HOUR
             if within and (seen := self._hours[name, hour].get(metric)):
-                yield seen._replace(at=hour * HOUR)
+                yield seen._replace(at=hour * HOUR, last=None)
 
     async def metrics(self, check: str, *, since: datetime) -> Sequence[str]:
         """Return the names of the numbers that looks at a check saw, in order."""
@@ -165,19 +167,26 @@ class MemoryHistory:
 def _numbers(look: Observation) -> dict[str, _Sum]:
     """Return the numbers of a look by name; how long it took is one of them."""
     at, worst = to_micros(look.at), RANKS.index(look.status)
+    last = at * len(RANKS) + worst
     found = {
-        name: _Sum(at, 1, metric.value, metric.value, metric.value, worst, metric.unit)
+        name: _Sum(at, 1, metric.value, metric.value, metric.value, worst, metric.unit, last)
         for name, metric in look.metrics.items()
         if isfinite(metric.value) and len(name) <= NAME_LENGTH
     }
     took = look.duration
-    return {**found, "duration": _Sum(at, 1, took, took, took, worst, "seconds")}
+    return {**found, "duration": _Sum(at, 1, took, took, took, worst, "seconds", last)}
 
 
 def _point(one: _Sum) -> Point:
     mean = one.sum / one.looks
     return Point(
-        at=from_micros(one.at), looks=one.looks, low=one.low, mean=mean, high=one.high, status=RANKS[one.worst]
+        at=from_micros(one.at),
+        looks=one.looks,
+        low=one.low,
+        mean=mean,
+        high=one.high,
+        status=RANKS[one.worst],
+        left=None if one.last is None else RANKS[one.last % len(RANKS)],
     )
 
 

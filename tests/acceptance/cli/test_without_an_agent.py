@@ -182,7 +182,8 @@ def test_all_checks_end_with_the_worst(salus: Salus, config: Path) -> None:
 def test_status_says_that_nothing_runs(salus: Salus, config: Path, tmp_path: Path) -> None:
     done = salus("status")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[0] == f"no Salus answers at {tmp_path}/state/salus.sock (start it with `salus run`)"
+    remedy = "start it with `salus run`, or the application that it is in"
+    assert done.stdout.splitlines()[0] == f"no Salus answers at {tmp_path}/state/salus.sock ({remedy})"
     assert json.loads(salus("status", "--json").stdout)["running"] is False
 
 

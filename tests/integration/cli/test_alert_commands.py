@@ -115,7 +115,9 @@ def test_without_an_agent_the_ledger_tells_what_fired(nobody: Path, capsys: Out)
     remember(nobody, ENDED, WEB_DOWN, DISK_LOW)
     assert run(["alerts", "--level", "critical"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("(start it with `salus run`); this is what the ledger remembers")
+    assert lines[0].endswith(
+        "(start it with `salus run`, or the application that it is in); this is what the ledger remembers"
+    )
     assert [line.split()[0] for line in lines[2:]] == ["aa11bb22"]
     assert run(["alerts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["running"] is False
@@ -177,7 +179,9 @@ def test_show_without_an_agent_prefers_what_has_not_ended(nobody: Path, capsys: 
     remember(nobody, WEB_DOWN, replace(ENDED, first_seen=NOW))
     assert run(["alert", "show", "web"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0].endswith("(start it with `salus run`); this is what the ledger remembers")
+    assert out.splitlines()[0].endswith(
+        "(start it with `salus run`, or the application that it is in); this is what the ledger remembers"
+    )
     assert "id aa11bb22cc33dd44" in out
     assert "salus alert ack" not in out
     assert run(["alert", "show", "nope"]) == 1

@@ -115,7 +115,8 @@ def test_health_speaks_to_the_real_endpoints(agent: Agent, capsys: pytest.Captur
 
 def test_without_a_running_salus_the_remedy_is_to_start_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["heal", "web", "--state-dir", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"salus: no Salus answers at {tmp_path}/salus.sock (start it with `salus run`)\n"
+    remedy = "start it with `salus run`, or the application that it is in"
+    assert capsys.readouterr().err == f"salus: no Salus answers at {tmp_path}/salus.sock ({remedy})\n"
 
 
 def test_a_pause_must_be_spelled_out_and_says_who_what_and_until_when(
@@ -292,7 +293,7 @@ def test_without_an_agent_explain_tells_the_last_refusal_as_the_past(
     write_ledger(folder, Batch(check_states={"web": WEB.state}, events=[REFUSED], recoveries=[RECOVERY]))
     assert run(["explain", "web"]) == 0
     out = capsys.readouterr().out
-    assert "(start it with `salus run`); this is what the ledger remembers\n" in out
+    assert "(start it with `salus run`, or the application that it is in); this is what the ledger remembers\n" in out
     assert "web was unhealthy: expected status 200, got 500\n" in out
     assert "web did not act the last time it was asked: cooling down (a moment ago), " in out
     assert "last recovery: recovered after 1.94 s" in out

@@ -63,6 +63,20 @@ def test_a_function_is_checked_healed_by_an_action_of_the_program_and_proven_wel
     assert (told[0].check, told[0].reason) == ("database", "recovered")
 
 
+def test_what_happens_is_in_the_log_of_the_application(health: HealthSystem, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "salus.event")
+    database = Database()
+    health.register("database", database.look, **QUICK)
+    health.rule("database", actions=[database.mend], cooldown_period=0)
+    with health:
+        assert until(health.is_healthy)
+        database.broken = True
+        assert until(lambda: any("database: recovered after" in record.getMessage() for record in caplog.records))
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert ("INFO", "database is healthy, was unknown") in said
+    assert ("WARNING", "database is unhealthy, was healthy: ConnectionError: no answer") in said
+
+
 async def test_coroutine_functions_run_on_the_loop_of_the_application(health: HealthSystem) -> None:
     where: dict[str, int] = {}
     here, heard = threading.get_ident(), asyncio.Event()

@@ -121,6 +121,7 @@ async def test_a_curve_is_drawn_from_the_looks_in_at_most_so_many_points(store: 
     assert len(points) == 6
     assert (points[0].low, points[0].mean, points[0].high) == (0.0, 37 / 9, 9.0)
     assert [one.status for one in points[:2]] == [Status.UNHEALTHY, Status.HEALTHY]
+    assert [one.left for one in points[:2]] == [Status.HEALTHY, Status.HEALTHY]
     unit, points = await store.points("web", "duration", since=NOW, until=NOW + HOUR, points=1, hours=False)
     assert (unit, len(points), points[0].looks) == ("seconds", 1, 60)
     assert points[0].high == pytest.approx(5.9)
@@ -144,6 +145,7 @@ async def test_looks_come_into_their_hours_once_and_stay_there_when_they_are_gon
         (NOW, 10, 0.0, 4.5, 9.0), (NOW + HOUR, 10, 10.0, 14.5, 19.0)
     ]  # fmt: skip
     assert [one.status for one in points] == [Status.HEALTHY, Status.DEGRADED]
+    assert [one.left for one in points] == [None, None]  # hours keep the worst only
     _, whole = await store.points("web", "free", since=NOW - HOUR, until=NOW + 9 * HOUR, points=1, hours=True)
     assert [(one.at, one.looks, one.mean) for one in whole] == [(NOW, 20, 9.5)]
     assert list(await store.metrics("web", since=NOW)) == ["duration", "free"]

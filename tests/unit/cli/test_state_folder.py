@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from salus.cli.common import find_state_dir
-from salus.errors import ConfigError
+from salus.errors import ConfigError, SalusError
 
 GOOD = "salus: {state_dir: ./kept}\nchecks: {web: {tcp: {host: localhost, port: 1}}}\n"
 
@@ -68,3 +69,22 @@ def test_a_config_that_is_not_to_be_trusted_names_nothing(config: Path, monkeypa
 def test_a_config_that_is_not_there_is_an_error(config: Path) -> None:
     with pytest.raises(ConfigError):
         find_state_dir(config, None)
+
+
+def test_where_there_is_no_config_the_applications_of_this_user_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("salus.cli.common.PLACES", (tmp_path / "salus.yaml",))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(SalusError) as caught:
+        find_state_dir(None, None)
+    assert "asks the application" not in (caught.value.remedy or "")
+    for age, name in enumerate(("blog", "forum", "mail", "shop")):
+        folder = tmp_path / "salus" / name
+        folder.mkdir(parents=True)
+        (folder / "ledger.sqlite").touch()
+        os.utime(folder / "ledger.sqlite", (age, age))
+    with pytest.raises(SalusError) as caught:
+        find_state_dir(None, None)
+    assert f"; --state-dir {tmp_path}/salus/shop asks the application 'shop'; " in (caught.value.remedy or "")
+    assert "blog" not in (caught.value.remedy or "")  # that ran longest ago, and three are enough

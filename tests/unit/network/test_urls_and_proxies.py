@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from salus.httpclient import RequestError, urls
 from salus.httpclient.proxies import choose
+from salus.httpclient.redaction import Redactor, of_place
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,13 @@ def test_without_a_word_there_is_no_proxy() -> None:
 def test_a_proxy_of_another_kind_is_refused(proxy: str) -> None:
     with pytest.raises(RequestError, match="proxy"):
         choose(proxy, urls.parse("http://a.example/"), {})
+
+
+def test_of_a_url_that_says_where_something_is_only_the_secrets_are_taken_out() -> None:
+    url = "postgresql://salus:pa55word@/shop?host=/run/postgresql-15&sslmode=verify-full&options=-c%20token%3Dt0psecret"
+    hide = Redactor(of_place(url))
+    assert (
+        hide("/run/postgresql-15/.s.PGSQL.5432 wants verify-full")
+        == "/run/postgresql-15/.s.PGSQL.5432 wants verify-full"
+    )
+    assert hide("pa55word, -c token=t0psecret, -c%20token%3Dt0psecret") == "***, ***, ***"

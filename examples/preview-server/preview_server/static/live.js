@@ -8,6 +8,7 @@ if (window === window.top) {
   const events = new EventSource("/events");
   events.addEventListener("changed", (event) => changed(JSON.parse(event.data).components));
   events.addEventListener("health", (event) => health(JSON.parse(event.data)));
+  events.addEventListener("report", (event) => report(JSON.parse(event.data)));
   document.querySelectorAll("button[data-fault]").forEach((button) => button.addEventListener("click", breakIt));
 }
 
@@ -30,6 +31,18 @@ function health({ part, kind, new: status, message, summary, overall }) {
     row.querySelector("[data-message]").textContent = message;
   } else if (part && kind !== "status_changed") {
     toast(`${part}: ${message}`);
+  }
+  const whole = document.querySelector("[data-summary]");
+  if (whole) pill(whole, overall, summary);
+}
+
+function report({ parts, summary, overall }) {
+  for (const [part, { status, message }] of Object.entries(parts)) {
+    const row = document.querySelector(`tr[data-part="${CSS.escape(part)}"]`);
+    if (row) {
+      pill(row.querySelector(".pill"), status, status);
+      row.querySelector("[data-message]").textContent = message;
+    }
   }
   const whole = document.querySelector("[data-summary]");
   if (whole) pill(whole, overall, summary);

@@ -128,7 +128,11 @@ class Reach:
 
     def lost(self, error: Exception) -> SalusError:
         """Say why nobody answers."""
-        remedy = "start it with `salus run`" if self.socket else "look at the address, and whether it runs there"
+        remedy = (
+            "start it with `salus run`, or the application that it is in"
+            if self.socket
+            else "look at the address, and whether it runs there"
+        )
         if isinstance(error, PermissionError):
             return SalusError(f"you may not talk to the Salus at {self.name}", remedy="use the user that runs it")
         if isinstance(error, ssl.SSLCertVerificationError):

@@ -34,6 +34,9 @@ gives each of them what every check can say, such as ``{"database": {"interval":
 """
 
 
+_MAKING = ("NAME", "CONFIG", "STATE_DIR", "LISTEN", "HEAL")
+
+
 def read() -> dict[str, Any]:
     """Return the setting, whole.
 
@@ -52,6 +55,9 @@ def read() -> dict[str, Any]:
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(DEFAULTS)}"
             message = f"SALUS[{key!r}] is no setting of Salus: {hint}"
             raise ImproperlyConfigured(message)
+    if idle := [key for key in _MAKING if said.get("HEALTH") and key in said]:
+        message = f"SALUS['HEALTH'] is a system already, so {idle[0]!r} says nothing: say it where that is made"
+        raise ImproperlyConfigured(message)
     own = () if said.get("HEALTH") else DEFAULTS["CHECKS"]
     return {**DEFAULTS, "CHECKS": own, **said}
 
@@ -95,10 +101,14 @@ def _given(health: Any) -> HealthSystem:
 
 def _made(said: dict[str, Any]) -> HealthSystem:
     project = str(getattr(settings, "ROOT_URLCONF", None) or "django").partition(".")[0]
-    return HealthSystem(
-        said["NAME"] or project,
-        config=said["CONFIG"],
-        state_dir=said["STATE_DIR"],
-        listen=said["LISTEN"],
-        heal=said["HEAL"],
-    )
+    try:
+        return HealthSystem(
+            said["NAME"] or project,
+            config=said["CONFIG"],
+            state_dir=said["STATE_DIR"],
+            listen=said["LISTEN"],
+            heal=said["HEAL"],
+        )
+    except TypeError as error:
+        message = f"one of SALUS' {', '.join(_MAKING)} is of the wrong kind: {error}"
+        raise ImproperlyConfigured(message) from error

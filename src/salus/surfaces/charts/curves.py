@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
+from operator import itemgetter
 from statistics import median
 
 from salus.model import Status
@@ -25,6 +26,7 @@ GUTTER = 52
 _ACROSS = 1000.0  # the width of the plot in its own units
 _TOP, _HEADING, _BOTTOM = 8.0, 28.0, 34.0
 _UNIT = 12.0
+_TICK = 6  # how wide what was over at once is in it
 _BAND = 8  # how tall the band of statuses is
 _TALL = {Status.HEALTHY: 3, Status.DEGRADED: 5, Status.UNHEALTHY: _BAND, Status.UNKNOWN: 3}
 _GAP = 2.5  # so many usual distances without a look are a gap
@@ -224,21 +226,35 @@ def _lines(plot: _Plot) -> Iterator[str]:
 
 
 def _band(plot: _Plot) -> Iterator[str]:
-    """Draw the worst status of each point along the foot: the taller, the worse."""
+    """Draw the worst status of each point along the foot: the taller, the worse.
+
+    What was over before the next point is a tick, and what it was left as holds from there: looks at what is well are
+    kept seldom, so that a second of trouble would otherwise seem to last for a minute.
+    """
     paths: dict[Status, str] = {}
     foot = plot.high + _BAND + 6
     for run in plot.runs:
-        after = 0
-        for status, some in groupby(run, key=lambda point: point.status):
-            start = min(plot.x(run[after].at), _ACROSS - 2)
-            after += len(list(some))
-            end = plot.x(run[after].at) if after < len(run) else plot.x(run[-1].at, plot.step)
+        stretches = [stretch for place in range(len(run)) for stretch in _stretches(plot, run, place)]
+        for status, some in groupby(stretches, key=itemgetter(0)):
+            held = list(some)
+            start, end = min(held[0][1], _ACROSS - 2), held[-1][2]
             y = number(foot - _TALL[status] / 2)
             paths[status] = paths.get(status, "") + f"M{number(start)} {y}H{number(max(end, start + 2))}"
     for status, path in paths.items():
         dashes = ' stroke-dasharray="2 2"' if status is Status.UNKNOWN else ""
         yield f'<path class="c-{status.value}" stroke="currentColor" stroke-width="{_TALL[status]}"{dashes} {_FIXED} '
         yield f'd="{path}"/>'
+
+
+def _stretches(plot: _Plot, run: Sequence[Point], place: int) -> Iterator[tuple[Status, float, float]]:
+    """Yield which status holds from where to where, from one point to the next."""
+    point = run[place]
+    start = plot.x(point.at)
+    end = plot.x(run[place + 1].at) if place + 1 < len(run) else plot.x(point.at, plot.step)
+    turn = end if point.left in (None, point.status) else min(start + _TICK, end)
+    yield point.status, start, turn
+    if turn < end and point.left is not None:
+        yield point.left, turn, end
 
 
 def _limit(plot: _Plot, limit: Limit) -> str:

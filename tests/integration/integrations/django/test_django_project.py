@@ -66,6 +66,8 @@ def test_without_a_system_one_is_made_that_knows_what_django_knows(tmp_path: Any
         (["shop"], "SALUS is list, and must be a dictionary or the dotted path of a HealthSystem"),
         ("no.such.health", "SALUS names 'no.such.health', which cannot be imported"),
         ("pathlib.Path", "SALUS names 'pathlib.Path', which is no HealthSystem"),
+        ({"HEALTH": "x.y", "STATE_DIR": "z"}, "SALUS['HEALTH'] is a system already, so 'STATE_DIR' says nothing"),
+        ({"NAME": "x", "STATE_DIR": 7}, "one of SALUS' NAME, CONFIG, STATE_DIR, LISTEN, HEAL is of the wrong kind"),
         ({"NAME": "x", "CHECKS": ["disk"]}, "SALUS['CHECKS'] names 'disk': known are database, cache, migrations"),
     ],
 )
@@ -193,6 +195,8 @@ def test_the_command_asks_whoever_leads(health: HealthSystem, capfd: pytest.Capt
     call_command("salus", "check", "salus")
     assert capfd.readouterr().out.startswith("salus OK - keeping watch")
     call_command("salus", "check", "--all")
+    call_command("salus", "health")  # over its socket: it listens on no port
+    assert capfd.readouterr().out.splitlines()[-1] == "healthy"
     call_command("salus", "status")
     assert "CHECK" in capfd.readouterr().out
     with pytest.raises(CommandError) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -146,6 +147,18 @@ def test_the_band_shows_each_status_at_its_own_height() -> None:
     root = parsed(curve(made))
     shapes = [of_class(root, f"c-{status.value}")[0].attrib for status in (H, D, U, K)]
     assert len({(one["stroke-width"], one.get("stroke-dasharray")) for one in shapes}) == 4
+
+
+def test_trouble_that_was_over_before_the_next_look_is_a_tick_in_the_band() -> None:
+    made = series([1.0] * 10, status=lambda place: U if place == 4 else H)
+    brief = replace(made, points=tuple(replace(one, left=H) for one in made.points))
+    for shown, wide, parts in ((made, 100, 2), (brief, 6, 2)):
+        root = parsed(curve(shown))
+        (trouble,) = of_class(root, "c-unhealthy")
+        start, end = map(float, re.fullmatch(r"M([\d.]+) [\d.]+H([\d.]+)", trouble.attrib["d"]).groups())  # type: ignore[union-attr]
+        assert start == pytest.approx(400, abs=1)
+        assert end - start == pytest.approx(wide, abs=1)
+        assert of_class(root, "c-healthy")[0].attrib["d"].count("M") == parts
 
 
 def test_a_threshold_far_away_is_told_and_not_drawn() -> None:
