@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -292,6 +293,8 @@ async def test_a_collector_that_never_answers_delays_neither_healing_nor_the_end
         async with asyncio.timeout(3):
             await agent.outside.stop()
     assert "the last telemetry was not taken within 0.2 s" in caplog.text
+    collector.closing.set()  # what hangs is answered by an end, and nobody tries again
+    await until(lambda: not [one.name for one in threading.enumerate() if one.name.startswith("Otel")])
 
 
 def test_without_the_extra_the_config_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,7 @@ class OwnProviders:
         """
         self._shape = shape
         self._ends: list[Callable[[], object]] = []
+        self._exporters: list[Any] = []
         self._seldom: Seldom | None = None
         try:
             from opentelemetry.sdk.resources import Resource
@@ -82,13 +84,29 @@ class OwnProviders:
     def shut_down(self) -> None:
         """Export what waits, within bounds, and end the threads. It blocks: call it beside the loop."""
         ends, self._ends = self._ends, []
+        # Where nobody takes the last of it, an exporter tries for as long as it may: its thread would outlive Salus.
+        late = threading.Timer(FLUSH_WITHIN, self.give_up)
+        late.daemon = True
+        late.start()
         for end in ends:
             try:
                 end()
             except Exception as error:  # noqa: BLE001 - the end of one exporter must not keep the others up
                 _log.warning("an exporter of telemetry did not end well: %s", error)
+        late.cancel()
         if self._seldom is not None:
             self._seldom.leave()
+
+    def give_up(self) -> None:
+        """Let the exporters try no more; what was not taken by now is lost."""
+        for exporter in self._exporters:
+            exporter.shutdown()
+
+    def _exporter(self, kind: Callable[..., Any], path: str) -> Any:
+        exporter = kind(**self._options(path))
+        exporter.shutdown = _once(exporter.shutdown)  # whoever comes second is told nothing
+        self._exporters.append(exporter)
+        return exporter
 
     def _tracer(self) -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -96,7 +114,7 @@ class OwnProviders:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(**self._options("v1/traces"))))
+        provider.add_span_processor(BatchSpanProcessor(self._exporter(OTLPSpanExporter, "v1/traces")))
         self._ends.append(provider.shutdown)
         return provider
 
@@ -106,7 +124,7 @@ class OwnProviders:
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
         reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(**self._options("v1/metrics")),
+            self._exporter(OTLPMetricExporter, "v1/metrics"),
             export_interval_millis=self._shape.interval * 1000 if self._shape.interval is not None else None,
             cardinality_limits={ObservableCounter: MOST_SERIES, ObservableGauge: MOST_SERIES},
         )
@@ -120,7 +138,7 @@ class OwnProviders:
         from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
         provider = LoggerProvider(resource=self._resource, shutdown_on_exit=False)
-        provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(**self._options("v1/logs"))))
+        provider.add_log_record_processor(BatchLogRecordProcessor(self._exporter(OTLPLogExporter, "v1/logs")))
         self._ends.append(provider.shutdown)
         return provider
 
@@ -136,6 +154,16 @@ class OwnProviders:
             "compression": Compression(shape.compression) if shape.compression else None,
             "certificate_file": str(shape.ca_file) if shape.ca_file else None,
         }
+
+
+def _once(shutdown: Callable[..., object]) -> Callable[..., None]:
+    left = [shutdown]
+
+    def end(*args: object, **kwargs: object) -> None:
+        if left:
+            left.pop()(*args, **kwargs)
+
+    return end
 
 
 def _wanted(signal: str) -> bool:

@@ -96,6 +96,7 @@ class Telemetry:
                 async with asyncio.timeout(STOP_WITHIN):
                     await Threads(1, "salus-telemetry").run(own.shut_down)
             except TimeoutError:
+                own.give_up()
                 _log.warning("the last telemetry was not taken within %g s, and is lost", STOP_WITHIN)
         if self._measuring is not None:
             self._measuring.stop()
