@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from salus.logs.lines import SUBJECTS
+from salus.logs.lines import SUBJECTS, visible
+from salus.logs.redacting import redact
 from salus.model import Event, EventKind
 
 _EVENTS = logging.getLogger("salus.event")
@@ -49,7 +50,8 @@ def log_event(event: Event) -> None:
 
 def tell_event(event: Event) -> None:
     """Write one event to the log of an application, whose format knows no fields: the line says what it is about."""
-    _write(event, in_words(event))
+    # Its formatter is not ours: secrets, and what would steer a terminal, are taken out here.
+    _write(event, visible(redact(" ".join(in_words(event).splitlines()))))
 
 
 def in_words(event: Event) -> str:

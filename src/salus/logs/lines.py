@@ -27,7 +27,7 @@ class ConsoleLines(logging.Formatter):
         message = " ".join(_said(record).splitlines())
         line = f"{head}{about}: {message}" if message else f"{head}{about}"
         below = trouble(record, self)
-        return "\n".join(map(_visible, redact(f"{line}\n{below}" if below else line).split("\n")))
+        return "\n".join(map(visible, redact(f"{line}\n{below}" if below else line).split("\n")))
 
 
 class JsonLines(logging.Formatter):
@@ -95,7 +95,7 @@ def trouble(record: logging.LogRecord, formatter: logging.Formatter) -> str:
     return "\n".join(parts)
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """Write out what would steer a terminal: much of a line was said by others."""
     if line.isprintable():
         return line

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,7 +16,8 @@ from weakref import WeakValueDictionary
 import pytest
 
 from salus import secret, traces
-from salus.logs import ConsoleLines, JsonLines, redact, redacting, set_up
+from salus.logs import ConsoleLines, JsonLines, redact, redacting, set_up, tell_event
+from salus.model import Event, EventKind
 from salus.secret import Secret
 
 ID = "0123456789abcdef"
@@ -156,3 +158,18 @@ def test_an_application_sets_its_own_logger_up_in_one_line_and_again(stream: io.
 def test_what_there_is_not_is_refused(form: str, level: str) -> None:
     with pytest.raises(ValueError, match=r"xml|LOUD"):
         set_up(form, level, logger="shop")
+
+
+def test_an_event_in_the_log_of_an_application_stands_alone_on_one_line_without_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "salus.event")
+    kept = Secret("t0p-s3cret")
+    at = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+    bad = Event(id=1, at=at, kind=EventKind.STATUS_CHANGED, check="web", old="healthy", new="unhealthy")
+    tell_event(replace(bad, message=f"{kept.reveal()}\n\x1b[2Jgone"))
+    tell_event(Event(id=2, at=at, kind=EventKind.RECOVERY_STARTED, check="web", message="attempt 1: gone"))
+    assert [one.getMessage() for one in caplog.records] == [
+        "web is unhealthy, was healthy: *** \\x1b[2Jgone",
+        "web: healing begins, attempt 1: gone",
+    ]
