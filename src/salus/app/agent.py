@@ -189,7 +189,7 @@ class Agent:
         self.engine = engine = core.engine
         self._flush = engine.bus.flush
         agent = resolved.settings.agent
-        self.view = EngineView(engine, environment=agent.environment, show_details=agent.show_details)
+        self.view = EngineView(engine, environment=agent.environment, show_details=agent.show_details, name=agent.name)
         self.control = EngineControl(engine, core.heartbeats, self.reload, core.received)
         self.alerting = Alerting(engine, recorder, ledger.store)
         self._vitals = Vitals(engine, recorder, clock)

@@ -77,6 +77,7 @@ class Reloading:
         said, forget = await Reload(core.engine, core.services, old, new).run()
         self._source.resolved = new
         agent = new.settings.agent
+        self._view.name = agent.name
         self._view.environment, self._view.show_details = agent.environment, agent.show_details
         await self._alerting.configure(new)
         await self._outside.configure(new.settings)

@@ -192,7 +192,7 @@ class Builder:
             return None
         self._proxies(shape)
         kept = (
-            *("store", "environment", "show_details", "metrics", "trusted_proxies"),
+            *("store", "name", "environment", "show_details", "metrics", "trusted_proxies"),
             *("keep_events", "keep_observations", "keep_days", "observe_every"),
         )
         return AgentSettings(

@@ -26,6 +26,7 @@ class AgentSettings:
         port: port to listen on; 0 lets the system choose.
         state_dir: folder of the ledger and the service logs, absolute.
         store: ``sqlite`` or ``memory``.
+        name: what this Salus is called; empty where the host's name is enough.
         environment: a word for people.
         show_details: ``never``, ``when_authorized`` or ``always``.
         metrics: who reads ``/metrics``: ``local``, ``public`` or ``token``.
@@ -42,6 +43,7 @@ class AgentSettings:
     port: int = 8787
     state_dir: Path
     store: str = "sqlite"
+    name: str = ""
     environment: str = "production"
     show_details: str = "when_authorized"
     metrics: str = "local"

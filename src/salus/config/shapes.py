@@ -34,6 +34,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
             ``none`` where an application answers them itself.
         state_dir: folder of the ledger and the service logs; relative to the folder of the config.
         store: ``sqlite`` keeps the ledger across restarts, ``memory`` forgets it.
+        name: what this Salus is called, in pages and reports: the application's name; none where the host's is enough.
         environment: a word for people, such as ``production``; shown in ``/health``.
         show_details: who sees more than the bare status in ``/health``.
         metrics: who reads ``/metrics``: ``local`` whoever asks from this host or has a token, ``public`` everybody,
@@ -52,6 +53,7 @@ class AgentShape(Shape, frozen=True, kw_only=True):
     listen: str = "127.0.0.1:8787"
     state_dir: str = "./.salus"
     store: Literal["sqlite", "memory"] = "sqlite"
+    name: str = ""
     environment: str = "production"
     show_details: Literal["never", "when_authorized", "always"] = "when_authorized"
     metrics: Literal["local", "public", "token"] = "local"

@@ -28,10 +28,11 @@ from salus.state import overall
 class EngineView:
     """Implements ``ports.View`` over an engine."""
 
-    def __init__(self, engine: Engine, *, environment: str, show_details: str) -> None:
+    def __init__(self, engine: Engine, *, environment: str, show_details: str, name: str = "") -> None:
         """See ``engine``; a reload may change the words and who is told what."""
         self._engine = engine
         self.environment = environment
+        self.name = name
         self.show_details = show_details
         self._started_at = engine.site.clock.now()
         self.problems: list[str] = []
@@ -51,14 +52,18 @@ class EngineView:
 
     def agent(self) -> AgentInfo:
         """Return who is speaking; written anew only where something of it changed, for every request asks."""
-        changing = (self.environment, self.show_details, self._engine.healing_off, tuple(self.problems))
+        changing = (self.name, self.environment, self.show_details, self._engine.healing_off, tuple(self.problems))
         agent = self._agent
-        if agent is None or (agent.environment, agent.show_details, agent.healing_off, agent.problems) != changing:
+        if (
+            agent is None
+            or (agent.name, agent.environment, agent.show_details, agent.healing_off, agent.problems) != changing
+        ):
             agent = self._agent = AgentInfo(
                 version=salus.__version__,
                 hostname=platform.node(),
                 pid=os.getpid(),
                 started_at=self._started_at,
+                name=self.name,
                 environment=self.environment,
                 show_details=self.show_details,
                 healing_off=self._engine.healing_off,

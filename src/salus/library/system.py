@@ -379,7 +379,7 @@ class HealthSystem(Declaring, Telling):
         from salus.library.folder import state_folder
 
         declared = self._said().snapshot()
-        agent = {"listen": self._listen or "none", "state_dir": self._state_dir}
+        agent = {"name": self.name, "listen": self._listen or "none", "state_dir": self._state_dir}
         declared.set("salus", {**agent, **declared.sections.get("salus", {})}, self._where)
         settings = load(self._paths, declared=declared)
         if not settings.says("salus", "state_dir"):

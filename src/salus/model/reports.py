@@ -74,6 +74,7 @@ class AgentInfo:
     """The Salus that is speaking.
 
     Attributes:
+        name: what it is called; empty where the host's name is enough.
         healing_off: why automatic recovery is off, or an empty string.
         problems: its own troubles, one line each.
         show_details: ``never``, ``when_authorized`` or ``always``.
@@ -83,6 +84,7 @@ class AgentInfo:
     hostname: str
     pid: int
     started_at: datetime
+    name: str = ""
     environment: str = ""
     show_details: str = "when_authorized"
     healing_off: str = ""

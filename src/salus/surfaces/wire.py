@@ -97,6 +97,7 @@ def agent(info: AgentInfo, now: datetime) -> dict[str, Json]:
     return {
         "version": info.version,
         "hostname": info.hostname,
+        "name": info.name,
         "pid": info.pid,
         "started_at": instant(info.started_at),
         "uptime": max(0.0, (now - info.started_at).total_seconds()),

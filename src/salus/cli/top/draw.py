@@ -99,7 +99,8 @@ def _most_important(head: list[tuple[int, Text]], room: int) -> list[Text]:
 
 def _who(frame: Frame) -> str:
     agent, picture = frame.picture.agent, frame.picture
-    where = f"{agent['hostname']} ({agent['environment']})" if agent["environment"] else agent["hostname"]
+    host = f"{agent['name']} on {agent['hostname']}" if agent["name"] else agent["hostname"]
+    where = f"{host} ({agent['environment']})" if agent["environment"] else host
     mode = picture.told["policy"]["mode"] if "policy" in picture.told else ""
     started = instant(agent["started_at"])
     parts = [where, f"up {since(started, frame.now)}", f"mode {mode}" if mode else "", f"Salus {agent['version']}"]

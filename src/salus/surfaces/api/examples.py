@@ -182,6 +182,7 @@ _WHOLE: Told = {
     "agent": {
         "version": "0.1.0",
         "hostname": "shop-1",
+        "name": "shop",
         "pid": 4242,
         "started_at": _BAD,
         "uptime": 11520.0,

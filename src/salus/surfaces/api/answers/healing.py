@@ -14,6 +14,7 @@ class Agent(Answer, frozen=True, kw_only=True):
 
     version: str
     hostname: str
+    name: str
     pid: int
     started_at: Instant
     uptime: Seconds
