@@ -66,9 +66,8 @@ def show(told: Status, now: datetime) -> None:
     agent, overall, mode = told["agent"], told["overall"], told["policy"]["mode"]
     host = f"{agent['name']} on {agent['hostname']}" if agent["name"] else agent["hostname"]
     where = f"{host} ({agent['environment']})" if agent["environment"] else host
-    say(
-        f"Salus {agent['version']} {'in' if agent['name'] else 'on'} {where}, pid {agent['pid']}, up {span(round(agent['uptime']))}"
-    )
+    place = f"{'in' if agent['name'] else 'on'} {where}"
+    say(f"Salus {agent['version']} {place}, pid {agent['pid']}, up {span(round(agent['uptime']))}")
     say(Word(overall["status"]), f": {overall['message']}")
     if agent["healing_off"]:
         say(f"healing is off: {agent['healing_off']}")
