@@ -28,7 +28,7 @@ def main(quick: bool = False) -> list[Row]:
         for one in (off, on):
             one.ask(200)
         rows = [*_idle(off, on, 20 if quick else 60), _latency(off, on, 4_000 if quick else 30_000)]
-    rows.append(_import(7 if quick else 25))
+    rows += _import(7 if quick else 25)
     print_table("Library (reference: the same application without Salus)", rows)
     return rows
 
@@ -130,20 +130,24 @@ def _latency(off: _Application, on: _Application, times: int) -> Row:
     )
 
 
-def _import(times: int) -> Row:
-    """Compare a Python that imports asyncio with one that imports salus and its public names, too."""
-    taken: dict[str, list[float]] = {}
+def _import(times: int) -> list[Row]:
+    """Compare a Python that imports asyncio with one that imports salus, too, and with one that asks for its object."""
+    codes = ("import asyncio", "import asyncio, salus", "import asyncio, salus; salus.HealthSystem")
+    taken: dict[str, list[float]] = {code: [] for code in codes}
     for _ in range(times):
-        for code in ("import asyncio", "import asyncio, salus; salus.HealthSystem"):
+        for code in codes:
             began = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True)
-            taken.setdefault(code, []).append(time.perf_counter() - began)
-    without, within = (median(one) for one in taken.values())
-    return Row(
-        name="importing salus and HealthSystem",
-        value=within * 1000,
-        unit="ms",
-        reference=without * 1000,
-        target=f"under {IMPORT * 1000:g} ms more",
-        passed=within - without < IMPORT,
-    )
+            taken[code].append(time.perf_counter() - began)
+    without, within, whole = (median(one) for one in taken.values())
+    return [
+        Row(
+            name="importing salus",
+            value=within * 1000,
+            unit="ms",
+            reference=without * 1000,
+            target=f"under {IMPORT * 1000:g} ms more",
+            passed=within - without < IMPORT,
+        ),
+        Row(name="importing salus.HealthSystem", value=whole * 1000, unit="ms", reference=without * 1000),
+    ]
