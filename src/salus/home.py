@@ -23,10 +23,13 @@ class Home:
     Attributes:
         loop: the application's event loop; None where it has none, or where Salus runs on it (an agent).
         thread: the identifier of the thread that the loop runs on (``threading.get_ident()``); None as above.
+        beat: seconds; what has time is done at its multiples, all at once, so that Salus wakes seldom: it shares the
+            application's interpreter, and whoever runs makes the other wait. 0: nothing is put together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beat: float = 0.0) -> None:
         """Begin without an application."""
+        self.beat = beat
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread: int | None = None
 

@@ -1,7 +1,8 @@
 """When each check is looked at next. Pure: a heap of due times on a monotonic clock that somebody else reads.
 
 1. Every check has a *grid*: ``origin + k * interval``. Origins are spread evenly over the interval by the golden
-   ratio, so that neighbours never start together (Kronecker sequence; Knuth, TAOCP 3, 6.4, Theorem S).
+   ratio, so that neighbours never start together (Kronecker sequence; Knuth, TAOCP 3, 6.4, Theorem S). Where there is
+   a *beat*, points are put back to it, so that few looks share a wake-up: beside an application, waking is what costs.
 2. The first look comes early, in the order of registration, at most ``FIRST_LOOKS_PER_SECOND`` a second, so that a
    30 s interval does not mean 30 s of ignorance; the grid begins after it.
 3. A look that ends late is followed by the *next* point of the grid: what was missed is skipped, not caught up.
@@ -19,6 +20,7 @@ from typing import Generic, TypeVar
 
 FIRST_LOOKS_PER_SECOND = 1000.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
+_LEAST_PHASES = 5
 
 Key = TypeVar("Key")
 
@@ -50,8 +52,14 @@ class Entry(Generic[Key]):
 
 @dataclass(slots=True)
 class Schedule(Generic[Key]):
-    """All entries, and which is due next."""
+    """All entries, and which is due next.
 
+    Attributes:
+        beat: seconds; points are put back to its multiples on the clock. For a short interval a half, a quarter, ... of
+            it is taken, so that at least five different ones are left in an interval. 0: they stay where they are.
+    """
+
+    beat: float = 0.0
     _heap: list[tuple[float, int, Entry[Key]]] = field(default_factory=list)
     _tickets: int = 0
     _added: int = 0
@@ -73,7 +81,7 @@ class Schedule(Generic[Key]):
         phase = (self._added * _GOLDEN) % 1.0
         first = max(now, begin if begin is not None else now)
         early = first + min(self._added / FIRST_LOOKS_PER_SECOND, phase * interval)
-        entry = Entry(key, interval, origin=first + phase * interval, due=early)
+        entry = Entry(key, interval, origin=self._on_beat(first + phase * interval, interval), due=early)
         self._added += 1
         self._size += 1
         self._push(entry, early)
@@ -146,6 +154,13 @@ class Schedule(Generic[Key]):
             self._push(entry, min(entry.due, now + window * place / max(1, len(waiting))))
         self._heap = [row for row in self._heap if row[1] == row[2].ticket]
         heapify(self._heap)
+
+    def _on_beat(self, point: float, interval: float) -> float:
+        if not self.beat:
+            return point
+        halvings = max(0, math.ceil(math.log2(_LEAST_PHASES * self.beat / interval)))
+        beat = self.beat * 0.5**halvings
+        return math.floor(point / beat) * beat
 
     def _next_point(self, entry: Entry[Key], now: float) -> float:
         steps = math.floor((now - entry.origin) / entry.interval) + 1

@@ -2,7 +2,8 @@
 
 A thread cannot be killed. So one whose caller gave up is *stuck* until it ends by itself: it keeps its place, it is
 counted, and when nothing but stuck threads is left, callers hear that at once instead of queueing for ever. All
-threads are daemons: none keeps Salus from ending.
+threads are daemons: none keeps Salus from ending. One that is done stays for a while, for the next call: to start one
+costs more than most calls do.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import CoroutineType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from salus.errors import CheckBrokenError
 from salus.model import Cause
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
+
+_MOST_IDLE, _IDLE_FOR = 2, 30.0
+
+
+_Queue: TypeAlias = "SimpleQueue[_Work]"
+_Work: TypeAlias = Callable[[_Queue], bool]
 
 
 class _Call:
@@ -46,7 +53,7 @@ _ALL: weakref.WeakSet[Threads] = weakref.WeakSet()
 
 
 class Threads:
-    """At most ``limit`` threads at once, each for one call."""
+    """At most ``limit`` calls at once, each in a thread that it has for itself."""
 
     def __init__(self, limit: int, name: str = "salus-thread") -> None:
         """Start none yet.
@@ -60,6 +67,7 @@ class Threads:
         self._lock = threading.Lock()
         self._calls: set[_Call] = set()
         self._waiting: deque[_Call] = deque()
+        self._idle: list[_Queue] = []  # where threads that are done wait for their next call
         _ALL.add(self)
 
     def forked(self) -> None:
@@ -67,10 +75,11 @@ class Threads:
         self._lock = threading.Lock()
         self._calls.clear()
         self._waiting.clear()
+        self._idle.clear()
 
     @property
     def busy(self) -> int:
-        """Return how many threads run, stuck ones included."""
+        """Return how many calls run, stuck ones included."""
         return len(self._calls)
 
     @property
@@ -85,7 +94,7 @@ class Threads:
         *args: _Parameters.args,
         **kwargs: _Parameters.kwargs,
     ) -> _Result:
-        """Call the function in a thread of its own, with the context variables of the caller.
+        """Call the function in a thread that does nothing else meanwhile, with the context variables of the caller.
 
         Raises:
             CheckBrokenError: all threads are stuck.
@@ -94,11 +103,8 @@ class Threads:
         call = _Call(asyncio.get_running_loop())
         await self._place(call)
         context = contextvars.copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(self._work, call, function, args, kwargs), name=self._name, daemon=True
-        )
         try:
-            thread.start()
+            self._hand_over(lambda mine: context.run(self._work, mine, call, function, args, kwargs))
         except RuntimeError as error:  # the system has no thread left
             self._leave(call)
             raise CheckBrokenError(f"cannot start a thread: {error}", cause=Cause.NO_THREADS) from error
@@ -148,7 +154,49 @@ class Threads:
         for other in waiting:
             _wake(other)
 
-    def _work(self, call: _Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _hand_over(self, work: _Work) -> None:
+        """Give it to the thread that has been idle for the shortest time, or to a new one.
+
+        Raises:
+            RuntimeError: the system has no thread left.
+        """
+        with self._lock:
+            idle = self._idle.pop() if self._idle else None
+        if idle is not None:
+            idle.put(work)
+        else:
+            threading.Thread(target=self._live, args=(work,), name=self._name, daemon=True).start()
+
+    def _live(self, work: _Work | None) -> None:
+        """Work for as long as there is something to do, and a while longer."""
+        mine: _Queue = SimpleQueue()
+        while work is not None:
+            stays = work(mine)
+            work = None  # a thread that waits holds nothing
+            if stays:
+                work = self._next(mine)
+
+    def _next(self, mine: _Queue) -> _Work | None:
+        try:
+            return mine.get(timeout=_IDLE_FOR)
+        except Empty:
+            with self._lock:
+                if mine in self._idle:
+                    self._idle.remove(mine)
+                    return None
+            return mine.get()  # it was chosen in this very moment
+
+    def _stays(self, mine: _Queue) -> bool:
+        """Take a thread for idle, unless enough are."""
+        with self._lock:
+            if stays := len(self._idle) < _MOST_IDLE:
+                self._idle.append(mine)
+            return stays
+
+    def _work(
+        self, mine: _Queue, call: _Call, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
+        """Make the call, in a thread; tells whether the thread stays for another one."""
         try:
             call.result = function(*args, **kwargs)
         except StopIteration as error:  # a coroutine cannot raise it
@@ -157,10 +205,12 @@ class Threads:
             call.error = error
         except BaseException as error:  # noqa: BLE001 -- SystemExit in a thread must not end the loop that awaits it
             call.error = _wrapped(error)
+        stays = self._stays(mine)  # before anybody hears of the end: whoever calls next finds it
         self._leave(call)
         if call.stuck:  # nobody waits for it any more
             _close(call.result)
         _wake(call)
+        return stays
 
     def _leave(self, call: _Call) -> None:
         """Give the place to the next in line."""

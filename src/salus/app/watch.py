@@ -27,7 +27,7 @@ async def watch_clocks(engine: Engine) -> None:
     clock = engine.site.clock
     steady, boot = clock.monotonic(), clock.boottime()
     while True:
-        await clock.sleep(CLOCK_EVERY)
+        await clock.sleep(CLOCK_EVERY - steady % CLOCK_EVERY)  # on whole seconds, as much else is
         engine.now()  # follows a jump, also while nothing is looked at
         new_steady, new_boot = clock.monotonic(), clock.boottime()
         slept = (new_boot - boot) - (new_steady - steady)

@@ -82,7 +82,7 @@ class Engine:
         self.lateness_max = 0.0
         self._recorder = recorder
         self._jumps = Jumps(self._clock, self._clock_jumped)
-        self._schedule: Schedule[CheckUnit] = Schedule()
+        self._schedule: Schedule[CheckUnit] = Schedule(site.home.beat)
         self._wake_at: dict[CheckUnit, float] = {}
         self._watchers: dict[str, list[CheckUnit]] = {}
         self._rules: dict[str, tuple[CheckUnit, RuleUnit]] = {}
@@ -380,7 +380,7 @@ class Engine:
 
     def _arm(self) -> None:
         due = self._schedule.next_due()
-        if due is None or not self._running or (self._timer and self._armed <= due):
+        if due is None or not self._running or self._armed <= due:
             return
         if self._timer:
             self._timer.cancel()
@@ -393,6 +393,14 @@ class Engine:
         self._tick()
 
     def _tick(self) -> None:
+        held, self._armed = self._armed, float("-inf")  # no timer for what is looked at in this very turn
+        try:
+            self._look_at_due()
+        finally:
+            self._armed = held
+            self._arm()
+
+    def _look_at_due(self) -> None:
         now = self._clock.monotonic()
         worst, lateness = 0.0, self.meter.lateness
         for entry in self._schedule.pop_due(now + TIMER_SLACK):
@@ -409,7 +417,6 @@ class Engine:
                 continue
             self.prober.start(unit)
         self.lateness_max = max(self.lateness_max, worst)
-        self._arm()
 
     def _seen(self, unit: CheckUnit, seen: Observation) -> None:
         aside = unit.paused and not unit.healing  # a person's look, or the last of before: it moves no verdict

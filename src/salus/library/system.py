@@ -46,6 +46,7 @@ _log = logging.getLogger("salus.library")
 
 _STARTING = 60.0
 _STOPPING = 30.0
+_BEAT = 1.0
 
 
 class HealthSystem(Declaring, Telling):
@@ -89,7 +90,7 @@ class HealthSystem(Declaring, Telling):
         self._state_dir = Path(state_dir).absolute() if state_dir is not None else None
         self._listen = listen
         self._heal = heal
-        self._home = Home()
+        self._home = Home(beat=_BEAT)
         self._declaring = threading.RLock()  # held for moments only: the application's loop may ask for it
         self._living = threading.RLock()  # held for as long as it starts or stops
         self._host: Host | None = None
