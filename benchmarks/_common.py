@@ -85,10 +85,12 @@ def _number(value: float | None) -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return user and system seconds that a process has used, all its threads together."""
-    # The name in brackets may hold blanks: what counts begins after the last bracket.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the seconds of CPU time that a process has used, with all its threads, those that have ended too.
+
+    Read from the process' own clock (clock_getcpuclockid(3)), which counts nanoseconds: what a process is said to have
+    used in /proc was seen at the ticks of the kernel, and what wakes by a timer wakes at a tick.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def resident_bytes(pid: int) -> int:

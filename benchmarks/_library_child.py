@@ -1,6 +1,6 @@
 """A small FastAPI application under uvicorn, with Salus inside (``on``) or without (``off``).
 
-``_library_child.py on|off PORT STATE_FOLDER``
+``_library_child.py on|off PORT STATE_FOLDER``; inside, ``POST /stop`` and ``POST /start`` stop and start Salus.
 """
 
 from __future__ import annotations
@@ -12,6 +12,15 @@ import uvicorn
 from fastapi import FastAPI
 
 mode, port, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+
+
+def add_small_route(app: FastAPI) -> None:
+    """Let the application answer something."""
+
+    @app.get("/hello")
+    async def hello() -> dict[str, str]:
+        return {"hello": "world"}
+
 
 if mode == "on":
     from salus import HealthSystem
@@ -41,15 +50,21 @@ if mode == "on":
         health.register(f"own-{number}", asynchronous if number % 2 else plain, interval="10s")
     health.rule("process_memory", ["log", "garbage_collect"], min_failure_count=2)
     app = FastAPI(lifespan=health.lifespan)
-    app.mount("/salus", health.asgi())
+    add_small_route(app)
+
+    @app.post("/start")
+    async def start() -> None:
+        """Start Salus."""
+        await health.__aenter__()
+
+    @app.post("/stop")
+    async def stop() -> None:
+        """Stop Salus; the application goes on."""
+        await health.__aexit__(None, None, None)
+
+    app.mount("/salus", health.asgi())  # last, as the README has it
 else:
     app = FastAPI()
-
-
-@app.get("/hello")
-async def hello() -> dict[str, str]:
-    """Answer as a small route does."""
-    return {"hello": "world"}
-
+    add_small_route(app)
 
 uvicorn.run(app, port=port, log_level="error", access_log=False)
