@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from salus.errors import ActionError
+from salus.home import Home
 from salus.model import (
     NO_METRICS,
     Effect,
@@ -210,6 +211,7 @@ def make_site(
     remember: Callable[[ServiceRecord], None] | None = None,
     nudge: Callable[[str], None] | None = None,
     received: Received | None = None,
+    home: Home | None = None,
 ) -> Site:
     """Make a site of fakes; what is not given does nothing."""
     return Site(
@@ -222,6 +224,7 @@ def make_site(
         remember=remember or _ignore,
         nudge=nudge or _ignore,
         received=NothingReceived() if received is None else received,
+        home=home or Home(),
     )
 
 

@@ -161,15 +161,17 @@ class Threads:
             RuntimeError: the system has no thread left.
         """
         with self._lock:
-            idle = self._idle.pop() if self._idle else None
-        if idle is not None:
-            idle.put(work)
-        else:
-            threading.Thread(target=self._live, args=(work,), name=self._name, daemon=True).start()
+            queue = self._idle.pop() if self._idle else None
+        starts = queue is None
+        if queue is None:
+            queue = SimpleQueue()
+        queue.put(work)
+        if starts:  # through the queue, too: what a thread is started with, it holds to its end
+            threading.Thread(target=self._live, args=(queue,), name=self._name, daemon=True).start()
 
-    def _live(self, work: _Work | None) -> None:
+    def _live(self, mine: _Queue) -> None:
         """Work for as long as there is something to do, and a while longer."""
-        mine: _Queue = SimpleQueue()
+        work: _Work | None = mine.get()
         while work is not None:
             stays = work(mine)
             work = None  # a thread that waits holds nothing

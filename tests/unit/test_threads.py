@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import os
 import threading
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
 
 from salus.errors import CheckBrokenError
-from salus.threads import Threads
+from salus.threads import _MOST_IDLE, Threads
 
 
 async def until(holds: object) -> None:
@@ -117,6 +119,63 @@ async def test_who_gives_up_waiting_leaves_the_line(gate: threading.Event) -> No
     await until(lambda: threads.busy == 0)
 
 
+async def test_calls_one_after_another_share_a_thread() -> None:
+    threads = Threads(8)
+    assert len({await threads.run(threading.current_thread) for _ in range(20)}) == 1
+
+
+async def test_calls_at_the_same_time_have_a_thread_each() -> None:
+    threads, both = Threads(8), threading.Barrier(2, timeout=5)
+
+    def meet() -> threading.Thread:
+        both.wait()
+        return threading.current_thread()
+
+    for _ in range(5):
+        assert len(set(await asyncio.gather(threads.run(meet), threads.run(meet)))) == 2
+
+
+async def test_what_is_not_needed_any_more_ends() -> None:
+    threads, all_there = Threads(8), threading.Barrier(8, timeout=5)
+
+    def meet() -> threading.Thread:
+        all_there.wait()
+        return threading.current_thread()
+
+    met = set(await asyncio.gather(*(threads.run(meet) for _ in range(8))))
+    await until(lambda: sum(thread.is_alive() for thread in met) == _MOST_IDLE)
+
+
+async def test_a_thread_that_nobody_needed_for_a_while_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salus.threads._IDLE_FOR", 0.01)
+    threads = Threads(8)
+    thread = await threads.run(threading.current_thread)
+    await until(lambda: not thread.is_alive())
+    assert await threads.run(threading.current_thread) is not thread
+
+
+async def test_a_thread_that_is_about_to_end_still_takes_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salus.threads._IDLE_FOR", 0.0)
+    threads = Threads(8)
+    for number in range(500):
+        assert await threads.run(max, number, 0) == number
+    await until(lambda: threads.busy == 0)
+
+
+async def test_an_idle_thread_keeps_nothing_of_its_last_call() -> None:
+    class Big:
+        pass
+
+    async def call() -> weakref.ref[Big]:
+        big = Big()
+        await threads.run(lambda: big)
+        return weakref.ref(big)
+
+    threads = Threads(1)
+    kept = await call()
+    await until(lambda: gc.collect() is not None and kept() is None)
+
+
 def test_a_thread_outlives_its_loop_without_harm() -> None:
     threads, gate, ended = Threads(1), threading.Event(), threading.Event()
 
@@ -160,3 +219,13 @@ def test_a_child_made_by_a_fork_counts_no_threads_of_its_parent() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
     asyncio.run(work())
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_made_by_a_fork_does_not_wait_for_an_idle_thread_of_its_parent() -> None:
+    threads = Threads(1)
+    assert asyncio.run(threads.run(max, 1, 2)) == 2
+    child = os.fork()
+    if child == 0:
+        os._exit(asyncio.run(asyncio.wait_for(threads.run(max, 3, 4), 5)))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -125,6 +128,30 @@ def test_the_next_look_is_in_the_future_and_at_most_one_interval_away(intervals:
         schedule.finished(entry, now + 2000)
     for entry in entries:
         assert now + 2000 < entry.due <= now + 2000 + entry.interval * (1 + 1e-6)
+
+
+def test_looks_share_a_beat_and_are_spread_over_the_beats_of_their_interval() -> None:
+    schedule: Schedule[int] = Schedule(beat=1.0)
+    for number in range(20):
+        schedule.add(number, 10.0, 1234.56)
+    for entry in list(schedule.pop_due(1245.0)):
+        schedule.finished(entry, 1245.0)
+    due = Counter(entry.due for entry in schedule.pop_due(1255.0))
+    assert set(due) == {1246.0 + second for second in range(10)}
+    assert max(due.values()) <= 3
+
+
+@given(st.floats(0.05, 1000), st.floats(0.1, 10), st.floats(0, 1e6))
+def test_a_short_interval_takes_a_part_of_the_beat_so_that_five_points_are_left_in_it(
+    interval: float, beat: float, now: float
+) -> None:
+    schedule: Schedule[int] = Schedule(beat)
+    entries = [schedule.add(number, interval, now) for number in range(50)]
+    points = {round((entry.origin - entries[0].origin) / interval, 6) % 1.0 for entry in entries}
+    assert len(points) >= 5
+    steps = {entry.origin / beat for entry in entries}
+    fraction = max(0, math.ceil(math.log2(5 * beat / interval)))
+    assert all(abs(step * 2**fraction - round(step * 2**fraction)) < 1e-3 for step in steps)
 
 
 class Life(RuleBasedStateMachine):

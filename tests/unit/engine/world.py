@@ -15,6 +15,7 @@ from salus.engine.heartbeats import HeartbeatBox
 from salus.engine.recorder import Recorder
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.engine.view import EngineView
+from salus.home import Home
 from salus.model import (
     ActionSpec,
     CheckSpec,
@@ -36,7 +37,12 @@ class World:
     """One engine and everything around it."""
 
     def __init__(
-        self, clock: VirtualClock, store: Store | None = None, received: Received | None = None, boot: str = ""
+        self,
+        clock: VirtualClock,
+        store: Store | None = None,
+        received: Received | None = None,
+        boot: str = "",
+        home: Home | None = None,
     ) -> None:
         self.clock = clock
         self.store = store or MemoryStore()
@@ -46,7 +52,9 @@ class World:
         self.recorder = Recorder(self.store, clock, self.bus.tell, boot=boot)
         self.bus.subscribe(self.recorder.event)
         self.services: dict[str, FakeService] = {}
-        self.site = make_site(clock, services=self.services, tell=self.bus.tell, nudge=self._nudge, received=received)
+        self.site = make_site(
+            clock, services=self.services, tell=self.bus.tell, nudge=self._nudge, received=received, home=home
+        )
         self.engine = Engine(self.site, self.bus, self.recorder, Threads(2))
         self.units: dict[str, CheckUnit] = {}
 
