@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -87,36 +88,62 @@ class Proxy:
         """
         try:
             async with asyncio.timeout(_CONNECTING):
-                with address(self._path) as where:
-                    reader, writer = await asyncio.open_unix_connection(where)
+                connection = await _connect(self._path)
         except OSError as error:  # a time-out is one too
             raise NobodyError(f"the process that leads does not answer: {error}") from error
-        try:
-            await self._ask(scope, receive, send, reader, writer)
-        finally:
-            writer.close()
+        with connection:
+            await self._ask(scope, receive, send, connection)
 
-    async def _ask(
-        self, scope: Scope, receive: Receive, send: Send, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _ask(self, scope: Scope, receive: Receive, send: Send, connection: socket.socket) -> None:
         looks = scope["method"] in _LOOKS
         answer = _Answer(bodiless=scope["method"] == "HEAD")
         body = await _body(receive) if _has_body(scope) else b""
-        writer.write(_head(scope, len(body), told=self._told) + body)
+        request = _head(scope, len(body), told=self._told) + body
+        asking = begin(_say(connection, request))
         try:
-            await _relay(answer, reader, receive, send, self._patience if looks else _DOING)
+            await _relay(answer, connection, receive, send, self._patience if looks else _DOING)
         except OSError as error:
             if answer.begun:
                 raise
             said = "the process that leads broke off before it answered"
             raise (NobodyError(said) if looks and not body else SilentError(said)) from error
+        finally:
+            await _leave(asking)
 
 
-async def _relay(answer: _Answer, reader: asyncio.StreamReader, receive: Receive, send: Send, patience: float) -> None:
+async def _connect(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.setblocking(False)
+        with address(path) as where:
+            await asyncio.get_running_loop().sock_connect(connection, where)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _say(connection: socket.socket, request: bytes) -> None:
+    """Send a request, or as much of it as somebody wants: a server may answer, and close, without reading a large body.
+
+    This is why no stream of asyncio is used: one that cannot be written is not read either, and the answer is lost.
+    """
+    with suppress(OSError):
+        await asyncio.get_running_loop().sock_sendall(connection, request)
+
+
+async def _leave(task: asyncio.Task[Any]) -> None:
+    """End a task that waits at a socket, before that is closed: another may be given its number at once."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _relay(answer: _Answer, connection: socket.socket, receive: Receive, send: Send, patience: float) -> None:
     """Hand on what comes in, for as long as somebody wants it; only its beginning has to come within ``patience``."""
     parser = httptools.HttpResponseParser(answer)
     gone = begin(_gone(receive))
-    read = begin(reader.read(_CHUNK))
+    loop = asyncio.get_running_loop()
+    read = begin(loop.sock_recv(connection, _CHUNK))
     try:
         while not answer.complete:
             timeout = None if answer.begun else patience
@@ -131,10 +158,10 @@ async def _relay(answer: _Answer, reader: asyncio.StreamReader, receive: Receive
             for message in answer.take(parser):
                 await send(message)
             if not answer.complete:
-                read = begin(reader.read(_CHUNK))
+                read = begin(loop.sock_recv(connection, _CHUNK))
     finally:
         gone.cancel()
-        read.cancel()
+        await _leave(read)
 
 
 class _Answer:
