@@ -126,13 +126,13 @@ class Program:
     """The program that an agent lives in.
 
     Attributes:
-        read: reads its config again, files and code.
-        own: returns what it brings along now.
+        read: reads its config again, files and code, and returns what it brings along to that.
+        own: what it brings along to the config that the agent begins with.
         home: where its coroutine functions run.
         door: stands before the app for the network, for the other processes of the program.
     """
 
-    read: Callable[[], Settings]
-    own: Callable[[], Own]
+    read: Callable[[], tuple[Settings, Own]]
+    own: Own
     home: Home
     door: Callable[[Callable[..., Any]], Any]

@@ -29,7 +29,7 @@ class Source:
         """
         self.path = path
         self._program = program
-        self.resolved: Resolved = self._resolve(settings)
+        self.resolved: Resolved = resolve(settings, program.own if program else None)
 
     def read(self) -> Resolved:
         """Read the config again; what is in force stays.
@@ -38,15 +38,9 @@ class Source:
             ConfigError: it is wrong.
             ConflictError: there is no file to read.
         """
-        return self._resolve(self._settings())
-
-    def _settings(self) -> Settings:
         if self._program is not None:
-            return self._program.read()
+            return resolve(*self._program.read())
         if self.path is None:
             message = "this Salus was not started from a file"
             raise ConflictError(message, remedy="change it in the program that built it")
-        return load(self.path)
-
-    def _resolve(self, settings: Settings) -> Resolved:
-        return resolve(settings, self._program.own() if self._program else None)
+        return resolve(load(self.path))

@@ -140,16 +140,16 @@ class Declarations:
                 if rule == name or (isinstance(entry, dict) and entry.get("check") == name):
                     self.declared.remove("rules", rule)
 
-    def snapshot(self) -> Declared:
-        """Return what is declared now."""
+    def snapshot(self) -> tuple[Declared, Own]:
+        """Return what is declared now, and the objects behind it."""
         with self._lock:
-            return self.declared.copy()
+            return self.declared.copy(), self.own()
 
     def kept(self) -> Kept:
         """Return everything as it is now, to go back to."""
         with self._lock:
-            own = self.own()
-            return Kept(self.declared.copy(), own.checks, own.services, own.actions, own.scoped)
+            declared, own = self.snapshot()
+            return Kept(declared, own.checks, own.services, own.actions, own.scoped)
 
     def restore(self, kept: Kept) -> None:
         """Go back to what was declared then: what came since was refused."""

@@ -263,7 +263,7 @@ class HealthSystem(Declaring, Telling):
         Raises:
             ConfigError: what was declared is wrong.
         """
-        return self._read().agent.state_dir
+        return self._read()[0].agent.state_dir
 
     # ── how it is made ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -336,7 +336,7 @@ class HealthSystem(Declaring, Telling):
         """
         from salus.app.build import resolve
 
-        resolve(self._read(), self._own())
+        resolve(*self._read())
 
     def apply(self) -> None:
         """Let what is declared by now take effect where it runs; waits for that, unless that would wait for itself.
@@ -370,8 +370,8 @@ class HealthSystem(Declaring, Telling):
         if runs:
             self.apply()
 
-    def _read(self) -> Settings:
-        """Read files and code together.
+    def _read(self) -> tuple[Settings, Own]:
+        """Read files and code together; the objects are those that the config speaks of.
 
         Raises:
             ConfigError: with every problem, each at its place in a file or in the code.
@@ -379,16 +379,13 @@ class HealthSystem(Declaring, Telling):
         from salus.config import load
         from salus.library.folder import state_folder
 
-        declared = self._said().snapshot()
+        declared, own = self._said().snapshot()
         agent = {"name": self.name, "listen": self._listen or "none", "state_dir": self._state_dir}
         declared.set("salus", {**agent, **declared.sections.get("salus", {})}, self._where)
         settings = load(self._paths, declared=declared)
         if not settings.says("salus", "state_dir"):
             settings = replace(settings, agent=replace(settings.agent, state_dir=state_folder(self.name)))
-        return settings
-
-    def _own(self) -> Own:
-        return self._said().own()
+        return settings, own
 
     def _make(self) -> Agent:
         from salus.app.agent import Agent
@@ -396,12 +393,13 @@ class HealthSystem(Declaring, Telling):
         from salus.library.workers import WorkersDoor
 
         hearing, self._made_of = self.heard(), self._declared
+        settings, own = self._read()
         return Agent(
-            self._read(),
+            settings,
             config_path=self._paths[0] if self._paths else None,
             heal=self._heal,
             listeners=(hearing.hear,),
-            program=Program(read=self._read, own=self._own, home=self._home, door=WorkersDoor),
+            program=Program(read=self._read, own=own, home=self._home, door=WorkersDoor),
             providers=self._providers,
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from salus import Event, HealthSystem, Status
+from salus.app.build import resolve
 from salus.errors import ConfigError, ConflictError, SalusError
 from tests.integration.library.waiting import until
 
@@ -225,6 +226,13 @@ def test_a_start_that_fails_leaves_nothing_and_can_be_tried_again(tmp_path: Path
         with health:
             assert health.runs
     assert not living()
+
+
+def test_a_config_is_read_together_with_the_objects_that_it_speaks_of(health: HealthSystem) -> None:
+    health.register("soon-gone", lambda: None)
+    settings, own = health._read()
+    health.unregister("soon-gone")
+    assert "soon-gone" in resolve(settings, own).checks
 
 
 def test_many_threads_start_declare_and_stop_it_at_once(health: HealthSystem) -> None:
