@@ -37,8 +37,9 @@ class Telling(ABC):
         return self._overall().status
 
     def is_healthy(self) -> bool:
-        """Tell whether everything is well."""
-        return self.status is Status.HEALTHY
+        """Tell whether everything has been looked at, and is well."""
+        overall = self._overall()
+        return overall.started and overall.status is Status.HEALTHY
 
     def is_degraded(self) -> bool:
         """Tell whether it works, and not as it should."""
