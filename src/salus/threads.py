@@ -50,6 +50,12 @@ class _Call:
 
 
 _ALL: weakref.WeakSet[Threads] = weakref.WeakSet()
+_UNDER_WAY: set[_Call] = set()
+
+
+def awaited_on(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether something on a loop awaits the end of a call in a thread."""
+    return bool(_UNDER_WAY) and any(call.loop is loop for call in list(_UNDER_WAY))
 
 
 class Threads:
@@ -103,14 +109,17 @@ class Threads:
         call = _Call(asyncio.get_running_loop())
         await self._place(call)
         context = contextvars.copy_context()
+        _UNDER_WAY.add(call)
         try:
             self._hand_over(lambda mine: context.run(self._work, mine, call, function, args, kwargs))
         except RuntimeError as error:  # the system has no thread left
+            _UNDER_WAY.discard(call)
             self._leave(call)
             raise CheckBrokenError(f"cannot start a thread: {error}", cause=Cause.NO_THREADS) from error
         try:
             await call.future
         except asyncio.CancelledError:
+            _UNDER_WAY.discard(call)
             self._give_up(call)
             _close(call.result)
             raise
@@ -212,6 +221,7 @@ class Threads:
         if call.stuck:  # nobody waits for it any more
             _close(call.result)
         _wake(call)
+        _UNDER_WAY.discard(call)
         return stays
 
     def _leave(self, call: _Call) -> None:
@@ -302,6 +312,7 @@ class Keeper:
 
 
 def _after_fork() -> None:
+    _UNDER_WAY.clear()
     for threads in list(_ALL):
         threads.forked()
 

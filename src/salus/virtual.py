@@ -1,18 +1,24 @@
 """Time that jumps: a year in minutes, for tests and for ``salus simulate``.
 
-A ``VirtualLoop`` stands still while anything can run, and moves on to the next timer when nothing can.
+A ``VirtualLoop`` stands still while anything can run, and moves on to the next timer when nothing can. A call that it
+awaits in a thread can run, and takes no virtual time; one that hangs does not hold up time for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from salus.clock import SystemClock
+from salus.threads import awaited_on
+
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 RESOLUTION = 1e-6
+PATIENCE = 1.0
+_monotonic = SystemClock().monotonic
 
 _Ready = list[tuple[selectors.SelectorKey, int]]
 
@@ -22,7 +28,18 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     now = 0.0
 
+    def __init__(self, threads: Callable[[], bool]) -> None:
+        """Ask ``threads`` whether a call in a thread is awaited."""
+        super().__init__()
+        self._threads = threads
+        self._patience = PATIENCE
+
     def select(self, timeout: float | None = None) -> _Ready:
+        if timeout != 0:
+            if not self._threads():
+                self._patience = PATIENCE
+            elif self._patience > 0 and (ready := self._wait()):
+                return ready
         if timeout is not None and len(self.get_map()) <= 1:
             # Only the loop's own wake-up pipe is there. What it would tell stands in the loop's queue by itself, so
             # that no turn needs the kernel: a simulated year has ten million of them.
@@ -37,13 +54,20 @@ class _JumpingSelector(selectors.DefaultSelector):
         self.now += timeout
         return ready
 
+    def _wait(self) -> _Ready:
+        """Give threads real time; one that lets all of it pass hangs, and is waited for no more."""
+        began = _monotonic()
+        ready = super().select(self._patience)
+        self._patience -= _monotonic() - began
+        return ready
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time stands still while anything can run, and jumps when nothing can."""
 
     def __init__(self) -> None:
         """Begin at zero."""
-        self._jumping = _JumpingSelector()
+        self._jumping = _JumpingSelector(lambda: awaited_on(self))
         super().__init__(self._jumping)
         # A timer fires when it is due within the clock's resolution, which asyncio takes from the machine's clock: a
         # nanosecond. From 2**24 s (194 days) on, the next float is further away than that, and a timer that is due
