@@ -112,7 +112,7 @@ def _show_all(path: Path, wanted: dict[str, Any], *, as_json: bool) -> None:
 
 
 def summary(records: Sequence[RecoveryRecord]) -> list[str]:
-    """Write one line per rule: how many of its recoveries were verified, and how long those took."""
+    """Write one line per rule: how many of its recoveries were verified, and how long it was bad before those."""
     from salus.cli.output import span
     from salus.stats import counts
 
@@ -123,7 +123,7 @@ def summary(records: Sequence[RecoveryRecord]) -> list[str]:
             continue
         good = [record for record in ended if record.outcome == "recovered"]
         others = Counter(str(record.outcome).replace("_", " ") for record in ended if record.outcome != "recovered")
-        took = [record.duration for record in good if record.duration is not None]
+        took = [seconds for record in good if (seconds := _healed(record)) is not None]
         line = f"{rule}: {len(good)} of {len(ended)} recovered and verified ({percent(len(good) / len(ended))})"
         line += f", median {span(median(took))}" if took else ""
         line += "".join(f", {count} {outcome}" for outcome, count in sorted(others.items()))
@@ -136,14 +136,18 @@ def percent(rate: float) -> str:
     return f"{rate:.0%}" if rate in (0, 1) else f"{min(max(rate, 0.01), 0.99):.0%}"
 
 
+def _healed(record: RecoveryRecord) -> float | None:
+    """Return the seconds from the first bad look to the one that proved the recovery."""
+    start, done = record.failing_since, record.finished_at
+    return (done - start).total_seconds() if start and done and record.outcome == "recovered" else None
+
+
 def _times(record: RecoveryRecord) -> tuple[str, str]:
     from salus.cli.output import span
 
-    start = record.failing_since
+    start, healed = record.failing_since, _healed(record)
     detected = span((record.decided_at - start).total_seconds()) if start else ""
-    done = record.finished_at if record.outcome == "recovered" else None
-    healed = span((done - start).total_seconds()) if start and done else ""
-    return detected, healed
+    return detected, span(healed) if healed is not None else ""
 
 
 def _attempt(record: RecoveryRecord) -> str:

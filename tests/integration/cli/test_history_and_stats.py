@@ -160,8 +160,8 @@ def test_history_tells_ladders_approvals_skipped_steps_and_what_was_called_off(r
         "a1 web 1 recovered 2 s 5 s restart_service",
     ]
     assert lines[9:] == [
-        "db: 1 of 1 recovered and verified (100%), median 3 s",
-        "web: 2 of 3 recovered and verified (67%), median 3 s, 1 failed",
+        "db: 1 of 1 recovered and verified (100%), median 5 s",
+        "web: 2 of 3 recovered and verified (67%), median 5 s, 1 failed",
     ]
 
 

@@ -143,7 +143,7 @@ def test_each_rule_is_summed_up_in_one_line() -> None:
     failed = replace(RECOVERY, id="2", outcome=Outcome.NOT_RECOVERED)
     running = replace(RECOVERY, id="3", rule="other", outcome=None)
     assert summary([RECOVERY, RECOVERY, failed, running]) == [
-        "web: 2 of 3 recovered and verified (67%), median 1.94 s, 1 not recovered"
+        "web: 2 of 3 recovered and verified (67%), median 3 s, 1 not recovered"
     ]
 
 
