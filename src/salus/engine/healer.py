@@ -325,13 +325,12 @@ class Healer:
         return gave_up
 
     def _tell_recurring(self, rule: RuleUnit) -> None:
-        recent = len(rule.memory.recoveries)
         window = format_duration(rule.rule.recurrence_window)
         self._around.site.tell(
             EventKind.RULE_RECURRING,
             rule=rule.rule.name,
             check=rule.rule.check,
-            message=f"healed {recent} times within {window}, and it came back each time: this is no cure",
+            message=f"{ledger.back_each_time(rule.memory, f' within {window}')}: this is no cure",
         )
 
     def _give_up(self, rule: RuleUnit, now: datetime) -> bool:

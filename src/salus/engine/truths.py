@@ -10,6 +10,7 @@ from salus.engine.engine import Engine
 from salus.engine.holds import pause_in_words
 from salus.engine.units import CheckUnit, RuleUnit
 from salus.model import Answer, Happening, Outcome
+from salus.rules.memory import back_each_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def _of_rule(unit: CheckUnit, rule: RuleUnit) -> Iterator[Truth]:
             happening=Happening.EXHAUSTED, subject=name, message=said, check=check, since=memory.exhausted_since
         )
     if memory.recurring_since is not None:
-        said = f"healed {len(memory.recoveries)} times, and it came back each time"
+        said = back_each_time(memory)
         yield Truth(
             happening=Happening.RECURRING, subject=name, message=said, check=check, since=memory.recurring_since
         )

@@ -157,3 +157,11 @@ def observe(memory: RuleState, rule: RecoveryRule, state: CheckState, now: datet
     if now - memory.healthy_since >= timedelta(seconds=rule.reset_after):
         return forgotten(memory)
     return memory
+
+
+def back_each_time(memory: RuleState, within: str = "") -> str:
+    """Say how often a rule healed lately what did not stay well, such as ``healed 3 times within 1h, and ...``."""
+    count = len(memory.recoveries)
+    if count == 1:
+        return f"healed once{within}, and it came back"
+    return f"healed {count} times{within}, and it came back each time"

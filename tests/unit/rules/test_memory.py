@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +83,15 @@ def test_health_is_never_proven_by_less_than_reset_after_without_a_bad_look(look
             assert well_since is not None
             assert now - well_since >= 600 - 1e-3
             return
+
+
+@pytest.mark.parametrize(
+    "times, said",
+    [
+        (1, "healed once within 1h, and it came back"),
+        (3, "healed 3 times within 1h, and it came back each time"),
+    ],
+)
+def test_what_comes_back_is_counted_in_words(times: int, said: str) -> None:
+    memory = RuleState(rule="web", recoveries=(EPOCH,) * times)
+    assert ledger.back_each_time(memory, " within 1h") == said
