@@ -24,7 +24,7 @@ class Edge(NamedTuple):
     path: Keys
 
 
-def problems(checks: Listed, services: Listed, service_of: Mapping[str, str], sources: Sources) -> Iterator[Problem]:
+def problems(checks: Listed, services: Listed, service_of: Mapping[str, Edge], sources: Sources) -> Iterator[Problem]:
     """Find all circles.
 
     A check depends on the checks it names and, through its service, on the checks of the services that this one
@@ -33,7 +33,7 @@ def problems(checks: Listed, services: Listed, service_of: Mapping[str, str], so
     Args:
         checks: check -> checks it depends on.
         services: service -> services it depends on.
-        service_of: check -> its service.
+        service_of: check -> its service, and the entry of the config that says so.
         sources: the places.
     """
     graph: dict[Node, list[Edge]] = {}
@@ -47,17 +47,18 @@ def problems(checks: Listed, services: Listed, service_of: Mapping[str, str], so
     yield from (_problem(circle, sources) for circle in _circles(_together(checks, services, service_of)))
 
 
-def _together(checks: Listed, services: Listed, service_of: Mapping[str, str]) -> Mapping[Node, list[Edge]]:
+def _together(checks: Listed, services: Listed, service_of: Mapping[str, Edge]) -> Mapping[Node, list[Edge]]:
     graph: dict[Node, list[Edge]] = {}
     of_service: dict[str, list[Edge]] = {}
-    for check, service in service_of.items():
-        of_service.setdefault(service, []).append(Edge(("check", check), ("checks", check, "service")))
+    for check, (service, path) in service_of.items():
+        of_service.setdefault(service[1], []).append(Edge(("check", check), path))
     for name, listed in checks.items():
         graph["check", name] = [Edge(("check", other), ("checks", name, "depends_on", i)) for i, other in listed]
         if name in service_of:
             # What its service needs, which is another thing than the service with its checks: a check does not
             # depend on its own service being well.
-            graph["check", name].append(Edge(("needs of", service_of[name]), ("checks", name, "service")))
+            service, path = service_of[name]
+            graph["check", name].append(Edge(("needs of", service[1]), path))
     for name, listed in services.items():
         graph["needs of", name] = [
             Edge(("service", other), ("services", name, "depends_on", index)) for index, other in listed

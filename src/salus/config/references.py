@@ -35,6 +35,20 @@ def problems(sections: Mapping[str, Json], sources: Sources) -> Iterator[Problem
     yield from names.alerts(_entry(sections.get("alerts")))
 
 
+def service_of(check: Mapping[str, Json], services: Collection[str]) -> tuple[str, Keys] | None:
+    """Return the service that a check is of, and the keys below the check that say so.
+
+    It is the one it names, or else the one it looks at itself, as ``process: {service: web}`` does.
+    """
+    if isinstance(named := check.get("service"), str):
+        return named, ("service",)
+    for kind, options in check.items():
+        looks_at = options.get("service") if isinstance(options, dict) else None
+        if isinstance(looks_at, str) and looks_at in services:
+            return looks_at, (kind, "service")
+    return None
+
+
 class _Names:
     """What is there to be named."""
 
@@ -53,14 +67,15 @@ class _Names:
                 for index, other in listed:
                     if other not in entries:
                         yield self._unknown(noun, other, entries, (section, name, "depends_on", index))
-        service_of: dict[str, str] = {}
+        of: dict[str, circles.Edge] = {}
         for name, check in self._checks.items():
-            service = check.get("service")
-            if isinstance(service, str) and service not in self._services:
-                yield self._unknown("service", service, self._services, ("checks", name, "service"))
-            elif isinstance(service, str):
-                service_of[name] = service
-        yield from circles.problems(below["checks"], below["services"], service_of, self._sources)
+            if found := service_of(check, self._services):
+                service, keys = found
+                if service in self._services:
+                    of[name] = circles.Edge(("service", service), ("checks", name, *keys))
+                else:
+                    yield self._unknown("service", service, self._services, ("checks", name, *keys))
+        yield from circles.problems(below["checks"], below["services"], of, self._sources)
 
     def rule(self, entry: Mapping[str, Json], path: Keys) -> Iterator[Problem]:
         """Judge which checks a rule watches."""

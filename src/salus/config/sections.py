@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -71,7 +71,7 @@ class Builder:
         defaults = cast("DefaultsShape | None", self._shape(DefaultsShape, sections, "defaults"))
         if defaults:
             self._thresholds(defaults, None, ("defaults",))
-        checks = self._checks(self._named(sections, "checks"), defaults)
+        checks = self._checks(self._named(sections, "checks"), defaults, services)
         policy = PolicyBuilder(self._convert, self._sources, checks, self._actions)
         rules = policy.rules(self._named(sections, "rules"))
         limits = policy.limits(self._limits(sections), _entry(sections.get("limits")))
@@ -287,7 +287,9 @@ class Builder:
                 services[name] = ServiceSpec(name=name, kind=found[0], options=found[1], depends_on=shape.depends_on)
         return services
 
-    def _checks(self, section: Mapping[str, Json], defaults: DefaultsShape | None) -> dict[str, CheckSpec]:
+    def _checks(
+        self, section: Mapping[str, Json], defaults: DefaultsShape | None, services: Collection[str]
+    ) -> dict[str, CheckSpec]:
         checks: dict[str, CheckSpec] = {}
         for name, raw in section.items():
             path = ("checks", name)
@@ -296,6 +298,8 @@ class Builder:
             if found and shape:
                 timing = self._timing(cast("CheckShape", shape), defaults, path)
                 rest = {key: getattr(shape, key) for key in ("critical", "liveness", "tags", "depends_on", "service")}
+                if isinstance(raw, dict) and (of := references.service_of(raw, services)):
+                    rest["service"] = of[0]
                 description_ = cast("CheckShape", shape).description
                 checks[name] = CheckSpec(
                     name=name, kind=found[0], options=found[1], description=description_, **timing, **rest

@@ -100,7 +100,7 @@ class CheckShape(DefaultsShape, frozen=True, kw_only=True):
         liveness: part of ``/livez``: say so only for what a restart of the whole would cure.
         tags: free labels, for grouping and for rules.
         depends_on: checks that must be well before this one is healed.
-        service: the service that a recovery of this check heals.
+        service: the service that a recovery of this check heals; the one that it looks at itself, unless given.
         description: one line for people.
     """
 

@@ -348,3 +348,20 @@ def test_many_checks_of_many_services_are_judged_quickly() -> None:
     checks = [f"  c{n}-{m}: {{memory: , service: s{n}}}" for n in range(1000) for m in range(3)]
     settings = loads("\n".join(["services:", *services, "  s1000: {command: {start: [a]}}", "checks:", *checks]))
     assert (len(settings.services), len(settings.checks)) == (1001, 3000)
+
+
+def test_what_looks_at_a_service_is_of_that_service_unless_it_says_otherwise() -> None:
+    settings = loads(
+        """
+services: {web: {command: {start: [a]}}, db: {command: {start: [b]}}}
+checks:
+  web-up: {process: {service: web}}
+  leak: {process: {service: web, rss_below: 1GiB}, service: db}
+  pid: {process: {pid_file: /run/x.pid}}
+"""
+    )
+    assert {name: check.service for name, check in settings.checks.items()} == {
+        "web-up": "web",
+        "leak": "db",
+        "pid": None,
+    }
