@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -101,7 +101,8 @@ class CountedSmtp(SMTP):
 def hang_up(session: SMTP) -> None:
     """Close a connection at once."""
     if session.transport is not None:
-        cast("asyncio.Transport", session.transport).abort()
+        with suppress(AttributeError):  # before Python 3.12, a TLS transport that was closed twice cannot be aborted
+            cast("asyncio.Transport", session.transport).abort()
 
 
 @asynccontextmanager
