@@ -97,7 +97,7 @@ class Site:
 
     def well(self) -> bool:
         status = self.salus.status()
-        return status is not None and status["overall"]["status"] == "healthy"
+        return status is not None and status["overall"]["message"] == "All systems operational"
 
     @property
     def proxy(self) -> Nginx:
