@@ -59,6 +59,8 @@ class Page:
             elif len(text) < 20 and (len(text) == 1 or text[1] == "["):
                 self._begun = text
                 return
+            elif len(text) > 1 and text[1] == "\x1b":  # the first was cut short: the second begins anew
+                text = text[1:]
             else:
                 self.unknown.add(text[:2])
                 text = text[2:]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cli.terminal import Terminal
+from tests.acceptance.cli.terminal import Page, Terminal
 from tests.acceptance.salus_process import SalusProcess, eventually
 
 CONFIG = """\
@@ -63,10 +63,26 @@ def start(salus: SalusProcess) -> Iterator[Start]:
 
 def given_back(terminal: Terminal) -> bool:
     """See that the terminal is as it was: its modes, its page, its cursor. Its last words may still be on their way."""
-    return eventually(
-        lambda: terminal.attributes() == terminal.before and not terminal.page.other and terminal.page.cursor,
-        what="the terminal as it was",
-    )
+    seen: dict[str, bool] = {}
+
+    def all_of_it() -> bool:
+        seen["modes"] = terminal.attributes() == terminal.before
+        seen["page"], seen["cursor"] = not terminal.page.other, terminal.page.cursor
+        return all(seen.values())
+
+    try:
+        return eventually(all_of_it, what="the terminal as it was")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {seen}, last came {terminal.written[-200:]!r}") from None
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_what_ends_a_picture_that_was_cut_short_is_understood(cut: int) -> None:
+    page = Page(20, 5)
+    page.feed("\x1b[?1049h\x1b[?25l\x1b[2J")
+    page.feed("\x1b[12;34H"[:cut])
+    page.feed("\x1b[?25h\x1b[0m\x1b[?1049l")
+    assert (page.other, page.cursor) == (False, True)
 
 
 def test_a_killed_service_is_seen_to_be_healed_and_q_gives_the_terminal_back(salus: SalusProcess, start: Start) -> None:
