@@ -45,7 +45,7 @@ _CHECKS = """\
 _RULES = """\
   {name}-up: {{cooldown_period: 1s, reset_after: 1s, actions: [restart_service]}}
   {name}-http:
-    {{min_failure_count: 2, cooldown_period: 1s, reset_after: 1s, verify_timeout: 3s, actions: [restart_service]}}
+    {{min_failure_count: 2, cooldown_period: 1s, reset_after: 1s, verify_timeout: 12s, actions: [restart_service]}}
 """
 # Tests run on busy machines: what Salus would hold there, such as time-outs of a host under pressure, is healed here.
 _REST = """\

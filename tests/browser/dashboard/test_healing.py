@@ -42,7 +42,7 @@ async def test_a_recovery_walks_to_its_end_before_the_eyes_of_whoever_looks(watc
     await page.get_by_role("link", name="Watch it").first.click()
     await page.evaluate("() => { window.loadedOnce = true }")
     await expect(page.locator("#story")).to_contain_text("Looking afresh whether it helped")
-    await expect(page.locator("#head .doing")).to_contain_text("of at most 3 s")
+    await expect(page.locator("#head .doing")).to_contain_text("of at most 12 s")
     await pictures(page, "recovery-running")
     shop.mend("web")
     await until(shop.well, "a shop that is well again", within=30)
