@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from tests.stage import cut_off
 
 USER, PASSWORD = b"salus", b"correct horse battery"
 ACCEPTED = "250 2.0.0 queued as 4Xq1"
@@ -101,8 +103,7 @@ class CountedSmtp(SMTP):
 def hang_up(session: SMTP) -> None:
     """Close a connection at once."""
     if session.transport is not None:
-        with suppress(AttributeError):  # before Python 3.12, a TLS transport that was closed twice cannot be aborted
-            cast("asyncio.Transport", session.transport).abort()
+        cut_off(session.transport)
 
 
 @asynccontextmanager

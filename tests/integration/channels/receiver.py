@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.stage import cut_off
+
 
 @dataclass(frozen=True)
 class Posted:
@@ -86,6 +88,6 @@ async def receiving() -> AsyncIterator[Receiver]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
-            writer.transport.abort()
+            cut_off(writer.transport)
         for _ in range(5):
             await asyncio.sleep(0)

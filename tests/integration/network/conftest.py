@@ -17,6 +17,7 @@ import uvloop
 from salus.clock import SystemClock
 from tests.certificates import Authority
 from tests.looks import Prober
+from tests.stage import cut_off
 
 Handler = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
@@ -53,7 +54,7 @@ class Servers:
         def connected(reader: StreamReader, writer: StreamWriter) -> None:
             self.connections += 1
             if self._closed:  # Accepted in the same turn of the loop in which the server was closed.
-                writer.transport.abort()
+                cut_off(writer.transport)
                 return
             self._writers.append(writer)
             task = asyncio.get_running_loop().create_task(self._serve(handler, reader, writer))
@@ -80,7 +81,7 @@ class Servers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         # A task that is cancelled before its first step runs no `finally` of its own.
         for writer in self._writers:
-            writer.transport.abort()
+            cut_off(writer.transport)
         for _ in range(5):
             await asyncio.sleep(0)  # Closing takes the loop a turn or two.
 
