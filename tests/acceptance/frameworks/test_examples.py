@@ -40,8 +40,7 @@ async def test_fastapi_the_application_keeps_its_own_paths_and_salus_has_the_res
 async def test_starlette_an_index_that_was_destroyed_is_built_anew(served: Mapping[str, Served]) -> None:
     shop = served["starlette"]
     await shop.until_ready()
-    (shop.folder / "index.json").write_text("{", encoding="utf-8")
-    assert shop.ask("/search/chaos").code == 500
+    (shop.folder / "index.json").write_text("{", encoding="utf-8")  # who asks now fails, unless Salus was quicker
     await shop.until_healed("search-index")
     assert shop.ask("/search/chaos").json == {"found": "Chaos Engineering"}
 
