@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.acceptance.salus_process import eventually, free_port
 
 HERE = Path(__file__).parent
 Serve = Callable[..., "Served"]
+WORKERS = 4
 
 
 class Served:
@@ -26,36 +27,65 @@ class Served:
 
     def __init__(self, folder: Path, *options: str, **environ: str) -> None:
         self.folder, self.port = folder, free_port()
-        command = [sys.executable, "-m", "gunicorn", "-w", "4", "-b", f"127.0.0.1:{self.port}", *options, "shop:app"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-w",
+            str(WORKERS),
+            "-b",
+            f"127.0.0.1:{self.port}",
+            *options,
+            "shop:app",
+        ]
         environ = {**os.environ, "SHOP_FOLDER": str(folder), **environ}
         with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=HERE, env=environ, stderr=log)
 
-    def get(self, path: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
+    def get(self, path: str) -> str:
+        """Ask whichever worker takes it."""
+        with closing(self._connection()) as connection:
             connection.request("GET", path)
             return connection.getresponse().read().decode()
-        finally:
-            connection.close()
+
+    def each(self, path: str) -> list[str]:
+        """Ask each worker once: all are held, each by a connection that it waits at, before the first is asked."""
+        with ExitStack() as held:
+            connections = [held.enter_context(closing(self._connection())) for _ in range(WORKERS)]
+            for connection in connections:
+                connection.connect()
+            eventually(lambda: not self._not_taken(), what=f"{WORKERS} workers take a connection each")
+            for connection in connections:
+                connection.request("GET", path)
+            return [connection.getresponse().read().decode() for connection in connections]
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def _not_taken(self) -> int:
+        """Return how many connections wait until a worker accepts them: what Linux queues at a socket that listens."""
+        listens = f"0100007F:{self.port:04X}", "0A"
+        sockets = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        (queues,) = [fields[4] for fields in sockets if (fields[1], fields[3]) == listens]
+        return int(queues.partition(":")[2], 16)
 
     def up(self) -> bool:
         try:
-            return bool(self.workers())
+            return bool(self.get("/pid"))
         except OSError:
             return False
 
     def workers(self) -> set[int]:
-        """The pids that answered; asked often enough to meet all of them."""
-        return {int(self.get("/pid").split()[0]) for _ in range(40)}
+        """Return the pids of all."""
+        return {int(said.split()[0]) for said in self.each("/pid")}
 
     def summaries(self) -> set[str]:
-        """What the workers themselves know of the whole; asked often enough to meet all of them."""
-        return {self.get("/pid").split(maxsplit=1)[1] for _ in range(40)}
+        """Return what the workers themselves know of the whole."""
+        return {said.split(maxsplit=1)[1] for said in self.each("/pid")}
 
     def truths(self) -> set[tuple[str, int]]:
-        """What the workers say of the whole, and which process they say it is."""
-        reports = [json.loads(self.get("/health")) for _ in range(20)]
+        """Return what the workers say of the whole, and which process they say it is."""
+        reports = [json.loads(said) for said in self.each("/health")]
         return {(report["status"], report["system_info"]["pid"]) for report in reports}
 
     @property
@@ -91,8 +121,9 @@ def test_four_workers_one_healer_and_another_within_two_seconds_after_kill_9(ser
     served = serve()
     eventually(lambda: served.truths() == {("healthy", served.leader)}, what="all say the same")
     leader = served.leader
-    eventually(lambda: len(served.workers()) == 4, what="four workers answer")
-    assert leader in served.workers()
+    workers = served.workers()
+    assert len(workers) == WORKERS
+    assert leader in workers
     (served.folder / "broken").touch()
     eventually(lambda: not (served.folder / "broken").exists(), what="healed")
 
