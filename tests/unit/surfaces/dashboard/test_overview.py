@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,15 @@ async def test_the_worst_stands_first_and_what_is_well_does_not_stand_there() ->
     worries = page.words.partition("What needs attention")[2].partition("Checks")[0]
     assert worries.index("disk") < worries.index("api")
     assert "db" not in worries.split()
+
+
+async def test_how_many_are_how_and_whose_they_are_stand_apart() -> None:
+    api = FakeApi()
+    api.view.reports = FEW
+    text = (await (await Visitor(api).sign_in(Role.VIEWER)).get("/")).text
+    hero = text.partition('class="hero')[2].partition("</section>")[0]
+    said = re.sub(r"<[^>]+>", "", hero)
+    assert "1 unhealthy · 1 degraded · 1 unknown · 1 healthy · host · test · started" in said
 
 
 async def test_a_check_that_a_person_has_paused_is_no_worry_and_says_so() -> None:
