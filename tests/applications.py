@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from salus.ports import Site
 
 Result = TypeVar("Result")
-LONGEST = 10.0
+LONGEST = 30.0
 
 
 class Application:

@@ -119,7 +119,7 @@ class Prober:
 async def eventually(condition: Callable[[], bool], what: str) -> None:
     """Wait for a condition, bounded."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.005)
     except TimeoutError:

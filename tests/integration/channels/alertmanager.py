@@ -44,7 +44,7 @@ class RunningAlertmanager:
         """Wait, bounded, until its alerts are so; returns them."""
         found: list[dict[str, Any]] = []
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not condition(found := await self.alerts()):
                     await asyncio.sleep(0.02)
         except TimeoutError:

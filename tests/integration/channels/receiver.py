@@ -41,7 +41,7 @@ class Receiver:
     async def gets(self, condition: Callable[[list[Posted]], bool], what: str) -> None:
         """Wait, bounded, until what came in is so."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not condition(self.requests):
                     await asyncio.sleep(0.02)
         except TimeoutError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -167,10 +166,9 @@ async def test_one_that_takes_it_is_enough_whatever_the_other_does(receiver: Rec
     async with receiving() as hanging, receiving() as failing:
         hanging.answer = lambda _: None
         failing.answer = lambda _: ("503 Service Unavailable", "")
-        letter = replace(firing(), timeout=0.5)
-        async with asyncio.timeout(letter.timeout):  # as the courier does
-            said = await send(to(hanging.url, failing.url, receiver.url), letter)
-    assert "did not answer within" in said
+        letter = replace(firing(), timeout=2.0)
+        said = await send(to(hanging.url, failing.url, receiver.url), letter)
+    assert "did not answer within 1.6 s" in said  # before the courier would cut it off
     assert "503" in said
     assert len(receiver.requests) == 1
 

@@ -61,7 +61,7 @@ async def refusal(options: Email, letter: Letter) -> DeliveryError:
 
 
 async def closed(server: MailServer) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.open:
             await asyncio.sleep(0.005)
 
@@ -224,7 +224,7 @@ async def test_a_server_that_does_not_even_hear_a_goodbye_keeps_no_socket_of_our
         server.data = deaf
         options = email(server.port, security="tls", ca_file=authority.file)
         await refusal(options, replace(letters.firing(), timeout=0.2))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while connected_to(server.port):
                 await asyncio.sleep(0.005)
 

@@ -222,8 +222,8 @@ async def test_a_program_killed_by_a_signal_is_passing(tmp_path: Path) -> None:
 async def test_a_program_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     made = channel("exec", [script(tmp_path, f"sleep 987 & echo $! $$ > {pids}; wait")], outlet(tmp_path))
-    with pytest.raises(DeliveryError, match="did not end within 1 s and was killed"):
-        await made.send(replace(firing(), timeout=1.0))
+    with pytest.raises(DeliveryError, match="did not end within 3 s and was killed"):
+        await made.send(replace(firing(), timeout=3.0))  # by then it has begun, on the slowest machine
     assert [pid for pid in pids.read_text().split() if alive(int(pid))] == []
 
 
@@ -249,7 +249,7 @@ def test_a_command_that_no_shell_takes_apart_is_a_problem() -> None:
 async def test_channels_do_not_wait_for_each_other(tmp_path: Path) -> None:
     slow = channel("exec", [script(tmp_path, "sleep 987")], outlet(tmp_path))
     hanging = asyncio.create_task(slow.send(firing()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await channel("file", str(tmp_path / "alerts.jsonl"), outlet(tmp_path)).send(firing())
     assert not hanging.done()
     hanging.cancel()

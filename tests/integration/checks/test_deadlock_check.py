@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import queue
@@ -21,7 +22,7 @@ from salus.ports import Check
 from salus.units import Duration
 from tests.looks import look_from, site
 
-LONGEST = 10.0
+LONGEST = 20.0
 
 
 class Account:
@@ -85,20 +86,21 @@ def running(*work: Callable[[], object], free: Callable[[], object]) -> Iterator
 
 
 async def looks(check: Check, count: int = 2, *, apart: float = 10.0) -> Observation:
-    """Look again and again, as if so many seconds lay between."""
-    seen: list[Observation] = []
-    for number in range(count):
-        look = look_from(site())
-        seen.append(await check.look(replace(look, started=look.started + number * apart)))
+    """Look again and again, as if so many seconds lay between, and not a moment more."""
+    first = look_from(site())
+    seen = [await check.look(replace(first, started=first.started + number * apart)) for number in range(count)]
     return seen[-1]
 
 
 async def settled(status: Status, **options: Duration) -> Observation:
     """Look until the threads of a test have got where they wait."""
-    for _ in range(50):
-        if (seen := await looks(Deadlock(**options).build(site()))).status is status:
-            return seen
-    raise AssertionError(f"no look was {status}")
+    try:
+        async with asyncio.timeout(LONGEST):
+            while (seen := await looks(Deadlock(**options).build(site()))).status is not status:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"no look was {status}")
+    return seen
 
 
 @pytest.mark.parametrize("way", ["give", "give_in_one_line", "give_by_hand"])

@@ -140,7 +140,7 @@ async def test_tasks_of_the_application_are_counted_on_its_loop_and_named_by_cor
 
 async def test_tasks_of_a_blocked_loop_are_unknown(app: Application) -> None:
     app.block()
-    seen = await look_once(Tasks(count_below=5), app.live_at(site()), timeout=0.2)
+    seen = await look_once(Tasks(count_below=5), app.live_at(site()), timeout=2.0)
     assert seen.status is Status.UNKNOWN
     assert "does not answer" in seen.message
 

@@ -221,8 +221,8 @@ async def test_work_that_waits_for_a_thread_is_measured() -> None:
             assert idle.message == "0 of 2 threads busy (0%), 0 queued"
             for _ in range(3):
                 executor.submit(end.wait, 10)
-            first = await check.look(look_from(place))
-            assert first.metrics["queued"].value == 1
+            while (first := await check.look(look_from(place))).metrics["queued"].value != 1:
+                await asyncio.sleep(0.01)  # until both threads have taken what is theirs
             assert first.metrics["busy_ratio"].value == 1
             while (seen := await check.look(look_from(place))).status is Status.HEALTHY:
                 await asyncio.sleep(0.01)
@@ -241,6 +241,8 @@ async def test_busy_and_queued_are_bounded() -> None:
     with ThreadPoolExecutor(1) as executor:
         for _ in range(3):
             executor.submit(end.wait, 10)
+        while executor._work_queue.qsize() != 2:
+            await asyncio.sleep(0.01)  # until the thread has taken what is its
         bounds = ThreadPool(executor="asyncio", warn_busy_below=Share(0.9), queued_below=2)
         seen = await look_once(ThreadPoolCheck(executor, bounds=bounds))
         end.set()
@@ -267,7 +269,7 @@ async def test_the_pools_behind_asyncio_and_anyio_are_found_on_the_application_s
 async def test_a_pool_behind_a_blocked_loop_cannot_be_told(app: Application) -> None:
     app.block()
     with pytest.raises(CheckBrokenError, match="does not answer"):
-        await look_once(ThreadPool(executor="asyncio"), app.live_at(site()), timeout=0.2)
+        await look_once(ThreadPool(executor="asyncio"), app.live_at(site()), timeout=2.0)
 
 
 async def test_a_pool_that_was_shut_down_and_what_is_none_are_unknown(named: ModuleType) -> None:

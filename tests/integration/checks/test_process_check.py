@@ -45,7 +45,7 @@ def start() -> Iterator[Start]:
     for child in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        child.wait(5)
+        child.wait(30)
         assert child.stdout is not None
         child.stdout.close()
 
@@ -55,7 +55,7 @@ def state_of(pid: int) -> str:
 
 
 async def reaches(pid: int, state: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while state_of(pid) != state:
             await asyncio.sleep(0.002)
 

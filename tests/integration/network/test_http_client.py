@@ -530,7 +530,7 @@ async def test_a_cancellation_leaves_no_socket_open(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await send(Request(url=f"{scheme}://127.0.0.1:{port}/"))
-    assert servers.connections == 1
+    await eventually(lambda: servers.connections == 1, "the server to see who came")
     await eventually(lambda: connected_to(port) == 0, "our end to be closed")
 
 

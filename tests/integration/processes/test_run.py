@@ -144,8 +144,8 @@ async def test_a_cancelled_command_dies_with_every_descendant_before_the_cancell
     )
     task = asyncio.create_task(run(shell(state_id, script)))
     await until((tmp_path / "ready").exists)
+    await until(lambda: len(find_marked(state_id)) >= 5)
     members = [found.pid for found in find_marked(state_id)]
-    assert len(members) >= 5
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -181,8 +181,9 @@ async def test_what_a_command_leaves_in_its_group_dies_with_it(state_id: str) ->
     await until(lambda: not alive(int(done.stdout)))
 
 
-async def test_a_daemon_that_an_action_starts_lives_on(state_id: str) -> None:
-    done = await run(shell(state_id, "setsid sleep 600 >/dev/null 2>&1 & sleep 0.1"))
+async def test_a_daemon_that_an_action_starts_lives_on(state_id: str, tmp_path: Path) -> None:
+    daemon = f"setsid sh -c ': > {tmp_path}/alone; exec sleep 600' >/dev/null 2>&1 &"
+    done = await run(shell(state_id, f"{daemon} while ! test -e {tmp_path}/alone; do sleep 0.01; done"))
 
     assert done.code == 0
     assert [found.leader for found in find_marked(state_id)] == [True]
@@ -284,7 +285,7 @@ async def main():
         assert (await run(Command(("sh", "-c", "(setsid sh -c 'sleep 0.05 & exit' &); exit 5"), env))).code == 5
     assert other.wait() == 0
     assert session.wait() == 7
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while any(now and now.session not in (now.pid, os.getsid(0)) for now in map(stat, children())):
             await asyncio.sleep(0.02)
     reaper.stop()

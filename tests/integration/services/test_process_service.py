@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ async def test_an_exit_is_seen_at_once_told_and_its_checks_are_nudged(stage: Sta
         await service.start()
         await exited(service)
 
-        assert service.status.message.startswith("exited with 3 after 1")
+        assert re.match(r"exited with 3 after [\d.]+ m?s", service.status.message)
         assert service.status.pid is None
         assert stage.kinds() == [EventKind.SERVICE_STARTED, EventKind.SERVICE_EXITED]
         assert stage.nudged == ["web"]
@@ -99,7 +100,7 @@ async def test_a_restart_after_a_kill_takes_no_stop_time_out_and_gives_a_new_inc
         await service.start()
         before = service.status
         os.kill(pid_of(service), signal.SIGKILL)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await service.restart()
 
         assert service.status.running
@@ -156,7 +157,7 @@ async def test_a_service_that_ignores_the_stop_signal_is_killed_with_its_whole_t
     options = shell(script, stop_timeout=Duration(0.2), ready=ReadyOptions(file=tmp_path / "up"))
     async with stage.service(options) as service:
         await service.start()
-        assert len(stage.pids()) >= 6
+        await until(lambda: len(stage.pids()) >= 6)
         await service.stop()
 
         assert stage.pids() == []
@@ -169,7 +170,7 @@ async def test_a_stopped_process_is_replaced_without_waiting_for_its_stop_time_o
         before = pid_of(service)
         os.kill(before, signal.SIGSTOP)
         await until(lambda: " T " in Path(f"/proc/{before}/stat").read_text())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await service.restart()
 
         assert not alive(before)
@@ -316,7 +317,7 @@ async def test_the_output_of_an_earlier_copy_does_not_count_as_ready(stage: Stag
         command=options.command,
         directory=stage.folder,
         ready=ReadyOptions(output="^ready"),
-        start_timeout=Duration(0.3),
+        start_timeout=Duration(3),  # in which the first copy is ready, on the slowest machine
     )
     async with stage.service(ready) as service:
         await service.start()
@@ -381,7 +382,8 @@ async def test_output_goes_on_after_salus_has_let_go(stage: Stage) -> None:
 
 async def test_a_log_that_grows_too_big_is_rotated_while_the_service_writes(stage: Stage) -> None:
     log = LogOptions(max_size=Size(4096), keep=2)
-    async with stage.service(shell("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.001; done", log=log)) as service:
+    script = f"i=0; while :; do i=$((i+1)); echo line $i {'.' * 90}; sleep 0.001; done"
+    async with stage.service(shell(script, log=log)) as service:
         await service.start()
         folder = stage.folder / "services" / "web"
         await until((folder / "output.log.2").exists)

@@ -112,7 +112,7 @@ async def test_whenever_salus_is_killed_there_is_one_copy_afterwards(stage: Stag
             await asyncio.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
             await process.wait()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             service = options().build("web", stage.site)
             await service.adopt(record_of(stage), start=True)
             assert service.status.running
@@ -165,7 +165,7 @@ async def test_a_service_that_overwrites_its_environment_is_found_by_what_was_re
     async with stage.service(lost) as first:
         await first.start()
         pid = first.status.pid or 0
-        await until(lambda: b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        await until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"/bin/sleep"))
         await first.aclose()
         async with stage.service(lost) as service:
             await service.adopt(stage.records["web"], start=True)

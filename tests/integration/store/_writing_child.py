@@ -13,6 +13,7 @@ from salus.ports import Batch
 from salus.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LINE = 64  # so long that it is not far ahead of whoever reads, once the pipe is full
 
 
 async def write(store: SqliteStore, first: int) -> None:
@@ -21,7 +22,7 @@ async def write(store: SqliteStore, first: int) -> None:
         event = Event(id=number, at=NOW, kind=EventKind.RECOVERY_STARTED, message="m" * 100, recovery=str(number))
         record = RecoveryRecord(id=str(number), rule="web", check="web", decided_at=NOW, started_at=NOW)
         await store.write(Batch(events=[event], recoveries=[record], rule_states=[RuleState(rule="web", attempts=1)]))
-        os.write(1, f"{number}\n".encode())
+        os.write(1, f"{number:{LINE - 1}}\n".encode())
         number += 10
 
 

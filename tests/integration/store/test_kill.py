@@ -20,11 +20,12 @@ from salus.store.sqlite import read_events, read_recoveries
 CHILD = Path(__file__).with_name("_writing_child.py")
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ROUNDS = 30
+PIPE = 4096  # a test that stands still for a second finds no more rows than can be asked for at once
 
 
 def run_and_kill(path: Path, chance: random.Random) -> set[int]:
     """Let a process write, kill it at some instant, and return what it said was written."""
-    with subprocess.Popen([sys.executable, str(CHILD), str(path)], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen([sys.executable, str(CHILD), str(path)], stdout=subprocess.PIPE, pipesize=PIPE) as child:
         assert child.stdout is not None
         said = bytearray()
         for _ in range(chance.randrange(0, 60)):

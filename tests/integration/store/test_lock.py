@@ -27,10 +27,12 @@ sys.stdin.read()
 DIE_WHILE_STARTING = """
 import os, pathlib, sys, time
 from salus.store.lock import Lock
-file = pathlib.Path(sys.argv[1])
+file, go = map(pathlib.Path, sys.argv[1:])
 Lock(file).acquire()
 if os.fork() == 0:
     os.closerange(1, 3)
+    while not go.exists():
+        time.sleep(0.005)
     time.sleep(0.3)
 os._exit(0)
 """
@@ -53,9 +55,10 @@ def test_the_second_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_salus_killed_while_it_started_a_service_keeps_nobody_out(tmp_path: Path) -> None:
-    file = tmp_path / "salus.lock"
-    subprocess.run([sys.executable, "-c", DIE_WHILE_STARTING, str(file)], check=True, capture_output=True)
+    file, go = tmp_path / "salus.lock", tmp_path / "go"
+    subprocess.run([sys.executable, "-c", DIE_WHILE_STARTING, str(file), str(go)], check=True, capture_output=True)
     assert holder(file) is not None
+    go.touch()
 
     with Lock(file) as lock:
         assert lock.held

@@ -21,21 +21,23 @@ from tests.integration.store.alerting import delivery
 ROOT = Path(__file__).parents[3]
 ROUNDS = 20
 DELIVERIES = 2000
+PIPE = 4096  # a test that stands still for a second finds no more rows than can be asked for at once
 
 
-def start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+def start(program: str, *arguments: str, pipe: int = -1) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", f"tests.integration.store.{program}", *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(("src", "."))},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pipesize=pipe,
     )
 
 
 def tell_and_kill(path: Path, chance: random.Random) -> int:
     """Let a process tell, kill it at some instant, and return how many batches it said were written."""
-    with start("_telling_child", str(path)) as child:
+    with start("_telling_child", str(path), pipe=PIPE) as child:
         assert child.stdout is not None
         said = bytearray()
         for _ in range(chance.randrange(1, 60)):
