@@ -20,7 +20,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _PAUSE = threading.Event()
 _LUCK = random.SystemRandom()  # hypothesis seeds the other one, in every process alike
-_PORTS = list(range(15_000, 32_768))
+# Who runs beside this process (pytest-xdist) takes from a part of its own. From 20,000 on `salus demo` takes its ports.
+_PART = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PARTS = max(_PART + 1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+_PORTS = list(range(15_000 + _PART, 20_000, _PARTS))
 
 
 def free_port() -> int:
@@ -36,7 +39,7 @@ def free_port() -> int:
             return port
 
 
-def eventually(condition: Callable[[], T | None], within: float = 15.0, what: str = "it") -> T:
+def eventually(condition: Callable[[], T | None], within: float = 30.0, what: str = "it") -> T:
     """Ask until the answer is true; the bound is generous because nothing is measured here."""
     deadline = time.monotonic() + within
     while True:
@@ -90,7 +93,8 @@ class SalusProcess:
 
     @property
     def log(self) -> str:
-        return (self.folder / "salus.log").read_text(errors="replace")
+        file = self.folder / "salus.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def write(self, config: str) -> None:
         head = f"salus: {{listen: '127.0.0.1:{self.port}', state_dir: ./state, show_details: always}}\n"
@@ -118,11 +122,11 @@ class SalusProcess:
         except (OSError, http.client.HTTPException, ValueError):
             return None
 
-    def ask(self, method: str, path: str, timeout: float = 10.0) -> tuple[int, dict[str, Any]]:
+    def ask(self, method: str, path: str, timeout: float = 30.0) -> tuple[int, dict[str, Any]]:
         status, answer = self.talk(method, path, timeout=timeout)
         return status, json.loads(answer or b"{}")
 
-    def talk(self, method: str, path: str, body: bytes | None = None, timeout: float = 10.0) -> tuple[int, bytes]:
+    def talk(self, method: str, path: str, body: bytes | None = None, timeout: float = 30.0) -> tuple[int, bytes]:
         """Ask on the control socket; return the answer as it came."""
         connection = _UnixConnection(self.state / "salus.sock", timeout)
         try:
@@ -133,26 +137,30 @@ class SalusProcess:
             connection.close()
 
     def check(self, name: str) -> dict[str, Any]:
-        return next(check for check in (self.status() or {"checks": []})["checks"] if check["name"] == name)
+        return next(check for check in self._answer()["checks"] if check["name"] == name)
 
     def service(self, name: str) -> dict[str, Any]:
-        return next(each for each in (self.status() or {"services": []})["services"] if each["name"] == name)
+        return next(each for each in self._answer()["services"] if each["name"] == name)
 
     def rule(self, name: str) -> dict[str, Any]:
-        return next(rule for rule in (self.status() or {"rules": []})["rules"] if rule["name"] == name)
+        return next(rule for rule in self._answer()["rules"] if rule["name"] == name)
+
+    def _answer(self) -> dict[str, Any]:
+        """Return its status; wait for it where one question was not answered in time."""
+        return eventually(self.status, what="an answer of Salus")
 
     def kill(self) -> None:
         """End it as the kernel would when memory runs out."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def stop(self) -> int:
         """Ask it to end; return its exit code."""
         if self.process is None:
             return 0
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=45)
 
     def close(self) -> None:
         """End it and everything it started."""

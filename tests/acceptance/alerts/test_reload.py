@@ -39,7 +39,7 @@ class World:
     def write(self, channels: dict[str, Receiver], *, rules: dict[str, Any] = RULES, to: list[str]) -> None:
         """Write a config with these channels, whose only route goes to ``to``."""
         checks = {
-            name: {"command": ["test", "!", "-e", str(self.folder / name)], "interval": "500ms"}
+            name: {"command": ["test", "!", "-e", str(self.folder / name)], "interval": "500ms", "timeout": "10s"}
             for name in ("queue", "site")
         }
         alerts = {

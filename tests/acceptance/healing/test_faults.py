@@ -22,11 +22,15 @@ PROGRAM = Path(__file__).parent / "server.py"
 Make = Callable[[str], SalusProcess]
 
 
-def web(folder: Path, port: int, rules: str, more_checks: str = "", more_rules: str = "") -> str:
+def web(
+    folder: Path, port: int, rules: str, more_checks: str = "", more_rules: str = "", *, awaited: bool = False
+) -> str:
+    """Return a config; where the service is ``awaited``, nobody looks at it before it listens."""
+    ready = f", ready: {{tcp: {port}}}" if awaited else ""
     command = json.dumps([sys.executable, "-I", "-S", str(PROGRAM), str(port), str(folder)])
     return f"""
 services:
-  web: {{process: {{command: {command}}}}}
+  web: {{process: {{command: {command}{ready}}}}}
 checks:
   web-up: {{process: {{service: web}}, service: web}}
   web-http:
@@ -70,12 +74,12 @@ def test_a_killed_process_is_replaced_at_once(salus: Make, tmp_path: Path) -> No
 
 
 def test_a_server_that_answers_500_is_restarted_when_its_rule_says_so(salus: Make, tmp_path: Path) -> None:
-    rules = "  web-http: {min_failure_count: 2, verify_timeout: 2s, actions: [{run: [rm, %s]}, restart_service]}"
-    agent = salus(web(tmp_path, free_port(), rules % (tmp_path / "broken")))
+    rules = "  web-http: {min_failure_count: 2, actions: [{run: [rm, %s]}, restart_service]}"
+    agent = salus(web(tmp_path, free_port(), rules % (tmp_path / "broken"), awaited=True))
     agent.ready()
     eventually(lambda: healthy(agent, "web-http"))
     (tmp_path / "broken").touch()
-    eventually(lambda: agent.check("web-http")["status"] == "unhealthy")
+    eventually(lambda: agent.rule("web-http")["last_outcome"], what="the end of a recovery")
     eventually(lambda: healthy(agent, "web-http"))
     (record,) = recoveries(agent)
     assert record["outcome"] == "recovered"
@@ -94,15 +98,17 @@ def test_a_hung_server_is_replaced_in_time_whatever_else_hangs(salus: Make, tmp_
     sleeper = "  hang-0: {recovery_timeout: 20m, actions: [{run: [sh, -c, 'sleep 600 & sleep 600']}]}\n"
     rules = "  web-http: {min_failure_count: 2, actions: [restart_service]}"
     port = free_port()
-    agent = salus(web(tmp_path, port, rules, hanging, sleeper))
+    config = web(tmp_path, port, rules, hanging, sleeper, awaited=True)
+    # On a busy host a time-out would prove nothing, and none of these would be healed.
+    agent = salus(config.replace("limits: {", "limits: {overload_hold: 0s, "))
     agent.ready()
     eventually(lambda: healthy(agent, "web-http", "web-up"))
     eventually(lambda: len(agent.children("action")) >= 2, what="the action that sleeps and forks")
     pid = agent.service("web")["pid"]
     hung_at = time.monotonic()
     os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: agent.service("web")["pid"] not in (None, pid), within=20)
-    replaced_at = starts(tmp_path)[-1]
+    eventually(lambda: agent.service("web")["pid"] not in (None, pid))
+    _, replaced_at = eventually(lambda: starts(tmp_path) if len(starts(tmp_path)) > 1 else None, what="the new copy")
     # timeout + retry_interval * (min_failure_count - 1) + one interval to detect, one more look to confirm, and
     # a second for a busy machine: the exact figures are the bench's.
     assert replaced_at - hung_at < 0.5 + 0.5 + 1.0 + 0.5 + 1.0
@@ -122,7 +128,7 @@ def test_a_crash_loop_costs_its_attempts_and_is_healed_by_the_half_open_retry(sa
     cooldown_period: 300ms
     verify_timeout: 1s
     exhausted_retry: 3s
-    reset_after: 1s
+    reset_after: 3s
     actions: [restart_service]
 """
     agent = salus(web(tmp_path, free_port(), rules))
@@ -133,9 +139,9 @@ def test_a_crash_loop_costs_its_attempts_and_is_healed_by_the_half_open_retry(sa
     eventually(lambda: agent.rule("web-up")["exhausted_since"], what="giving up")
     assert len(starts(tmp_path)) == 1 + 3
     (tmp_path / "crash").unlink()
-    nothing_may_happen_for(1.0)
-    assert len(starts(tmp_path)) == 1 + 3, "it acted although it had given up"
     eventually(lambda: healthy(agent, "web-up", "web-http"), what="the half-open retry")
+    *_, last, retry = starts(tmp_path)
+    assert retry - last > 3.0, "it acted although it had given up"
     assert len(starts(tmp_path)) == 1 + 3 + 1
     eventually(lambda: not agent.rule("web-up")["exhausted_since"], what="proven health")
 

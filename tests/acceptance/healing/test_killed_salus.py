@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -51,7 +52,19 @@ def knows(salus: SalusProcess, pid: int) -> bool:
     return salus.status() is not None and salus.service("web")["pid"] == pid
 
 
-@pytest.mark.timeout(400)
+def attempts(salus: SalusProcess) -> int:
+    """Return how many attempts are in the ledger."""
+    with closing(sqlite3.connect(salus.state / "ledger.sqlite")) as ledger:
+        ((count,),) = ledger.execute("select count(*) from recoveries").fetchall()
+    return int(count)
+
+
+def acts(salus: SalusProcess, known: int) -> bool:
+    """Tell whether it has begun another attempt."""
+    return attempts(salus) > known
+
+
+@pytest.mark.timeout(900)
 def test_killed_a_hundred_times_while_healing_it_never_doubles_loses_or_miscounts(
     salus: Callable[[str], SalusProcess], tmp_path: Path
 ) -> None:
@@ -61,8 +74,11 @@ def test_killed_a_hundred_times_while_healing_it_never_doubles_loses_or_miscount
     for number in range(ROUNDS):
         pid = eventually(lambda: only_copy(agent), what=f"round {number}: one copy\n{agent.log[-3000:]}")
         eventually(partial(knows, agent, pid), what=f"round {number}: adoption")
+        known = attempts(agent)
         if number % 2:
             os.kill(pid, signal.SIGKILL)
+            if number % 4 == 1:  # it dies after it has begun; at other times perhaps before
+                eventually(partial(acts, agent, known), what=f"round {number}: an attempt\n{agent.log[-3000:]}")
         else:  # a restart of what runs: there is an instant between its stop and its start
             threading.Thread(target=_heal, args=(agent,), daemon=True).start()
         nothing_may_happen_for(luck.uniform(0.0, 0.08))

@@ -14,7 +14,7 @@ def config(folder: Path) -> str:
     script = f"sleep 600 & echo began >> {folder}/acts; wait"
     return f"""
 checks:
-  web: {{command: {{run: [sh, -c, "echo x >> {folder}/looks; test ! -e {folder}/bad"]}}, interval: 100ms}}
+  web: {{command: {{run: [sh, -c, "echo x >> {folder}/looks; test ! -e {folder}/bad"]}}, interval: 100ms, timeout: 10s}}
 rules:
   web:
     cooldown_period: 1h
@@ -40,7 +40,7 @@ def test_a_paused_check_stays_paused_over_a_kill(salus: Callable[[str], SalusPro
     agent.kill()
     agent.start()
     agent.ready()
-    eventually(lambda: (agent.status() or {})["overall"]["message"] == "All systems operational (1 paused)")
+    eventually(lambda: agent.ready()["overall"]["message"] == "All systems operational (1 paused)")
     assert agent.check("web")["paused"]["reason"] == "moving"
     before = looks(tmp_path)
     nothing_may_happen_for(1.0)
@@ -59,7 +59,7 @@ def test_what_a_recovery_has_started_dies_when_a_person_calls_it_off(
     agent.ready()
     (tmp_path / "bad").touch()
     eventually(lambda: (tmp_path / "acts").exists() and len(agent.children("action")) > 1, what="the action")
-    (running,) = (agent.status() or {})["recoveries"]
+    (running,) = agent.ready()["recoveries"]
     assert (running["current"]["phase"], running["current"]["action"]) == ("acting", "run")
     code, told = post(agent, "/v1/recoveries/web/cancel", {})
     assert (code, told["outcome"], told["steps"][0]["result"]) == (200, "cancelled", "cancelled")
