@@ -20,8 +20,8 @@ from tests.served_agent import Agent
 _ROOM = Path(__file__).parent
 
 # Limits, never the pace: nothing is measured by them, and a browser on a busy machine takes its time.
-expect.set_options(timeout=15_000)
-_LONGEST = 120
+expect.set_options(timeout=45_000)
+_LONGEST = 240
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

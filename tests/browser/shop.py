@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.acceptance.salus_process import SalusProcess, eventually, free_port
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 SERVICES = ("database", "cart", "web")
 """Each depends on the one before it."""
 
+_PATIENCE = 60.0  # a limit, never the pace
 _PROGRAM = Path(__file__).parent / "programs" / "service.py"
 _SERVICE = """\
   {name}: {{process: {{command: {command}}}{service_after}}}
@@ -34,7 +35,7 @@ _CHECKS = """\
   {name}-http:
     http: {{url: "http://127.0.0.1:{port}/"}}
     interval: 1s
-    timeout: 1s
+    timeout: 3s
     retry_interval: 500ms
     high_flap_threshold: 0
     critical: {critical}
@@ -42,10 +43,12 @@ _CHECKS = """\
     tags: [shop, {name}]
     description: "Answers what {name} is asked"
 {check_after}"""
+# A recovery that is watched ends when its test has it end, not because a person on a busy machine looks slowly.
 _RULES = """\
   {name}-up: {{cooldown_period: 1s, reset_after: 1s, actions: [restart_service]}}
   {name}-http:
-    {{min_failure_count: 2, cooldown_period: 1s, reset_after: 1s, verify_timeout: 12s, actions: [restart_service]}}
+    {{min_failure_count: 2, cooldown_period: 1s, reset_after: 1s, recovery_timeout: 2m, verify_timeout: 40s,
+     actions: [restart_service]}}
 """
 # Tests run on busy machines: what Salus would hold there, such as time-outs of a host under pressure, is healed here.
 _REST = """\
@@ -64,6 +67,9 @@ class _Salus(SalusProcess):
         head = f"listen: '127.0.0.1:{self.port}', state_dir: ./state, show_details: {self.details}"
         self.config.write_text(f"salus: {{{head}, trusted_proxies: [127.0.0.1]}}\n{config}")
         self.config.chmod(0o600)
+
+    def ready(self) -> dict[str, Any]:
+        return eventually(self.status, within=_PATIENCE, what=f"an answer of Salus\n{self.log}")
 
 
 class Shop:
@@ -84,7 +90,7 @@ class Shop:
         """Start it, and wait until everything is well."""
         self.salus.start()
         self.salus.ready()
-        eventually(self.well, within=30, what=f"a shop that is well\n{self.salus.log}")
+        eventually(self.well, within=_PATIENCE, what=f"a shop that is well\n{self.salus.log}")
 
     def close(self) -> None:
         self.salus.close()
@@ -101,6 +107,11 @@ class Shop:
         return status is not None and all(
             check["status"] == "healthy" for check in status["checks"] if check["name"] in mine
         )
+
+    def all_well(self) -> bool:
+        """Tell whether Salus itself is well, too: on a busy machine it is degraded over looks that began late."""
+        status = self.salus.status()
+        return status is not None and self.well() and bool(status["overall"]["status"] == "healthy")
 
     def token(self, role: str = "viewer", name: str = "") -> str:
         """Return the text of a new token, made as a person makes one."""
@@ -152,7 +163,7 @@ class Shop:
         return f"services:\n{services}rules:\n{rules}checks:\n{checks}{_REST}{rest}"
 
 
-async def until(condition: Callable[[], T | None], what: str, within: float = 20.0) -> T:
+async def until(condition: Callable[[], T | None], what: str, within: float = _PATIENCE) -> T:
     """Ask until the answer is true, while the pages go on."""
     deadline = time.monotonic() + within
     while not (answer := condition()):

@@ -63,7 +63,7 @@ class Watch:
             ignore_https_errors=True,  # a proxy of ours has a certificate that was made for the test
         )
         self._contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(45_000)
         await self._listen(context, _origin(url))
         page = await context.new_page()
         if path is not None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.acceptance import salus_process
+
 READY_WITHIN = 45.0
 # Where wheels and Debian put programs that an ordinary user's PATH may lack.
 PATH = os.pathsep.join(
@@ -34,10 +36,8 @@ def command(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port that is free now, and that no connection is given by chance while a server is started again."""
+    return salus_process.free_port()
 
 
 @contextmanager
@@ -154,14 +154,18 @@ class Program:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop it and its children: it is there and does nothing."""
-        stopped = self._family()
-        for process in stopped:
-            process.suspend()
+        stopped = self._family()[:1]
+        stopped[0].suspend()  # before its children are counted: it makes no further ones, such as one for a connection
+        stopped += self._family()[1:]
+        for process in stopped[1:]:
+            with suppress(psutil.NoSuchProcess):  # one whose connection has just ended
+                process.suspend()
         try:
             yield
         finally:
             for process in stopped:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 @contextmanager

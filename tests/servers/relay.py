@@ -7,6 +7,8 @@ from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from typing import Self
 
+from tests.servers.programs import free_port
+
 
 class Relay:
     """Passes on what comes to a server.
@@ -18,7 +20,7 @@ class Relay:
     """
 
     def __init__(self, target: int) -> None:
-        self.port = 0
+        self.port = free_port()  # not the kernel's choice: a connection may be given it while nobody listens
         self.accepted = 0
         self.silent = False
         self._target = target
@@ -42,7 +44,6 @@ class Relay:
     async def listen(self) -> None:
         """Take connections, again on the same port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
 
     def refuse(self) -> None:
         """Take no more connections, and cut those that there are: the server is gone."""

@@ -106,14 +106,16 @@ class Everything(Shop):
 
     def _is_there(self) -> bool:
         by_check = {one["labels"].get("check") for one in self.get("/alerts?state=firing")["items"]}
+        running = {one["check"] for one in self.get("/recoveries?running=true")["items"]}
         return bool(
-            {"backup", "queue-depth", "import"} <= by_check
+            {"backup", "queue-depth", "import", "exports"} <= by_check
+            and {"exports", "reports"} <= running
             and self.get("/rules/backup")["approval"]
             and self.get("/rules/archive")["approval"]
             and self.get("/rules/import")["exhausted_since"]
-            and len(self.get("/recoveries?running=true")["items"]) > 1
             and any(one["outcome"] == "recovered" for one in self.get("/recoveries?running=false")["items"])
             and self.get("/incidents")["items"]
+            and self.get("/notifications/dead")["items"]
         )
 
     async def visit(self, watch: Watch, **how: Any) -> Page:

@@ -12,11 +12,12 @@ ROOT = "/health-dashboard/"
 
 
 async def sign_in(page: Page, token: str) -> None:
-    """Type a token, and arrive at the overview."""
+    """Type a token, and arrive at the overview with its script at work: a page that still loads knows no keys."""
     await page.goto(ROOT)
     await page.get_by_label("Token").fill(token)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Checks", exact=True)).to_be_visible()
+    await page.wait_for_load_state()
 
 
 async def visitor(watch: Watch, served: Agent, role: Role = Role.VIEWER, *, script: bool = True) -> Page:

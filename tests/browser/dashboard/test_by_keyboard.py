@@ -12,9 +12,11 @@ from tests.browser.watched import Watch
 
 async def test_a_person_without_a_mouse_does_everything(watch: Watch, shop: Shop) -> None:
     page = await watch.open(shop.url, ROOT)
+    await expect(page.get_by_label("Token")).to_be_focused()
     await page.keyboard.type(shop.token("operator"))
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Checks", exact=True)).to_be_visible()
+    await page.wait_for_load_state()  # keys are the work of its script
     await _filter(page)
     await _open_a_check(page)
     await _panel_closes_and_gives_the_focus_back(page)
@@ -50,6 +52,7 @@ async def _open_a_check(page: Page) -> None:
     assert await focused(page) == first
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text(first.removeprefix("a "))
+    await page.wait_for_load_state()
 
 
 async def _panel_closes_and_gives_the_focus_back(page: Page) -> None:
@@ -72,8 +75,8 @@ async def _pause_and_resume(page: Page) -> None:
     await page.keyboard.press("Tab")
     assert await focused(page) == "button Pause this check"
     await page.keyboard.press("Enter")
+    await expect(page.locator("#said")).to_contain_text("paused until")  # which is said for a while only
     await expect(page.locator("#head .status")).to_contain_text("Paused")
-    await expect(page.locator("#said")).to_contain_text("paused until")
     await tab_to(page, "Resume")
     await page.keyboard.press("Enter")
     await expect(page.locator("#head .status")).to_contain_text("Healthy")

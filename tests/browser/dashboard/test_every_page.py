@@ -68,7 +68,7 @@ async def test_tab_begins_with_the_way_past_the_navigation_and_goes_down_the_pag
     await _go(page, "")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    assert await page.evaluate("() => document.activeElement.id") == "main"
+    await expect(page.locator("#main")).to_be_focused()
 
 
 async def test_every_page_reads_without_a_script(watch: Watch, everything: Everything) -> None:

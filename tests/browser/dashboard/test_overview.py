@@ -28,11 +28,11 @@ async def test_a_service_is_killed_and_healed_before_the_eyes_of_whoever_looks(w
     await page.evaluate("() => { window.loadedOnce = true }")
     await expect(page.get_by_role("heading", level=1)).to_have_text("All systems operational")
     shop.fail("web", always=True)
-    await expect(page.get_by_role("heading", name="Healing web-http")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("heading", name="Healing web-http")).to_be_visible()
     await expect(row(page, "web-http").locator(".status")).to_contain_text("Healing")
     await pictures(page, "overview-healing")
     shop.mend("web")
-    await until(shop.well, "a shop that is well again", within=30)
+    await until(shop.well, "a shop that is well again")
     await expect(page.get_by_role("heading", name="Healing web-http")).to_have_count(0)
     await expect(row(page, "web-http").locator(".status")).to_contain_text("Healthy")
     assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
@@ -46,11 +46,11 @@ async def test_salus_goes_away_and_comes_back_and_the_page_says_so(watch: Watch,
         r"console: .*(ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|status of 401)"
     ):
         shop.salus.kill()
-        await expect(page.get_by_text("Salus does not answer.")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_text("Salus does not answer.")).to_be_visible()
         shop.salus.start()
         shop.salus.ready()
         # A restart signs everybody out; whoever looked is asked again instead of looking at an old picture.
-        await expect(page.get_by_label("Token")).to_be_visible(timeout=20_000)
+        await expect(page.get_by_label("Token")).to_be_visible()
 
 
 async def test_names_and_messages_full_of_markup_are_text(watch: Watch, served: Agent) -> None:

@@ -55,16 +55,16 @@ async def test_an_incident_is_told_while_it_goes_on_and_to_its_end(watch: Watch,
     await page.goto(f"{ROOT}incidents")
     await page.evaluate("() => { window.loadedOnce = true }")
     shop.fail("web", always=True)
-    await expect(page.locator("#going-on article")).to_be_visible(timeout=20_000)
+    await expect(page.locator("#going-on article")).to_be_visible()
     assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
     await page.locator("#going-on article h2 a").first.click()
     await page.evaluate("() => { window.loadedOnce = true }")
     await expect(page.locator("#head")).to_contain_text("It goes on")
     await expect(page.locator("#story")).to_contain_text("web-http turned unhealthy")
-    await expect(page.locator("#story")).to_contain_text("Healing web-http", timeout=20_000)
+    await expect(page.locator("#story")).to_contain_text("Healing web-http")
     shop.mend("web")
-    await until(shop.well, "a shop that is well again", within=30)
-    await expect(page.locator("#head")).to_contain_text("It is over", timeout=15_000)
+    await until(shop.well, "a shop that is well again")
+    await expect(page.locator("#head")).to_contain_text("It is over")
     await expect(page.locator("#story")).to_contain_text("Everything is well again")
     assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
 
@@ -78,6 +78,7 @@ async def test_what_one_chooses_stands_in_the_address(watch: Watch, served: Agen
     assert "state=over" in page.url
     await page.goto(f"{ROOT}statistics")
     await page.get_by_role("link", name="Last 7 d").click()
+    await page.wait_for_load_state()  # the field filters by the script of the page
     await page.get_by_role("searchbox").fill("disk")
     await expect(page.locator("#available tr")).to_have_count(1)
     assert "days=7" in page.url

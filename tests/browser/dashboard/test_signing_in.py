@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from salus.model import Role
 from tests.browser.dashboard.people import ROOT, sign_in, visitor
-from tests.browser.looking import assert_accessible, assert_fits, focused, pictures, tab_to
+from tests.browser.looking import assert_accessible, assert_fits, pictures, tab_to
 from tests.browser.shop import Shop
 from tests.browser.watched import NARROW, Watch
 from tests.served_agent import Agent
@@ -57,7 +57,7 @@ async def test_the_cookie_of_a_session_is_out_of_reach_of_scripts_and_other_site
 
 async def test_signing_in_needs_no_mouse(watch: Watch, served: Agent) -> None:
     page = await watch.open(served.url, ROOT)
-    assert "Token" in await focused(page)
+    await expect(page.get_by_label("Token")).to_be_focused()
     await page.keyboard.type(await served.api.door.token(Role.VIEWER))
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Checks", exact=True)).to_be_visible()

@@ -27,7 +27,7 @@ async def test_salus_dies_and_the_page_stays_until_it_is_back_and_leads_to_where
     await expect(page.locator("#live")).to_have_attribute("data-state", "on")
     async with watch.expecting(_GONE):
         shop.salus.kill()
-        await expect(page.locator("#lost")).to_be_visible(timeout=15_000)
+        await expect(page.locator("#lost")).to_be_visible()
         await expect(page.get_by_role("heading", level=1)).to_have_text("web-http")
         await assert_accessible(page)
         await pictures(page, "lost")
@@ -35,7 +35,7 @@ async def test_salus_dies_and_the_page_stays_until_it_is_back_and_leads_to_where
         await expect(page.locator("#said")).to_contain_text("Salus does not answer")
         shop.salus.start()
         shop.salus.ready()
-        await expect(page.get_by_label("Token")).to_be_visible(timeout=20_000)
+        await expect(page.get_by_label("Token")).to_be_visible()
     await page.get_by_label("Token").fill(token)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page).to_have_url(f"{shop.url}{ROOT}checks/web-http?hours=24")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from playwright.async_api import expect
 
 from salus.model import Maintenance, PolicyReport, Selector, Status
 from salus.model.statuspage import Impact
@@ -116,4 +117,4 @@ async def test_who_finds_nothing_is_shown_the_way_back(watch: Watch, tmp_path: P
             await page.goto("/status/incidents/gone")
         await assert_accessible(page)
         await page.get_by_role("link", name="How it is now").click()
-        assert await page.get_by_role("heading", name="All systems operational").is_visible()
+        await expect(page.get_by_role("heading", name="All systems operational")).to_be_visible()

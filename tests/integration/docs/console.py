@@ -30,7 +30,7 @@ _LOOKS = frozenset(
 )
 """What changes nothing, so that it can be asked again until what the page tells of has happened."""
 
-_PATIENCE = 30.0  # nothing is measured here, and the machine may be busy
+_PATIENCE = 60.0  # nothing is measured here, and the machine may be busy
 _PAUSE = threading.Event()
 
 

@@ -31,8 +31,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         env={**os.environ, "UVICORN_PORT": str(port), "HOME": str(folder), "XDG_STATE_HOME": str(folder)},
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            eventually(lambda: _answers(client), what="an answer of uvicorn")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            eventually(lambda: _answers(client), within=45, what="an answer of uvicorn")
             yield client
     finally:
         server.terminate()
@@ -77,5 +77,5 @@ def test_what_breaks_is_healed(served: httpx.Client) -> None:
     def healed() -> bool:
         return 'salus_recoveries_total{check="database",outcome="recovered"} 1' in served.get("/salus/metrics").text
 
-    eventually(healed, what="the recovery")
+    eventually(healed, within=45, what="the recovery")
     assert served.get("/salus/readyz").status_code == 200

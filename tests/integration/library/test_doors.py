@@ -49,7 +49,7 @@ async def client(health: HealthSystem) -> AsyncIterator[httpx.AsyncClient]:
 
     app = Starlette(routes=[Route("/hello", hello), Mount("/ops", health.asgi()), Mount("/", health.asgi())])
     async with health:
-        await asyncio.to_thread(until, health.is_healthy)
+        assert await asyncio.to_thread(until, health.is_healthy)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.test") as client:
             yield client
 
@@ -86,10 +86,10 @@ async def test_a_stream_crosses_as_it_flows(health: HealthSystem) -> None:
 
     async with health:
         serving = asyncio.create_task(health.asgi()(dict(LIVE), receive, arrived.put))
-        first = await asyncio.wait_for(arrived.get(), 5)
+        first = await asyncio.wait_for(arrived.get(), 30)
         assert first["type"] == "http.response.start"
         gone.set()
-        await asyncio.wait_for(serving, 5)
+        await asyncio.wait_for(serving, 30)
 
 
 async def test_a_stream_that_is_open_ends_when_the_system_stops(health: HealthSystem) -> None:
@@ -102,8 +102,8 @@ async def test_a_stream_that_is_open_ends_when_the_system_stops(health: HealthSy
 
     async with health:
         serving = asyncio.create_task(health.asgi()(dict(LIVE), receive, arrived.put))
-        assert (await asyncio.wait_for(arrived.get(), 5))["status"] == 200
-    await asyncio.wait_for(serving, 5)
+        assert (await asyncio.wait_for(arrived.get(), 30))["status"] == 200
+    await asyncio.wait_for(serving, 30)
 
 
 async def test_the_first_request_starts_it_where_nobody_did(health: HealthSystem) -> None:
@@ -231,7 +231,7 @@ async def test_a_stream_ends_when_its_server_is_told_to(health: HealthSystem) ->
     server, arrived = Server(), asyncio.Queue[Any]()
     before = signal.signal(signal.SIGTERM, server.handle_exit)
     try:
-        async with health, asyncio.timeout(10):
+        async with health, asyncio.timeout(30):
             serving = asyncio.ensure_future(health.asgi()(dict(LIVE), asyncio.Event().wait, arrived.put))  # type: ignore[arg-type]
             await arrived.get()
             server.should_exit = True

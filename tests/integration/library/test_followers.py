@@ -95,7 +95,7 @@ async def test_streams_that_are_left_leave_nothing_behind(follower: HealthSystem
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = opened()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.gather(*(one(cancelled=bool(number % 2)) for number in range(6)))
         while opened() > before:
             await asyncio.sleep(0.01)

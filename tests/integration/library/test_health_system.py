@@ -14,7 +14,7 @@ from salus import Event, HealthSystem, Status
 from salus.errors import ConfigError, ConflictError, NotFoundError
 from tests.integration.library.waiting import until
 
-QUICK = {"interval": "50ms", "timeout": "1s"}
+QUICK = {"interval": "50ms", "timeout": "20s"}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_function_is_checked_healed_by_an_action_of_the_program_and_proven_wel
         assert until(health.is_healthy)
         assert health.summary() == "All systems operational"
         database.broken = True
-        assert ended.wait(5)
+        assert ended.wait(30)
         assert until(health.is_healthy)
     assert database.mended_on == ["second"]
     assert (told[0].check, told[0].reason) == ("database", "recovered")
@@ -95,7 +95,7 @@ async def test_coroutine_functions_run_on_the_loop_of_the_application(health: He
         heard.set()
 
     async with health:
-        await asyncio.wait_for(heard.wait(), 5)
+        await asyncio.wait_for(heard.wait(), 30)
         looks = await health.run_now()
         assert {name: look.status for name, look in looks.items()}["asynchronous"] is Status.HEALTHY
         assert (await health.report())["checks"]["plain"]["status"] == "healthy"  # type: ignore[index,call-overload]
@@ -111,19 +111,18 @@ async def test_a_blocked_application_does_not_blind_salus(health: HealthSystem) 
     def other() -> None: ...
 
     async with health:
-        await asyncio.to_thread(until, health.is_healthy)
+        assert await asyncio.to_thread(until, health.is_healthy)
         seen = threading.Event()
 
         def watch() -> None:
-            if until(lambda: not health.is_healthy()):
+            if until(lambda: "answers" in health.summary()):
                 seen.set()
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        assert seen.wait(5)  # on the very loop: nothing else runs on it meanwhile
+        assert seen.wait(30)  # on the very loop: nothing else runs on it meanwhile
         watcher.join()
-        assert "answers" in health.summary()
-        await asyncio.to_thread(until, health.is_healthy)
+        assert await asyncio.to_thread(until, health.is_healthy)
 
 
 def test_checks_come_and_go_while_it_runs(health: HealthSystem) -> None:
@@ -169,7 +168,7 @@ def test_a_function_in_a_rule_becomes_an_action(health: HealthSystem) -> None:
     health.register("database", database.look, **QUICK)
     health.rule("database", ["log", reconnect])
     with health:
-        assert healed.wait(5)
+        assert healed.wait(30)
         assert until(health.is_healthy)
 
 
@@ -207,7 +206,7 @@ def test_code_and_file_meet(tmp_path: Path) -> None:
 
 
 def test_the_ledger_survives_so_a_spent_budget_stays_spent(tmp_path: Path) -> None:
-    def live_once() -> int:
+    def live_once(until_then: str) -> int:
         health = HealthSystem("shop", state_dir=tmp_path / "state")
         times = 0
 
@@ -216,15 +215,15 @@ def test_the_ledger_survives_so_a_spent_budget_stays_spent(tmp_path: Path) -> No
             times += 1
 
         health.register("broken", lambda: False, **QUICK)
-        health.rule("broken", [nothing], max_recovery_attempts=1, verify_timeout="50ms", recovery_timeout="1s")
-        exhausted = threading.Event()
-        health.on("rule_exhausted")(lambda _: exhausted.set())
+        health.rule("broken", [nothing], max_recovery_attempts=1, verify_timeout="50ms")
+        happened = threading.Event()
+        health.on(until_then)(lambda _: happened.set())
         with health:
             assert until(lambda: health.status is Status.DEGRADED)
-            exhausted.wait(0.5)
+            assert happened.wait(30)
         return times
 
-    assert (live_once(), live_once()) == (1, 0)
+    assert (live_once("rule_exhausted"), live_once("recovery_refused")) == (1, 0)
 
 
 def test_a_handler_that_fails_is_told_and_in_nobodys_way(
@@ -238,7 +237,7 @@ def test_a_handler_that_fails_is_told_and_in_nobodys_way(
 
     health.on()(lambda _: heard.set())
     with caplog.at_level(logging.ERROR, "salus"), health:
-        assert heard.wait(5)
+        assert heard.wait(30)
         assert until(lambda: "not today" in caplog.text)
     with pytest.raises(NotFoundError, match="no event 'recovery_finish'") as caught:
         health.on("recovery_finish")(lambda _: None)

@@ -11,7 +11,7 @@ from salus.checks.threads import Threads
 
 CONFIG = """\
 checks:
-  loop: {event_loop: {blocked_after: 200ms}}
+  loop: {event_loop: {blocked_after: 10s, blocked_below: 20s}}
   deadlock: {deadlock: 10s}
   tasks: {tasks: {count_below: 1000}}
   memory: {process_memory: {rss_below: 90%, growth_below: 50MiB}}

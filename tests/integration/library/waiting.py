@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable
 
 
-def until(true: Callable[[], bool], seconds: float = 8.0) -> bool:
-    """Look every few milliseconds; false when it has not become so."""
+def until(true: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Look every few milliseconds; false when it has not become so.
+
+    A limit, never the pace: a Salus that looked late on a busy machine is degraded until it looks again, 10 s later.
+    """
     pause = threading.Event()
     for _ in range(int(seconds / 0.01)):
         if true():

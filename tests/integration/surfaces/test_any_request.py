@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -69,6 +70,7 @@ def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(document()).validate()
 
 
+@pytest.mark.timeout(300)  # thousands of requests
 def test_any_request_of_anybody_gets_an_answer_that_is_documented() -> None:
     api = FakeApi()
     asyncio.run(api.fill())
