@@ -12,7 +12,7 @@ from salus.alerts.match import Sight, about_metric, about_status, shortened, wat
 from salus.engine.engine import Engine
 from salus.engine.truths import Truth
 from salus.engine.units import CheckUnit, Judge
-from salus.model import Alert, AlertRule, AlertSettings, Happening, Labels, Observation, Status
+from salus.model import Alert, AlertRule, AlertSettings, CheckSpec, Happening, Labels, Observation, Status
 
 _NONE: Mapping[str, Judge] = {}
 
@@ -90,7 +90,7 @@ class Sights:
         if unit is not None and unit.paused:
             return None
         spec, status = (unit.spec, unit.state.status) if unit else (None, None)
-        if rule.members and (spec is None or not watches(rule, spec)):
+        if not _asks_about(rule, spec):
             return None
         healed = truth.happening is Happening.RECOVERED
         about = spec if happenings.of_one_check(truth.happening) else None
@@ -113,7 +113,7 @@ class Sights:
         """Return the labels that a rule gives to the trouble of an alert; None where it no longer asks for that."""
         unit = self._engine.units.get(alert.check or "")
         spec, named = unit.spec if unit else None, alert.labels.get("happening")
-        if spec is not None and not (watches(rule, spec) if rule.on else unit and self.watches(rule, unit)):
+        if unit is not None and not (_asks_about(rule, unit.spec) if rule.on else self.watches(rule, unit)):
             return None
         if named is None:
             return of_check(rule, spec, alert.level, self._labels) if spec is not None and not rule.on else None
@@ -122,3 +122,8 @@ class Sights:
             return None
         subject = alert.labels.get("subject", "")
         return of_happening(rule, happening, subject, spec=spec, level=alert.level, common=self._labels)
+
+
+def _asks_about(rule: AlertRule, spec: CheckSpec | None) -> bool:
+    """Tell whether a rule on happenings asks about those at a check, or None: at none; without members about all."""
+    return not rule.members or (spec is not None and watches(rule, spec))

@@ -21,6 +21,7 @@ from salus.model import (
     Level,
     Occasion,
     RouteSpec,
+    Selector,
     Status,
 )
 from salus.store.memory import MemoryStore
@@ -89,6 +90,38 @@ def test_an_alert_ends_when_its_rule_asks_for_something_else() -> None:
             await world.clock.sleep(60)
             assert [note.state for note in world.desk.sent[2:]] == [AlertState.RESOLVED] * 2
             assert world.alerter.desk.alerts == {}
+
+    play(story)
+
+
+@pytest.mark.parametrize("members", [Selector(), Selector(checks=("web",))])
+def test_a_rule_that_gave_up_is_told_once_whatever_is_surveyed_meanwhile(members: Selector) -> None:
+    async def story(world: Telling) -> None:
+        store = MemoryStore()
+
+        def like(clock: VirtualClock) -> Telling:
+            made = Telling(clock, store)
+            made.check("web", Switch(Status.UNHEALTHY))
+            made.rule("web", RecordingAction(), max_recovery_attempts=1, verify_timeout=2, exhausted_retry=1e6)
+            made.rules(AlertRule(name="gave-up", on=(Happening.EXHAUSTED,), members=members))
+            return made
+
+        first = like(world.clock)
+        async with first.telling():
+            await world.clock.sleep(200)
+            assert [note.state for note in first.desk.sent] == [AlertState.FIRING]
+            first.configure()
+            await world.clock.sleep(200)
+            assert len(first.desk.sent) == 1
+        second = like(world.clock)
+        async with second.telling():
+            await world.clock.sleep(200)
+            assert second.desk.sent == []
+            assert [one.state for one in second.alerter.desk.alerts.values()] == [AlertState.FIRING]
+            second.rules(AlertRule(name="gave-up", on=(Happening.EXHAUSTED,), members=Selector(checks=("db",))))
+            second.configure()
+            await world.clock.sleep(60)
+            assert [note.state for note in second.desk.sent] == [AlertState.RESOLVED]
 
     play(story)
 
