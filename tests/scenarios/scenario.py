@@ -44,7 +44,7 @@ class Condition(Strict, frozen=True, kw_only=True):
     told: dict[EventKind, Count] = {}
     starts: dict[str, Count] = {}
     service: dict[str, str] = {}
-    within: Seconds = "20s"
+    within: Seconds = "40s"
 
 
 class Command(Strict, frozen=True, kw_only=True):

@@ -50,14 +50,18 @@ def play(world: World, steps: list[str | dict[str, Any]]) -> None:
 
 
 def lacks(world: World, wanted: Condition) -> list[str]:
-    """Return what of a condition does not hold now, a line each."""
+    """Return what of a condition does not hold now, a line each.
+
+    The books are read first: a copy that has begun is in its book before Salus can find that all is well again.
+    """
+    told = world.since_mark()
+    begun = _wrong(wanted.starts, world.starts, "began")
     status = world.salus.status()
     if status is None:
         return ["Salus does not answer"]
     checks = {check["name"]: check["status"] for check in status["checks"]}
     refusals = {rule["name"]: (rule["last_refusal"] or {}).get("reason") for rule in status["rules"]}
     services = {service["name"]: service["state"] for service in status["services"]}
-    told = world.since_mark()
     said = {(event.rule, event.reason) for event in told if event.kind == "recovery_refused"}
     well = checks.keys() - {"salus"} if wanted.healthy == "all" else wanted.healthy
     return [
@@ -74,7 +78,7 @@ def lacks(world: World, wanted: Condition) -> list[str]:
             if reason != refusals.get(rule) and (rule, reason) not in said
         ),
         *_wrong(wanted.told, lambda kind: sum(event.kind == kind for event in told), "was told"),
-        *_wrong(wanted.starts, world.starts, "began"),
+        *begun,
     ]
 
 

@@ -25,7 +25,7 @@ def scenarios() -> list[ParameterSet]:
 MINUTES = sorted(Path(__file__).parent.glob("minutes/*.yaml"))
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("file", scenarios())
 def test_the_scenario_ends_as_its_file_says(file: Path, tmp_path: Path) -> None:
     scenario = read(file)

@@ -168,7 +168,7 @@ class Terminal:
             self.page.resize(width, height)
         self._set_size(width, height)
 
-    def shows(self, *words: str, within: float = 20.0) -> str:
+    def shows(self, *words: str, within: float = 40.0) -> str:
         """Wait until all of these words are on the screen at once; return the screen."""
 
         def there() -> str:

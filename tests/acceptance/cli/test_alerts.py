@@ -16,7 +16,7 @@ import pytest
 from tests.acceptance.salus_process import SalusProcess, eventually
 
 CONFIG = """\
-defaults: {{interval: 100ms, timeout: 2s, retry_interval: 50ms}}
+defaults: {{interval: 100ms, timeout: 20s, retry_interval: 50ms}}
 checks:
   door:
     command:

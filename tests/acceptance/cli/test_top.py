@@ -40,7 +40,7 @@ def salus(tmp_path: Path) -> Iterator[SalusProcess]:
     try:
         one.start()
         one.ready()
-        eventually(lambda: (one.status() or {})["overall"]["message"] == "All systems operational", what="health")
+        eventually(lambda: one.ready()["overall"]["message"] == "All systems operational", what="health")
         yield one
     finally:
         one.close()
@@ -99,7 +99,7 @@ def test_a_killed_service_is_seen_to_be_healed_and_q_gives_the_terminal_back(sal
     )
     (salus.folder / "go").touch()
     top.shows("✓ healthy: All systems operational", "2 starts", "recovered after")
-    assert "healing now" not in top.text
+    eventually(lambda: "healing now" not in top.text, what="an answer that knows that it is over")
     assert top.page.unknown == set()
     top.type("q")
     assert top.ended() == 0
@@ -210,6 +210,7 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again(salus: Sal
         shell.shows("Stopped")
         assert (shell.page.other, shell.page.cursor) == (False, True)
         shell.type("\x0cfg\r")
+        eventually(lambda: shell.page.other, what="the other page")  # what was drawn before may still be on the shell's
         shell.shows("All systems operational", "q quit")
         assert (shell.page.other, shell.page.cursor) == (True, False)
         shell.type("q")
@@ -225,7 +226,7 @@ def test_a_pane_that_changes_its_size_is_filled_anew(start: Start) -> None:
     top.shows(" │ ", "q quit")
     top.resize(60, 12)
     top.shows("q quit", "checks 4")
-    assert " │ " not in top.text
+    eventually(lambda: " │ " not in top.text, what="a picture of that width")  # one of the old may have been on its way
     top.resize(120, 40)
     top.shows("q quit", "p pause", "last events")
 

@@ -60,7 +60,7 @@ class Agent:
         return {one["name"]: one for room in ("checks", "services", "rules") for one in told.get(room, [])}
 
     def until(self, what: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 45
         while not condition():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, f"waited in vain until {what}:\n{self.log.read_text()}"

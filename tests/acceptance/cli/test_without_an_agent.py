@@ -23,6 +23,7 @@ import pytest
 from salus.cli.root import COMMANDS
 from salus.ports import Batch
 from salus.store.sqlite import SqliteStore
+from tests.acceptance.salus_process import free_port
 from tests.fake_agent import RECOVERY
 
 SALUS = str(Path(sys.executable).with_name("salus"))
@@ -106,6 +107,7 @@ def test_without_a_config_the_remedy_is_init(salus: Salus, command: str) -> None
     assert "`salus init` writes one" in done.stderr
 
 
+@pytest.mark.timeout(180)  # it calls every one of them
 def test_every_command_explains_itself(salus: Salus) -> None:
     listed = salus("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
     names = [line.split()[0] for line in listed.splitlines()]
@@ -356,9 +358,8 @@ def test_health_is_0_or_1_whatever_answers(salus: Salus, listener: socket.socket
     assert "Traceback" not in done.stderr
 
 
-def test_health_is_1_when_nobody_listens(salus: Salus, listener: socket.socket) -> None:
-    port = listener.getsockname()[1]
-    listener.close()
+def test_health_is_1_when_nobody_listens(salus: Salus) -> None:
+    port = free_port()
     done = salus("health", SALUS_LISTEN=f"127.0.0.1:{port}")
     assert done.returncode == 1
     assert done.stderr == f"salus health: 127.0.0.1:{port}: nobody listens there (is `salus run` running?)\n"

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.acceptance.frameworks.serving import EXAMPLES, Served, free_port
+from tests.acceptance.frameworks.serving import EXAMPLES, Served
+from tests.acceptance.salus_process import free_port
 
 SERVERS: Mapping[str, list[str]] = {
     "django": ["gunicorn", "django_app:application", "--threads", "4", "--bind"],

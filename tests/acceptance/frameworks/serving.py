@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,13 +22,6 @@ from salus.errors import SalusError
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port: int = chosen.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -108,7 +100,7 @@ class Served:
             return
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(40)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(5)
@@ -130,7 +122,7 @@ class Served:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    async def until(self, holds: Callable[[], bool], what: str, *, within: float = 20.0) -> float:
+    async def until(self, holds: Callable[[], bool], what: str, *, within: float = 50.0) -> float:
         """Wait until something holds; returns how long that took."""
         began = time.monotonic()
         while True:
@@ -164,6 +156,7 @@ class Served:
         found = re.search(rf'^salus_recoveries_total{{check="{check}",outcome="recovered"}} (\d+)', text, re.MULTILINE)
         return int(found[1]) if found else 0
 
-    async def until_healed(self, check: str) -> None:
-        await self.until(lambda: self.recovered(check) == 1, f"{check} is healed")
+    async def until_healed(self, check: str, *, before: int = 0) -> None:
+        """Wait until a check was healed once more than before."""
+        await self.until(lambda: self.recovered(check) > before, f"{check} is healed")
         await self.until(lambda: self.check(check)["status"] == "healthy", f"{check} is healthy")

@@ -9,8 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.acceptance.frameworks.serving import Served
+
+pytestmark = pytest.mark.timeout(180)  # the first waits until eight servers have begun, the last until they have ended
 
 
 def workers_of(served: Served) -> list[int]:
@@ -18,12 +21,16 @@ def workers_of(served: Served) -> list[int]:
     return sorted(child.pid for child in psutil.Process(served.process.pid).children())
 
 
+@pytest.mark.alone
 async def test_one_worker_of_gunicorn_leads_and_another_takes_over_when_it_is_killed(
     served: Mapping[str, Served],
 ) -> None:
+    for name, one in served.items():
+        if name != "celery":  # which answers nobody
+            await one.until_ready()  # to begin takes what the other worker needs to take over in time
     shop = served["gunicorn"]
-    await shop.until_ready()
     await shop.until(lambda: len(workers_of(shop)) == 2, "both workers are there")
+    await shop.until(lambda: shop.check("mails")["last_checked"] is not None, "the first look")
     leader = shop.status()["agent"]["pid"]
     assert leader in workers_of(shop)
     seen = shop.check("mails")["last_checked"]
@@ -40,8 +47,9 @@ async def test_one_worker_of_gunicorn_leads_and_another_takes_over_when_it_is_ki
 async def test_a_worker_of_gunicorn_that_ends_stops_salus_in_order(served: Mapping[str, Served]) -> None:
     shop = served["uvicorn-worker"]
     await shop.until_ready()
+    before = shop.recovered("packing")
     assert shop.ask("/orders?items=0", method="POST").code == 200
-    await shop.until_healed("packing")
+    await shop.until_healed("packing", before=before)
     (worker,) = workers_of(shop)
     os.kill(worker, signal.SIGTERM)
     await shop.until(lambda: workers_of(shop) not in ([], [worker]), "there is a new worker")

@@ -13,7 +13,7 @@ FOLDER = Path(os.environ["SHOP_FOLDER"])
 health = HealthSystem("shop", state_dir=FOLDER / "state", settings={"salus": {"show_details": "always"}})
 
 
-@health.check(interval="100ms", critical=True)
+@health.check(interval="100ms", timeout="10s", critical=True)
 def stock() -> tuple[str, str]:
     return ("unhealthy" if (FOLDER / "broken").exists() else "healthy"), f"looked at by {os.getpid()}"
 

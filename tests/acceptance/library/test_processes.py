@@ -163,9 +163,9 @@ SCRIPT = """
 import os, sys, threading
 from salus import HealthSystem
 health = HealthSystem("script", state_dir=sys.argv[1])
-health.register("fine", lambda: None, interval="50ms")
+health.register("fine", lambda: None, interval="50ms", timeout="10s")
 health.start()
-while not health.is_healthy(): threading.Event().wait(0.01)
+while health.summary() != "All systems operational": threading.Event().wait(0.01)
 if "fork" in sys.argv:
     child = os.fork()
     if child == 0:

@@ -28,7 +28,7 @@ CONFIG = {
             "reset_after": "50ms",
             "recurrence_threshold": 0,
             "max_recovery_attempts": 20,
-            "verify_timeout": "300ms" if part == "build-pipeline" else "5s",
+            "verify_timeout": "3s" if part == "build-pipeline" else "5s",
         }
         for part in PARTS
     },
@@ -91,6 +91,8 @@ class Preview:
         finally:
             self.process.kill()
             self.process.wait()
+            if self._listener.ident is not None:
+                self._listener.join(10)
 
     def ask(self, method: str, path: str) -> tuple[int, str]:
         """Ask once."""
@@ -130,7 +132,7 @@ class Preview:
                 with self._heard:
                     self.told.append((event, data))
                     self._heard.notify_all()
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return  # the server has ended
         finally:
             connection.close()

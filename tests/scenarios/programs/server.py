@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 from threading import Event, Thread
 
-PATIENCE = 0.3
 MOST_LOST = 100
 
 
@@ -37,11 +36,11 @@ def _append(path: str, line: str) -> None:
         file.write(line)
 
 
-def answers(port: int) -> bool:
-    """Ask what this server needs, as a client with little patience."""
+def answers(port: int, patience: float) -> bool:
+    """Ask what this server needs, as a client with so many seconds of patience."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as line:
-            line.settimeout(PATIENCE)
+        with socket.create_connection(("127.0.0.1", port), timeout=patience) as line:
+            line.settimeout(patience)
             line.sendall(b"GET / HTTP/1.0\r\n\r\n")
             return line.recv(4096).startswith(b"HTTP/1.1 200")
     except OSError:
@@ -83,7 +82,7 @@ def answer(options: argparse.Namespace) -> bytes:
         work(options.work)
     if Path(f"{options.name}.broken").exists():
         return b"500 Broken"
-    if not all(answers(port) for port in options.needs):
+    if not all(answers(port, options.patience) for port in options.needs):
         return b"503 Service Unavailable"
     return b"200 OK"
 
@@ -108,6 +107,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--needs", type=int, nargs="*", default=[], help="ports that must answer, or it answers 503")
+    parser.add_argument("--patience", type=float, default=0.3, help="seconds to wait for one of them")
     parser.add_argument("--config", type=Path, help="a file that must begin with 'good', or it ends at its start")
     parser.add_argument("--work", type=float, default=0, help="milliseconds of processor time that an answer takes")
     options = parser.parse_args()
