@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from salus.engine.units import CheckUnit
+from salus.model import Cause
 from salus.ports import Service
 
 
@@ -85,4 +86,6 @@ class Dependencies:
 
 
 def _bad(root: CheckUnit) -> bool:
-    return root.healing or bool(root.state.last and root.state.last.status.bad)
+    """Tell whether a check is bad, or may be: a time-out that is held on an overloaded host says that of nobody else."""
+    last = root.state.last
+    return root.healing or (last is not None and (last.status.bad or last.cause == Cause.OVERLOADED))

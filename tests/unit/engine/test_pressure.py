@@ -128,6 +128,30 @@ def test_what_usually_takes_long_is_held_on_a_host_that_is_that_much_slower_and_
     play(story)
 
 
+def test_what_hangs_on_a_check_whose_time_outs_are_held_is_held_too_for_it_may_be_the_root() -> None:
+    async def story(stage: Stage) -> None:
+        act = RecordingAction()
+        leaf = stage.world.check("leaf", depends_on=("web",))
+        stage.world.rule("leaf", act, verify_timeout=1.0)
+        stage.world.engine.replace_units(stage.world.units)
+        stage.target.takes = 0.3
+        await stage.wait(20)
+        stage.host.strain(4.0, cpu=0.9)
+        stage.target.takes = 1.2
+        await stage.world.until(lambda: stage.last.cause == Cause.OVERLOADED, within=20)
+        leaf.script = Status.UNHEALTHY
+        await stage.wait(60)
+        assert stage.last.cause == Cause.OVERLOADED
+        assert not act.runs
+        refused = stage.world.log.of(EventKind.RECOVERY_REFUSED)
+        assert RefusalReason.DEPENDENCY_FAILING in {event.reason for event in refused if event.check == "leaf"}
+        stage.host.strain()
+        stage.target.takes = 0.3
+        await stage.world.until(lambda: bool(act.runs), within=60)
+
+    play(story)
+
+
 def test_what_was_held_stays_held_until_the_overload_is_over_for_what_piled_up_has_to_be_worked_off() -> None:
     async def story(stage: Stage) -> None:
         stage.target.takes = 0.3
