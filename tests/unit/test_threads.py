@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from salus import threads as threads_module
 from salus.errors import CheckBrokenError
-from salus.threads import _MOST_IDLE, Threads
+from salus.threads import _MOST_IDLE, Threads, awaited_on
 
 
 async def until(holds: object) -> None:
@@ -174,6 +175,22 @@ async def test_an_idle_thread_keeps_nothing_of_its_last_call() -> None:
     threads = Threads(1)
     kept = await call()
     await until(lambda: gc.collect() is not None and kept() is None)
+
+
+async def test_who_has_an_answer_awaits_nothing_however_long_the_thread_takes_to_let_go(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Virtual time would stand still for a thread that nobody awaits, and would not wait for the next one."""
+    wake = threads_module._wake
+
+    def wake_and_dawdle(call: threads_module._Call) -> None:
+        wake(call)
+        gate.wait(5)
+
+    monkeypatch.setattr(threads_module, "_wake", wake_and_dawdle)
+    threads = Threads(1)
+    assert await threads.run(max, 1, 2) == 2
+    assert not awaited_on(asyncio.get_running_loop())
 
 
 def test_a_thread_outlives_its_loop_without_harm() -> None:
