@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-def until(true: Callable[[], bool], seconds: float = 8.0) -> bool:
+def until(true: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Look every few milliseconds; false when it has not become so."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.01)):
