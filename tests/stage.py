@@ -61,7 +61,7 @@ class Stage:
             await kill_family(Family(f"{self.state_id}:service:{name}"))
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(seconds):
         while not condition():
