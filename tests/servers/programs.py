@@ -33,13 +33,6 @@ def command(name: str, package: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
 def folder(*, fast: bool = False) -> Iterator[Path]:
     """Make a folder with a short path, and remove it; a fast one is in memory where there is room for it."""
