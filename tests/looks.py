@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,8 +99,24 @@ async def look_once(check: Any, place: Site | None = None, **details: Any) -> Ob
 async def look_at(check: Check, place: Site | None = None, **details: Any) -> Observation:
     """Look once, as the prober does, and leave the check open."""
     look = look_from(place or site(), **details)
-    async with asyncio.timeout(look.spec.timeout):
+    async with deadline(look.spec.timeout):
         return await check.look(look)
+
+
+@asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """End what runs after so many seconds; where the loop comes late to that, by that much later.
+
+    On a busy machine, what was due before would else be cut off in the same turn of the loop in which it has its say.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+    async with asyncio.timeout(None) as bound:
+        timer = loop.call_at(due, lambda: bound.reschedule(2 * loop.time() - due))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class Prober:

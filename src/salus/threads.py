@@ -119,10 +119,11 @@ class Threads:
         try:
             await call.future
         except asyncio.CancelledError:
-            _UNDER_WAY.discard(call)
             self._give_up(call)
             _close(call.result)
             raise
+        finally:
+            _UNDER_WAY.discard(call)  # the thread may come to that later: whoever has the answer awaits nothing
         if call.error is not None:
             raise call.error
         result: _Result = call.result

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.acceptance.salus_process import free_port
 from tests.certificates import Identity
-from tests.servers.programs import Program, answers, command, free_port, running
+from tests.servers.programs import Program, answers, command, running
 
 PASSWORD = "correct horse battery"
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

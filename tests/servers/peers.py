@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.servers.programs import Program, answers, command, folder, free_port, running
+from tests.acceptance.salus_process import free_port
+from tests.servers.programs import Program, answers, command, folder, running
 
 PASSWORD = "s3cr3t-pa55word"
 

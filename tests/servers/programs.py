@@ -17,8 +17,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance import salus_process
-
 READY_WITHIN = 45.0
 # Where wheels and Debian put programs that an ordinary user's PATH may lack.
 PATH = os.pathsep.join(
@@ -33,11 +31,6 @@ def command(name: str, package: str) -> str:
     if found is None:
         pytest.skip(f"not on this platform: {name} is not installed (scripts/install-test-peers, or apt: {package})")
     return found
-
-
-def free_port() -> int:
-    """Return a port that is free now, and that no connection is given by chance while a server is started again."""
-    return salus_process.free_port()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from typing import Self
 
-from tests.servers.programs import free_port
+from tests.acceptance.salus_process import free_port
 
 
 class Relay:

@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from salus import threads as threads_module
 from salus.errors import CheckBrokenError
-from salus.threads import _MOST_IDLE, Threads
+from salus.threads import _MOST_IDLE, Threads, awaited_on
 
 
 async def until(holds: object) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not holds():  # type: ignore[operator]
             await asyncio.sleep(0.001)
 
@@ -58,7 +59,7 @@ async def test_more_calls_than_threads_wait_their_turn(gate: threading.Event) ->
     order: list[int] = []
 
     def work(number: int) -> None:
-        gate.wait(5)
+        gate.wait(30)
         order.append(number)
 
     tasks = [asyncio.get_running_loop().create_task(threads.run(work, number)) for number in range(6)]
@@ -74,7 +75,7 @@ async def test_a_call_that_was_given_up_is_counted_until_it_ends(gate: threading
     threads = Threads(2)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await threads.run(gate.wait, 5)
+            await threads.run(gate.wait, 30)
     assert (threads.busy, threads.stuck) == (1, 1)
     assert await threads.run(max, 1, 2) == 2
     gate.set()
@@ -87,7 +88,7 @@ async def test_when_all_threads_are_stuck_callers_are_told_at_once(gate: threadi
     for _ in range(2):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await threads.run(gate.wait, 5)
+                await threads.run(gate.wait, 30)
     with pytest.raises(CheckBrokenError, match="2 threads are stuck"):
         await threads.run(max, 1, 2)
     gate.set()
@@ -97,7 +98,7 @@ async def test_when_all_threads_are_stuck_callers_are_told_at_once(gate: threadi
 
 async def test_those_who_wait_already_are_told_too(gate: threading.Event) -> None:
     threads = Threads(1)
-    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 5))
+    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 30))
     await until(lambda: threads.busy == 1)
     second = asyncio.get_running_loop().create_task(threads.run(max, 1, 2))
     await until(lambda: len(threads._waiting) == 1)
@@ -108,7 +109,7 @@ async def test_those_who_wait_already_are_told_too(gate: threading.Event) -> Non
 
 async def test_who_gives_up_waiting_leaves_the_line(gate: threading.Event) -> None:
     threads = Threads(1)
-    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 5))
+    first = asyncio.get_running_loop().create_task(threads.run(gate.wait, 30))
     await until(lambda: threads.busy == 1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
@@ -125,7 +126,7 @@ async def test_calls_one_after_another_share_a_thread() -> None:
 
 
 async def test_calls_at_the_same_time_have_a_thread_each() -> None:
-    threads, both = Threads(8), threading.Barrier(2, timeout=5)
+    threads, both = Threads(8), threading.Barrier(2, timeout=30)
 
     def meet() -> threading.Thread:
         both.wait()
@@ -136,7 +137,7 @@ async def test_calls_at_the_same_time_have_a_thread_each() -> None:
 
 
 async def test_what_is_not_needed_any_more_ends() -> None:
-    threads, all_there = Threads(8), threading.Barrier(8, timeout=5)
+    threads, all_there = Threads(8), threading.Barrier(8, timeout=30)
 
     def meet() -> threading.Thread:
         all_there.wait()
@@ -176,11 +177,27 @@ async def test_an_idle_thread_keeps_nothing_of_its_last_call() -> None:
     await until(lambda: gc.collect() is not None and kept() is None)
 
 
+async def test_who_has_an_answer_awaits_nothing_however_long_the_thread_takes_to_let_go(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Virtual time would stand still for a thread that nobody awaits, and would not wait for the next one."""
+    wake = threads_module._wake
+
+    def wake_and_dawdle(call: threads_module._Call) -> None:
+        wake(call)
+        gate.wait(30)
+
+    monkeypatch.setattr(threads_module, "_wake", wake_and_dawdle)
+    threads = Threads(1)
+    assert await threads.run(max, 1, 2) == 2
+    assert not awaited_on(asyncio.get_running_loop())
+
+
 def test_a_thread_outlives_its_loop_without_harm() -> None:
     threads, gate, ended = Threads(1), threading.Event(), threading.Event()
 
     def work() -> None:
-        gate.wait(5)
+        gate.wait(30)
         ended.set()
 
     async def give_up() -> None:
@@ -190,7 +207,7 @@ def test_a_thread_outlives_its_loop_without_harm() -> None:
 
     asyncio.run(give_up())
     gate.set()
-    assert ended.wait(5)
+    assert ended.wait(30)
 
     async def again() -> int:
         await until(lambda: threads.busy == 0)

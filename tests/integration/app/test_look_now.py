@@ -32,12 +32,12 @@ async def test_a_blocked_application_is_unhealthy_in_a_second_at_an_interval_of_
             app.block()
             loop = asyncio.get_running_loop()
             began = loop.time()
-            while not unit.state.status.bad:
+            # A busy machine may have blocked it for a moment before: that is another line.
+            while unit.state.last is None or "in crunch" not in unit.state.last.message:
                 assert loop.time() - began < 5
                 await asyncio.sleep(0.01)
+            assert unit.state.status.bad
             assert not app.free.is_set()
-            assert unit.state.last is not None
-            assert "in crunch" in unit.state.last.message
             agent.engine.site.look_now("a check that is not there")
     finally:
         await agent.stop()

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,11 @@ CONFIG = """\
 salus: {{listen: "127.0.0.1:0", state_dir: ./state, metrics: public, environment: testing}}
 {telemetry}
 checks:
-  flag: {{file: {{path: ./flag, exists: true}}, interval: 0.2s}}
+  flag: {{file: {{path: ./flag, exists: true}}, interval: 0.2s, timeout: 5s}}
 rules:
   flag:
     actions: [log, {{run: ["/bin/sh", "-c", "exit 3"]}}, {{run: ["/usr/bin/touch", "{folder}/flag"]}}]
-    verify_timeout: 0.3s
+    verify_timeout: 10s
 """
 TELEMETRY = """\
 telemetry:
@@ -174,7 +175,8 @@ async def test_the_instruments_tell_what_the_page_of_metrics_tells(tmp_path: Pat
         page = await asyncio.to_thread(ask, agent.server.addresses[0][1])
         with collector.got:
             collector.bodies.clear()
-        await asyncio.to_thread(eventually, lambda: "salus.check.runs" in collector.metrics)
+        # The first that comes may have been collected before the page was asked for.
+        await asyncio.to_thread(eventually, lambda: len(collector.bodies) >= 2)
         got = collector.metrics
     from salus.surfaces.telemetry.instruments import INSTRUMENTS
 
@@ -226,19 +228,14 @@ async def test_a_recovery_in_which_salus_was_killed_is_one_trace_too(tmp_path: P
     assert root.attributes["salus.outcome"] == Outcome.INTERRUPTED
     assert by_name["action run"].attributes["salus.step.result"] == "interrupted"
     assert by_name["action run"].end == root.end
-    assert events[0]["time"][:19] in iso(by_name["action run"].start)
+    told_at = datetime.fromisoformat(events[0]["time"]).timestamp()
+    assert abs(told_at - by_name["action run"].start / 1e9) < 5
 
 
 def story(salus: SalusProcess) -> list[dict[str, Any]]:
     """Return the events in its log."""
     lines = [json.loads(line) for line in salus.log.splitlines() if line.startswith("{")]
     return [line for line in lines if "event" in line]
-
-
-def iso(nanosecond: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(nanosecond / 1e9, UTC).isoformat()
 
 
 async def test_an_application_hands_over_the_providers_that_it_has(tmp_path: Path) -> None:
@@ -290,7 +287,7 @@ async def test_a_collector_that_never_answers_delays_neither_healing_nor_the_end
         (tmp_path / "flag").unlink()
         agent.engine.units["flag"].rules[0].memory = RuleState(rule="flag")
         await healed(agent)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(8):  # and not the 10 s of an export
             await agent.outside.stop()
     assert "the last telemetry was not taken within 0.2 s" in caplog.text
     collector.closing.set()  # what hangs is answered by an end, and nobody tries again

@@ -12,10 +12,10 @@ import pytest
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from tests.acceptance.salus_process import free_port
 from tests.looks import Prober
 from tests.servers import brokers
 from tests.servers.brokers import Rabbit
-from tests.servers.programs import free_port
 from tests.servers.relay import Relay
 
 ON_BOTH_LOOPS = ("test_many_looks", "test_a_connection_that_died", "test_a_look_that_is_cancelled")

@@ -15,11 +15,11 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
+from tests.acceptance.salus_process import free_port
 from tests.certificates import Authority
 from tests.looks import Prober, eventually
 from tests.servers import brokers
 from tests.servers.brokers import PASSWORD
-from tests.servers.programs import free_port
 
 Say = Callable[[str, str], None]
 
@@ -71,7 +71,7 @@ async def test_a_wrong_password_is_unhealthy_and_stays_secret(url: str, look: Pr
 
 async def test_a_message_that_does_not_come_back_is_unhealthy(mqtt_port: int, look: Prober) -> None:
     mute = f"mqtt://mute:{quote(PASSWORD)}@127.0.0.1:{mqtt_port}"
-    seen = await look(Mqtt(url=mute, round_trip="salus/round"), timeout=0.5)
+    seen = await look(Mqtt(url=mute, round_trip="salus/round"), timeout=2)
     assert (seen.status, seen.cause) == (Status.UNHEALTHY, "mqtt_round_trip")
     assert "did not deliver it (may this user write and read that topic?)" in seen.message
 
@@ -101,7 +101,7 @@ async def test_a_message_on_a_topic_is_compared_and_its_age_is_read_from_it(url:
 
 async def test_a_topic_without_a_message_is_unhealthy_until_one_comes(url: str, look: Prober, say: Say) -> None:
     check = Mqtt(url=url, topic="plant/new").build(look.site)
-    seen = await look.look(check, timeout=0.5)
+    seen = await look.look(check, timeout=2)
     assert (seen.status, seen.message) == (Status.UNHEALTHY, "there is no message on 'plant/new'")
     say("plant/new", "hello")
     await eventually(lambda: check._last is not None, "the message")  # type: ignore[attr-defined]
@@ -113,7 +113,7 @@ async def test_a_topic_without_a_message_is_unhealthy_until_one_comes(url: str, 
     assert (await look.look(check)).metrics["age_seconds"].value > first
     say("plant/new", "")
     await eventually(lambda: check._last is None, "the end of the message")  # type: ignore[attr-defined]
-    assert (await look.look(check, timeout=0.5)).status is Status.UNHEALTHY
+    assert (await look.look(check, timeout=2)).status is Status.UNHEALTHY
     await check.aclose()
 
 

@@ -14,11 +14,11 @@ from salus.checks.nats import Nats
 from salus.errors import CheckBrokenError
 from salus.model import Cause, Status
 from salus.secret import Secret
+from tests.acceptance.salus_process import free_port
 from tests.certificates import Authority
 from tests.looks import Prober
 from tests.servers import brokers
 from tests.servers.brokers import PASSWORD
-from tests.servers.programs import free_port
 from tests.servers.relay import Relay
 
 

@@ -28,13 +28,26 @@ class Watcher(ThreadLoop):
         self.probe = self.probe_file.probe
         self.changes: list[str] = []
         self.changed = threading.Event()
+        self.watches = threading.Event()
         self.fault: Exception | None = None
 
     def is_alive(self) -> bool:
         return self.is_running()
 
+    def start(self) -> None:
+        self.watches.clear()
+        super().start()
+        assert self.watches.wait(PATIENT)  # what changes before it watches is not seen
+
+    def restart(self) -> None:
+        self.watches.clear()
+        super().restart()
+        assert self.watches.wait(PATIENT)
+
     def _watch(self, stop: threading.Event) -> None:
-        for changes in watch(self.folder, stop_event=stop, rust_timeout=100, step=10, debounce=50):
+        watching = watch(self.folder, stop_event=stop, rust_timeout=100, step=10, debounce=50, yield_on_timeout=True)
+        for changes in watching:
+            self.watches.set()
             for _, path in changes:
                 if self.fault is not None:
                     fault, self.fault = self.fault, None
@@ -60,7 +73,7 @@ async def test_a_watcher_proves_that_it_sees_changes_and_tells_nobody_of_the_pro
     assert description.kind == "file_watcher"
     assert (await look_once(description.check, timeout=PATIENT)).message == "alive"
     (watcher.folder / "button.html").write_text("<button>")
-    assert watcher.changed.wait(5)
+    assert watcher.changed.wait(PATIENT)
     assert set(watcher.changes) == {"button.html"}
     assert [path.name for path in watcher.folder.iterdir()] == ["button.html"]
 
@@ -69,7 +82,7 @@ async def test_a_watcher_that_died_is_restarted(watcher: Watcher) -> None:
     description = describe("watcher", watcher)
     assert (await look_once(description.check)).status is Status.HEALTHY
     watcher.fault = OSError("no space left on device")
-    watcher.probe_file._within = 1.0
+    watcher.probe_file._within = 3.0
     seen = await look_once(description.check)  # the probe itself is the change that the thread dies of
     assert seen.message == "it is dead, expected alive: OSError: no space left on device"
     watcher.probe_file._within = PATIENT

@@ -24,6 +24,7 @@ from salus.integrations.celery import ping
 from salus.model import Cause, Status
 from salus.secret import Secret
 from salus.units import Duration
+from tests.acceptance.salus_process import free_port
 from tests.looks import look_from, look_once, site
 
 WORKER = """
@@ -31,15 +32,6 @@ from celery import Celery
 
 app = Celery("worked", broker="{broker}", broker_connection_retry_on_startup=True)
 """
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port: int = chosen.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -75,7 +67,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, broker: str) -> Iterator[su
             stderr=log,
         )
     try:
-        for _ in range(200):
+        for _ in range(400):
             if b" ready." in (folder / "log").read_bytes():
                 break
             threading.Event().wait(0.1)
@@ -96,7 +88,7 @@ async def test_a_worker_that_answers_is_healthy_over_one_connection_and_waited_f
     def connections() -> int:
         return sum(bool(one.raddr) and one.raddr[1] == port for one in psutil.Process().net_connections())
 
-    before, wait = connections(), Duration(1.5)
+    before, wait = connections(), Duration(3)
     options = Celery(broker=Secret(broker), workers=("one@here",), queues=("celery", "none"), reply_timeout=wait)
     check = options.build(site())
     first = await check.look(look_from(site()))
@@ -113,7 +105,7 @@ async def test_a_worker_that_answers_is_healthy_over_one_connection_and_waited_f
         assert again.duration < wait < first.duration
     assert connections() == kept > before
     await check.aclose()
-    for _ in range(100):
+    for _ in range(1500):
         if connections() <= before:
             break
         await asyncio.sleep(0.02)
@@ -124,20 +116,20 @@ async def test_workers_that_are_missing_few_or_stopped_and_queues_that_are_long_
     worker: subprocess.Popen[bytes], broker: str
 ) -> None:
     app = App("ours", broker=broker, set_as_current=False)
-    missing = await look_once(ping(app, workers=("one@here", "two@here"), reply_timeout="800ms"))
-    assert (missing.status, missing.message) == (Status.UNHEALTHY, "two@here did not answer within 800 ms")
+    missing = await look_once(ping(app, workers=("one@here", "two@here"), reply_timeout="2s"))
+    assert (missing.status, missing.message) == (Status.UNHEALTHY, "two@here did not answer within 2 s")
     for _ in range(3):
         app.send_task("nobody.takes.it", queue="unread")
-    few = await look_once(ping(app, warn_workers_above=3, reply_timeout=0.8, queues=("unread",), queue_length_below=2))
+    few = await look_once(ping(app, warn_workers_above=3, reply_timeout=2, queues=("unread",), queue_length_below=2))
     assert few.status is Status.UNHEALTHY
     assert few.message == "3 messages wait in unread, expected below 2; 1 worker answered, expected above 3"
-    check = ping(app, workers=("one@here",), reply_timeout=0.8)
+    check = ping(app, workers=("one@here",), reply_timeout=2)
     assert (await check.look(look_from(site()))).status is Status.HEALTHY
     os.kill(worker.pid, signal.SIGSTOP)
     stopped = await check.look(look_from(site()))
     os.kill(worker.pid, signal.SIGCONT)
     assert stopped.status is Status.UNHEALTHY
-    assert stopped.message.startswith("one@here did not answer within 800 ms; 0 workers answered")
+    assert stopped.message.startswith("one@here did not answer within 2 s; 0 workers answered")
     for _ in range(20):
         if (await check.look(look_from(site()))).status is Status.HEALTHY:
             break
@@ -191,7 +183,7 @@ async def test_a_look_that_hangs_keeps_its_thread_and_no_other() -> None:
     before = threading.active_count()
     seen = await check.look(look_from(site()))
     assert (seen.status, seen.message) == (Status.UNHEALTHY, "the broker has not answered the look before yet")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # others may end
     release.set()
     await check.aclose()
 

@@ -46,7 +46,7 @@ def test_a_circuit_that_opens_is_seen_and_reset_by_its_rule(health: HealthSystem
         for _ in range(2):
             with suppress(ConnectionError):
                 pay()
-        assert payments.history[-1].new is CircuitState.OPEN
+        assert CircuitState.OPEN in [one.new for one in payments.history]  # it may be reset already
         assert until(lambda: payments.state is CircuitState.CLOSED)
         assert until(health.is_healthy)
         assert pay() == "paid"

@@ -50,7 +50,7 @@ def client(app: Any, root: str = "") -> httpx.AsyncClient:
 
 
 async def ready(browser: httpx.AsyncClient, path: str = "/readyz") -> httpx.Response:
-    for _ in range(200):
+    for _ in range(1500):
         if (await browser.get(path)).status_code == 200:
             break
         await asyncio.sleep(0.02)

@@ -28,6 +28,7 @@ from salus.store.ledger import connect_writer
 from salus.store.past import PEOPLE, SERVICES, PastQuery
 from salus.store.sqlite import read_past, scan_recoveries
 
+pytestmark = pytest.mark.timeout(300)  # some take a quarter of a minute where nothing else runs
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 SHOP = (EXAMPLES / "ten-services.yaml").read_text(encoding="utf-8")
 ORDINARY = (EXAMPLES / "ordinary-faults.yaml").read_text(encoding="utf-8")

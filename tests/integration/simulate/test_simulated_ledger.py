@@ -20,6 +20,7 @@ from salus.simulate.scenario import load_scenario
 from salus.store.sqlite import read_alerts, read_deliveries, read_events, read_recoveries
 from tests.integration.store.alerting import NOW, alert, delivery
 
+pytestmark = pytest.mark.timeout(300)  # days are simulated in several processes, one after the other
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 PROGRAM = """
 import sys
@@ -42,7 +43,7 @@ def in_another_process(ledger: Path, hash_seed: str) -> None:
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": "src:."},
         cwd=EXAMPLES.parents[1],
         check=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -107,7 +108,7 @@ def test_a_notification_is_the_same_text_in_every_process() -> None:
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "src:."},
             cwd=EXAMPLES.parents[1],
             check=True,
-            timeout=60,
+            timeout=120,
             capture_output=True,
         ).stdout
         for seed in ("1", "2", "3")

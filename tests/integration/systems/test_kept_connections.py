@@ -15,9 +15,9 @@ from salus.model import Cause, Status
 from salus.options import CheckOptions
 from salus.ports import Check
 from salus.secret import Secret
+from tests.acceptance.salus_process import free_port
 from tests.looks import eventually, look_at, site
 from tests.servers.peers import PASSWORD, Peer
-from tests.servers.programs import free_port
 from tests.servers.relay import Relay
 
 
@@ -86,7 +86,7 @@ async def test_a_connection_that_a_firewall_forgot_is_replaced_within_the_look(k
         check = kind.check(relay.port)
         await look_at(check)
         relay.mute()
-        seen = await look_at(check, timeout=0.8)
+        seen = await look_at(check, timeout=3)
         assert seen.status is Status.HEALTHY, seen.message
         assert "did not answer in time" in seen.message
         wanted = 3 if isinstance(kind.options(1), Sql) else 2  # what cancels a statement is one, too
@@ -114,7 +114,7 @@ async def test_looks_that_are_cancelled_leave_no_connection_and_spoil_no_other_l
 async def test_a_server_that_hangs_is_unhealthy_before_the_deadline(kind: Kind) -> None:
     check = kind.check()
     with kind.peer.program.frozen():
-        seen = await look_at(check, timeout=0.45)
+        seen = await look_at(check, timeout=2)
     assert (seen.status, seen.cause) == (Status.UNHEALTHY, Cause.TIMEOUT)
     assert f"127.0.0.1:{kind.peer.port}" in seen.message
     await check.aclose()

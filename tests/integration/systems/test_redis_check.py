@@ -12,10 +12,10 @@ from salus.errors import CheckBrokenError
 from salus.model import Cause, Observation, Status
 from salus.secret import Secret
 from salus.units import Amount, Duration
+from tests.acceptance.salus_process import free_port
 from tests.certificates import Authority
 from tests.looks import eventually, look_at, look_once, site
 from tests.servers.peers import PASSWORD, RedisPeer, started
-from tests.servers.programs import free_port
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -21,9 +21,9 @@ from salus.model import Cause, Observation, Status
 from salus.ports import Check
 from salus.secret import Secret
 from salus.units import Duration, Size
+from tests.acceptance.salus_process import free_port
 from tests.certificates import Authority
 from tests.looks import eventually, look_at, look_once, site
-from tests.servers.programs import free_port
 from tests.servers.relay import Relay
 
 TOKEN = "t0ken-of-the-planet"
@@ -147,7 +147,7 @@ async def test_what_a_firewall_forgot_and_what_was_cancelled_leaves_nothing() ->
         check = check_of(relay.port)
         await look_at(check)
         relay.mute()
-        seen = await look_at(check, timeout=0.4)
+        seen = await look_at(check, timeout=3)
         assert (seen.status, relay.accepted) == (Status.HEALTHY, 2)
         relay.mute()
         with pytest.raises(TimeoutError):
@@ -188,7 +188,7 @@ async def test_a_server_that_talks_all_the_time_is_read_and_pinged() -> None:
 )
 async def test_messages_are_held_against_what_is_expected(options: dict[str, Any], status: Status, said: str) -> None:
     async with serving() as peer:
-        seen = await saw(peer.port, timeout=10 if status is Status.HEALTHY else 0.4, **options)
+        seen = await saw(peer.port, timeout=2 if status is Status.UNHEALTHY else 10, **options)
     assert seen.status is status
     assert said in seen.message
 

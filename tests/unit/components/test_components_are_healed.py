@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from salus.actions.log import Log
 from salus.actions.wait import Wait
 from salus.components import Description, describe
@@ -15,6 +17,12 @@ from tests.unit.components.parts import Pipeline, Registry, Watcher
 from tests.unit.engine.world import World
 
 SECONDS = ("recovery_timeout", "cooldown_period", "verify_timeout")
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let time wait for threads for as long as a busy machine may take: here, none of them hangs."""
+    monkeypatch.setattr("salus.virtual.PATIENCE", 30.0)
 
 
 def add(world: World, description: Description) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.unit.engine.salus_machine import Salus
@@ -13,4 +14,4 @@ Salus.TestCase.settings = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-TestSalus = Salus.TestCase
+TestSalus = pytest.mark.timeout(300)(Salus.TestCase)  # twenty seconds where nothing else runs

@@ -62,7 +62,7 @@ async def test_a_database_is_asked_through_a_connection_that_is_kept(database: P
     assert (await see(check)).status is Status.HEALTHY
     assert await check._keeper.run(lambda: check.connection.connection) is kept
     await check.aclose()
-    for _ in range(100):
+    for _ in range(3000):
         if not opened(database):
             break
         await asyncio.sleep(0.01)
