@@ -86,6 +86,6 @@ class Dependencies:
 
 
 def _bad(root: CheckUnit) -> bool:
-    """Tell whether a check is bad, or may be: a time-out that is held on an overloaded host says that of nobody else."""
+    """Tell whether a check is bad, or may be: a time-out that is held on an overloaded host proves neither."""
     last = root.state.last
     return root.healing or (last is not None and (last.status.bad or last.cause == Cause.OVERLOADED))
