@@ -72,6 +72,15 @@ async def test_why_its_rules_act_or_not_is_told_stage_by_stage_and_the_one_that_
     assert "salus heal web" in page.words
 
 
+async def test_a_cooldown_after_which_it_has_given_up_says_so_and_until_when() -> None:
+    api = await api_with()
+    cooling = refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42)
+    api.view.explained = [explanation(cooling, refusal(RefusalReason.EXHAUSTED, "all 3 attempts are spent", 1800))]
+    page = await page_of(api, "web")
+    assert "It does not act: cooling down, and then it has given up. (all 3 attempts are spent)" in page.words
+    assert page.words.count("this decides") == 1
+
+
 async def test_a_check_without_a_rule_says_that_nothing_is_done_about_it() -> None:
     api = await api_with()
     api.view.explained = []
