@@ -20,6 +20,8 @@ Options:
   -H, --host TEXT      Address of Salus, or the path of its local socket.
                        [default: from SALUS_LISTEN, or 127.0.0.1]
   -p, --port INTEGER   Port of Salus.  [default: from SALUS_LISTEN, or 8787]
+      --state-dir DIR  State folder of the Salus that is meant: asks its local
+                       socket.  [default: from SALUS_STATE_DIR]
   -t, --timeout TEXT   Give up after this long, such as 5, 500ms or 2s.  [default: 5]
       --path TEXT      What to ask: /health, /readyz, /livez, /startupz or
                        /health/checks/NAME.  [default: /health]
@@ -31,7 +33,8 @@ _DEFAULTS = ("127.0.0.1", "8787")
 _UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0))
 _LONGEST_ANSWER = 1 << 20
 _FLAGS = {"-H": "host", "-p": "port", "-t": "timeout", "-v": "verbose"}
-_WITH_VALUE = ("host", "port", "timeout", "path")
+_WITH_VALUE = ("host", "port", "state-dir", "timeout", "path")
+_SOCKET = "salus.sock"
 
 
 class _UsageError(Exception):
@@ -104,7 +107,7 @@ def _fetch(host: str, port: int, request: bytes, timeout: float) -> tuple[int, b
         raise _NoAnswerError(f"no answer within {timeout:g} s") from None
     except socket.gaierror as error:
         raise _NoAnswerError(f"there is no such host ({error.strerror})") from None
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, FileNotFoundError):  # also of a socket whose Salus is gone
         raise _NoAnswerError("nobody listens there (is `salus run` running?)") from None
     except OSError as error:
         raise _NoAnswerError(error.strerror or str(error)) from None
@@ -158,14 +161,21 @@ def _options(arguments: list[str]) -> dict[str, str]:
     return found
 
 
-def _target(options: dict[str, str], environ: os._Environ[str]) -> tuple[str, int]:
+def _target(options: dict[str, str], environ: os._Environ[str] | dict[str, str]) -> tuple[str, int]:
     host, port = _DEFAULTS
+    said = options.keys() & {"host", "port"}
+    if folder := options.get("state-dir", ""):
+        if said:
+            raise _UsageError(f"--state-dir and --{min(said)} say two places to ask: keep one")
+        return f"{folder}/{_SOCKET}", int(port)
     if listen := environ.get("SALUS_LISTEN", ""):
         host, colon, port = listen.rpartition(":")
         if not colon:
             raise _UsageError(f"SALUS_LISTEN is {listen!r}, and not like 127.0.0.1:8787")
         # Who listens on every address is reached on the local one.
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host.strip("[]"), host)  # noqa: S104
+    elif (folder := environ.get("SALUS_STATE_DIR", "")) and not said:
+        return f"{folder}/{_SOCKET}", int(port)
     host, port = options.get("host", host), options.get("port", port)
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise _UsageError(f"{port!r} is not a port")

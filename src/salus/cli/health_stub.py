@@ -12,6 +12,7 @@ import click
 )
 @click.option("-H", "--host")
 @click.option("-p", "--port")
+@click.option("--state-dir")
 @click.option("-t", "--timeout")
 @click.option("--path")
 @click.option("-v", "--verbose", is_flag=True)
@@ -20,7 +21,7 @@ def health(**options: str | bool | None) -> int:
     """Ask a running Salus whether all is well (for Docker's HEALTHCHECK)."""
     from salus.cli.health import main
 
-    arguments = [f"--{name}={value}" for name, value in options.items() if isinstance(value, str)]
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if isinstance(value, str)]
     arguments += ["--verbose"] if options["verbose"] else []
     arguments += ["--help"] if options["wants_help"] else []
     return main(arguments)

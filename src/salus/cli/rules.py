@@ -140,10 +140,12 @@ def state(one: Status, running: set[str], now: datetime) -> str | Word:
         return f"waits for a person; salus approve {one['name']}"
     if one["exhausted_since"]:
         return f"gave up {ago(parse_instant(one['exhausted_since']), now)}; salus reset {one['name']}"
+    # It gives up only when it would act again; until then, who reads of the cooldown alone would wait in vain.
+    spent = f"no attempt left; salus reset {one['name']}" if one["attempts"] >= one["max_recovery_attempts"] else ""
     refusal = one["last_refusal"] or {}
     until = parse_instant(one["cooldown_until"])
     if refusal.get("reason") == "cooling_down":
         until = parse_instant(refusal["until"]) or until
     if until and until > now and one["attempts"]:
-        return f"cooling down for {span((until - now).total_seconds())}"
-    return "ready"
+        return f"cooling down for {span((until - now).total_seconds())}{spent and f'; {spent}'}"
+    return spent or "ready"

@@ -67,7 +67,7 @@ def show(told: Status, now: datetime) -> None:
     host = f"{agent['name']} on {agent['hostname']}" if agent["name"] else agent["hostname"]
     where = f"{host} ({agent['environment']})" if agent["environment"] else host
     place = f"{'in' if agent['name'] else 'on'} {where}"
-    say(f"Salus {agent['version']} {place}, pid {agent['pid']}, up {span(round(agent['uptime']))}")
+    say(f"Salus {agent['version']} {place}, pid {agent['pid']}, up {span(agent['uptime'])}")
     say(Word(overall["status"]), f": {overall['message']}")
     if agent["healing_off"]:
         say(f"healing is off: {agent['healing_off']}")

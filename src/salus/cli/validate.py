@@ -28,6 +28,7 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    settings = None
     counts = {"checks": 0, "services": 0, "rules": 0, "alert_rules": 0, "channels": 0}
     try:
         settings = loads(_standard_input(), name="<stdin>") if str(path) == "-" else load(find_config(path or config))
@@ -35,7 +36,7 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
     except ConfigError as error:
         problems = error.problems
     else:
-        warnings = settings.warnings
+        warnings = (*settings.warnings, *([] if resolved.checks else [_nothing_watched(path or config)]))
         counts = {
             "checks": len(resolved.checks),
             "services": len(resolved.services),
@@ -46,8 +47,19 @@ def validate(path: Path | None, config: Path | None, as_json: bool) -> int:
     if as_json:
         _show_json(problems, warnings, counts)
     else:
-        _show_text(problems, warnings, counts)
+        _show_text(problems, warnings, counts, whole=settings is not None)
     return 1 if problems else 0
+
+
+def _nothing_watched(path: Path | None) -> Problem:
+    return Problem(
+        file="<stdin>" if str(path) == "-" else str(find_config(path)),
+        line=0,
+        column=0,
+        path="",
+        what="nothing is watched: there is no check in it",
+        remedy="add one, such as checks: {memory: memory}; what an application declares in code is not looked at here",
+    )
 
 
 def _standard_input() -> str:
@@ -61,7 +73,10 @@ def _show_json(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], cou
     click.echo(wire.pretty(told))
 
 
-def _show_text(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], counts: dict[str, int]) -> None:
+def _show_text(
+    problems: tuple[Problem, ...], warnings: tuple[Problem, ...], counts: dict[str, int], *, whole: bool
+) -> None:
+    """Print what was found; ``whole``: kinds, their options and conditions were looked at too, which come second."""
     from salus.cli.errors import problem_text
 
     for problem in problems:
@@ -69,7 +84,8 @@ def _show_text(problems: tuple[Problem, ...], warnings: tuple[Problem, ...], cou
     for warning in warnings:
         click.echo(f"warning: {problem_text(warning)}")
     if problems:
-        click.echo(f"not valid: {_count(len(problems), 'problems')}")
+        more = "" if whole else "; more may show once that is mended"
+        click.echo(f"not valid: {_count(len(problems), 'problems')}{more}")
     else:
         # Alert rules and channels are there without being written: "0 alert rules" would say that nobody is told.
         shown = {what: number for what, number in counts.items() if number or what not in _OF_ITS_OWN}

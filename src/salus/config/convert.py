@@ -26,6 +26,7 @@ SCALAR = ""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_PROGRAMS = frozenset({("command",), ("run",), *(("command", key) for key in ("start", "stop", "restart", "status"))})
 _LISTS = (list, tuple, set, frozenset)
 
 
@@ -70,6 +71,27 @@ def fields_of(struct: type[msgspec.Struct]) -> Mapping[str, Field]:
         field.encode_name: Field(field.name, field.type, field.required, holds_secret(field.type))
         for field in msgspec.structs.fields(struct)
     }
+
+
+def _is_command(path: Keys) -> bool:
+    """Tell whether a list is a program and its arguments."""
+    return path[-1:] in _PROGRAMS or path[-2:] in _PROGRAMS
+
+
+def _telling(struct: type[msgspec.Struct], bare: object) -> list[str]:
+    """Return the keys of a struct, first what a bare value was likeliest meant for.
+
+    That is what must be there; then what is its own, not inherited; then what such a value may stand for.
+    """
+
+    def rank(field: Field) -> tuple[bool, bool, bool]:
+        members = get_args(field.type) if get_origin(field.type) in (Union, types.UnionType) else (field.type,)
+        fits = not leaf or any(leaves.fits(member, bare) for member in members)
+        return not field.required, field.name not in struct.__annotations__, not fits
+
+    leaf = isinstance(bare, str | int | float) and not isinstance(bare, bool)
+    fields = fields_of(struct)
+    return sorted(fields, key=lambda key: rank(fields[key]))
 
 
 @dataclass(slots=True)
@@ -118,7 +140,7 @@ class Converter:
             return {str(key): (value, (*path, str(key))) for key, value in bare.items()}
         if scalar:
             return {scalar: (bare, path)}
-        keys = list(fields_of(wanted))
+        keys = _telling(wanted, bare)
         name = path[-1] if path else "it"
         key = f"{name}: " if isinstance(name, str) else ""  # an element of a list has none
         remedy = f"write {key}{{{keys[0]}: ...}}" if keys else "write nothing after it"
@@ -225,7 +247,7 @@ class Converter:
         if not isinstance(raw, list | tuple):
             secret = holds_secret(element)
             brief = type(raw) is str and 0 < len(raw) < 60 and not secret
-            remedy = f"write [{', '.join(str(raw).split())}]" if brief else ""
+            remedy = f"write {leaves.as_list(str(raw), command=_is_command(path))}" if brief else ""
             got = self._got(raw, path, secret=secret)
             return self.note(path, f"expected a list of {leaves.plural(element)}, got {got}", remedy)
         fixed = base is tuple and arguments and arguments[-1] is not Ellipsis

@@ -12,13 +12,14 @@ from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_ori
 import msgspec
 
 from salus.config.interpolation import Interpolated
-from salus.config.scalars import plain_value
+from salus.config.scalars import OCTAL, plain_value
 from salus.secret import Secret
 from salus.units import Amount, Bound, Duration, Share, Size
 
 LONGEST = 100 * 365 * 86400.0
 """Seconds: no duration is longer, so that every instant stays one that a calendar can hold."""
 
+_SHELL = frozenset("|&;<>$`*?'\"\\")
 _UNITS: tuple[type[Any], ...] = (Duration, Size, Share, Amount, Bound)
 _NAMES: Mapping[Any, tuple[str, str]] = {
     str: ("text", "text"),
@@ -247,6 +248,23 @@ def quoting(raw: object, word: str = "", *, hide: bool = False) -> str:
         text = word or (str(raw).lower() if isinstance(raw, bool) else str(raw))
         return f'quote it: "{text}"'
     return ""
+
+
+def as_list(text: str, *, command: bool = False) -> str:
+    """Write a text as the list that it may have meant: its words; of a command that a shell must read, the shell."""
+    words = ["sh", "-c", text] if command and not _SHELL.isdisjoint(text) else text.split()
+    return f"[{', '.join(map(_word, words))}]"
+
+
+def _word(text: str) -> str:
+    """Write a text as an element of a list in YAML: in quotes where it would not be that text without."""
+    import re
+
+    fair = re.fullmatch(r"[\w./+~=^-][\w./+~%=@^:-]*", text) and not text.endswith(":") and text != "-"
+    if fair and plain_value(text) == text and not OCTAL.fullmatch(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$$", "$$$$").replace("${", "$${")
+    return f'"{escaped}"'
 
 
 def singular(wanted: Any) -> str:

@@ -46,6 +46,7 @@ _EXAMPLES = {
     "actions": "wait: 5s",
     "channels": "webhook: {url: ...}",
 }
+_IN_CODE = ("checks", "services")
 
 
 class Builder:
@@ -265,7 +266,10 @@ class Builder:
             )
             self._convert.note((*path, kinds[1]), what, remedy, value=False)
         elif not kinds and not misspelled:
-            self._convert.note(path, "the kind is missing", f"add one, such as {example}", value=False)
+            remedy = f"add one, such as {example}"
+            if room in _IN_CODE:
+                remedy += "; where an application declares it in code, HealthSystem.judge() reads both"
+            self._convert.note(path, "the kind is missing", remedy, value=False)
         if len(kinds) != 1:
             return None
         return kinds[0], _options(raw[kinds[0]])

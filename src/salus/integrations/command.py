@@ -44,8 +44,10 @@ def salus_command(health: HealthSystem, arguments: list[str]) -> int:
 
 def _says_where(arguments: list[str]) -> bool:
     """Tell whether ``salus health`` is told whom to ask."""
-    named = ("-H", "-p", "--host", "--port")
-    return "SALUS_LISTEN" in os.environ or any(each.startswith(named) for each in arguments)
+    named = ("-H", "-p", "--host", "--port", "--state-dir")
+    return not os.environ.keys().isdisjoint(("SALUS_LISTEN", _WHERE)) or any(
+        each.startswith(named) for each in arguments
+    )
 
 
 @click.command()

@@ -62,6 +62,8 @@ def in_words(event: Event) -> str:
         return ": ".join(filter(None, (f"{subject} is {event.new}{before}", event.message)))
     if event.kind is EventKind.RECOVERY_STARTED:
         return f"{subject}: healing begins, {event.message}"
+    if event.kind is EventKind.RECOVERY_REFUSED:
+        return ": ".join(filter(None, (subject, "not healed", event.message)))
     return ": ".join(filter(None, (subject, event.message or event.kind.value.replace("_", " "))))
 
 

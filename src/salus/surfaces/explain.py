@@ -136,9 +136,27 @@ def verdict(one: RuleExplanation, report: CheckReport, now: datetime) -> str:
             return f"{name} would act at the next bad look: nothing holds it"
         case Stand.IDLE:
             bad = f"{name} has nothing to heal: {held[0].detail or report.state.status}"
-            return f"{bad}; if it had, {because(held[1], now)}" if held[1:] else bad
+            return f"{bad}; if it had, {_first_of(held[1:], now)}" if held[1:] else bad
         case _:
-            return f"{name} will not act: {because(held[0], now)}"
+            return f"{name} will not act: {_first_of(held, now)}"
+
+
+def _first_of(held: Sequence[Refusal], now: datetime) -> str:
+    """Say what holds a rule first, and what holds it after that."""
+    after = outlasting(held)
+    return f"{because(held[0], now)}; then {because(after, now)}" if after else because(held[0], now)
+
+
+def outlasting(held: Sequence[Refusal]) -> Refusal | None:
+    """Return the giving up that a cooldown is followed by; None where it is not, or something else holds first.
+
+    A cooldown is asked about first and is over in moments; who reads only of it would wait in vain.
+    """
+    if not held or held[0].reason is not RefusalReason.COOLING_DOWN:
+        return None
+    spent = next((one for one in held if one.reason is RefusalReason.EXHAUSTED), None)
+    first = held[0].until
+    return spent if spent and (first is None or spent.until is None or spent.until > first) else None
 
 
 def because(refusal: Refusal, now: datetime) -> str:

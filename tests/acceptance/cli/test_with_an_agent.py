@@ -156,6 +156,9 @@ def test_health_asks_the_endpoints_or_the_local_socket(agent: Agent) -> None:
     assert done.returncode == 0
     assert "[+]web-up ok" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("health check passed")
+    done = agent.run("health", "--state-dir", "state", "--verbose")
+    assert done.returncode == 0
+    assert "[+]web-up ok" in done.stdout
 
 
 def test_a_bad_reload_is_refused_and_a_good_one_applied(agent: Agent) -> None:

@@ -139,6 +139,21 @@ def test_a_valid_config_is_counted_and_an_invalid_one_shown(salus: Salus, config
     assert (told["valid"], told["problems"][0]["line"], told["problems"][0]["column"]) == (False, 3, 21)
 
 
+def test_a_mistake_that_hides_others_says_so_and_what_watches_nothing_is_warned_of(salus: Salus, config: Path) -> None:
+    config.write_text("checks: {a: {memory: , timout: 1s}, b: nope}\n")
+    done = salus("validate")
+    assert "unknown key 'timout'" in done.stdout
+    assert done.stdout.endswith("\nnot valid: 1 problem; more may show once that is mended\n")
+    config.write_text("checks: {a: memory, b: nope}\n")
+    assert salus("validate").stdout.endswith("\nnot valid: 1 problem\n")
+    config.write_text("")
+    done = salus("validate")
+    assert done.returncode == 0
+    assert done.stdout.startswith("warning: salus.yaml: nothing is watched: there is no check in it (")
+    assert done.stdout.endswith("\nvalid: 0 checks, 0 services, 0 rules\n")
+    assert "nothing is watched" in json.loads(salus("validate", "--json").stdout)["warnings"][0]["what"]
+
+
 def test_a_config_can_come_from_standard_input(salus: Salus) -> None:
     assert salus("validate", "-", text=CONFIG).stdout == VALID
     mine = (

@@ -55,6 +55,17 @@ async def test_the_cookie_of_a_session_is_out_of_reach_of_scripts_and_other_site
     assert await page.evaluate("() => document.cookie") == ""
 
 
+async def test_the_label_of_the_token_stands_apart_from_the_heading_with_a_notice_and_without(
+    watch: Watch, served: Agent
+) -> None:
+    page = await watch.open(served.url, ROOT)
+    heading = await page.get_by_role("heading", name="Sign in").bounding_box()
+    label = await page.get_by_text("Token", exact=True).bounding_box()
+    assert heading is not None
+    assert label is not None
+    assert label["y"] - (heading["y"] + heading["height"]) >= 8
+
+
 async def test_signing_in_needs_no_mouse(watch: Watch, served: Agent) -> None:
     page = await watch.open(served.url, ROOT)
     await expect(page.get_by_label("Token")).to_be_focused()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from salus.cli.health import _options, _seconds, _target, _UsageError, main
@@ -48,7 +50,39 @@ def test_the_target_comes_from_the_options_then_from_the_environment(
         monkeypatch.delenv("SALUS_LISTEN", raising=False)
     else:
         monkeypatch.setenv("SALUS_LISTEN", listen)
+    monkeypatch.delenv("SALUS_STATE_DIR", raising=False)
     assert _target(options, os.environ) == target
+
+
+@pytest.mark.parametrize(
+    "options, environ, host",
+    [
+        ({"state-dir": "./.salus"}, {}, "./.salus/salus.sock"),
+        ({"state-dir": "state"}, {"SALUS_LISTEN": "0.0.0.0:9000", "SALUS_STATE_DIR": "/b"}, "state/salus.sock"),
+        ({}, {"SALUS_STATE_DIR": "/var/lib/salus"}, "/var/lib/salus/salus.sock"),
+        ({}, {"SALUS_STATE_DIR": "/b", "SALUS_LISTEN": "10.0.0.1:9000"}, "10.0.0.1"),
+        ({"port": "9"}, {"SALUS_STATE_DIR": "/b"}, "127.0.0.1"),
+        ({"host": "a"}, {"SALUS_STATE_DIR": "/b"}, "a"),
+        ({}, {"SALUS_STATE_DIR": ""}, "127.0.0.1"),
+    ],
+)
+def test_a_state_folder_names_the_socket_in_it_unless_an_address_is_said(
+    options: dict[str, str], environ: dict[str, str], host: str
+) -> None:
+    assert _target(options, environ)[0] == host
+
+
+def test_a_folder_and_an_address_are_two_places(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--state-dir", "a", "--port", "1"]) == 64
+    assert "--state-dir and --port say two places to ask: keep one" in capsys.readouterr().err
+
+
+def test_where_no_salus_runs_its_folder_is_named_and_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([f"--state-dir={tmp_path}"]) == 1
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/salus.sock: nobody listens there (is `salus run` running?)" in told
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "\u0661"])

@@ -54,13 +54,27 @@ web   auto  2 of 3    healing  not recovered 20 s ago  cooling down: the last at
     )
 
 
+def test_a_salus_that_has_just_begun_is_not_up_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for seconds, words in [(0.34, "up 340 ms"), (3.04, "up 3.04 s"), (75.4, "up 1m15s")]:
+        told = json.loads(wire.encode(wire.status(FakeView([DISK]), NOW)))
+        told["agent"]["uptime"] = seconds
+        show(told, NOW)
+        assert f", {words}\n" in capsys.readouterr().out
+
+
 def test_a_rule_says_whether_it_is_ready_cools_down_waits_or_gave_up(capsys: pytest.CaptureFixture[str]) -> None:
     gave_up = replace(WEB_RULE, state=replace(WEB_RULE.state, exhausted_since=NOW - timedelta(minutes=3)))
     fresh = replace(WEB_RULE, state=replace(WEB_RULE.state, attempts=0), refusal=None)
     asks = replace(WEB_RULE, state=replace(WEB_RULE.state, approval=WAITING))
+    last = replace(WEB_RULE, state=replace(WEB_RULE.state, attempts=3))
+    last_but_no_cooldown = replace(
+        last, state=replace(last.state, last_finished=NOW - timedelta(minutes=20)), refusal=None
+    )
     off = replace(WEB_RULE, rule=replace(WEB_RULE.rule, enabled=False))
     for report, words in [
         (WEB_RULE, "cooling down for 42 s"),
+        (last, "cooling down for 42 s; no attempt left; salus reset web"),
+        (last_but_no_cooldown, "no attempt left; salus reset web"),
         (gave_up, "gave up 3m ago; salus reset web"),
         (fresh, "ready"),
         (asks, "waits for a person; salus approve web"),

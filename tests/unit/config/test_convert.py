@@ -11,11 +11,14 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 import pytest
 
+from salus.checks.command import Command
+from salus.checks.tcp import Tcp
 from salus.config import SCALAR, Sources, loads, options
 from salus.errors import ConfigError
 from salus.model import Effect, Json
 from salus.options import Options
 from salus.secret import Secret
+from salus.services.command import CommandOptions
 from salus.units import Amount, Duration, Share, Size
 
 
@@ -132,6 +135,43 @@ def test_a_bare_value_where_there_is_no_scalar_teaches_the_long_form() -> None:
     assert problems(Plain, "/tmp") == [
         "salus.yaml:4:7: checks.web.probe: expected a mapping, got the text '/tmp' (write probe: {path: ...})"
     ]
+
+
+@pytest.mark.parametrize(
+    "kind, raw, remedy",
+    [
+        (Tcp, 80, "write tcp: {port: ...}"),
+        (Tcp, "localhost", "write tcp: {host: ...}"),
+        (Tcp, [80], "write tcp: {host: ...}"),
+        (CommandOptions, "web", "write commandoptions: {start: ...}"),
+    ],
+)
+def test_the_long_form_names_a_key_that_is_needed_or_may_have_been_meant(
+    kind: type[Options], raw: object, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        options(kind, raw, path=("checks", "a", kind.__name__.lower()), sources=Sources())
+    assert caught.value.problems[0].remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "text, remedy",
+    [
+        ("ls -l /tmp", "[ls, -l, /tmp]"),
+        ("ls -l | grep x", '[sh, -c, "ls -l | grep x"]'),
+        ('echo "$HOME"', r'[sh, -c, "echo \"$HOME\""]'),
+        ("echo ${HOME} $$", '[sh, -c, "echo $${HOME} $$$$"]'),
+        ("head -n 1 - yes: #a @b [c] {d} !e", '[head, -n, "1", "-", "yes:", "#a", "@b", "[c]", "{d}", "!e"]'),
+        ("0x10 .5 ~ null on 007 1e3", '["0x10", ".5", "~", "null", "on", "007", "1e3"]'),
+        ("a,b k=v --x=y host:80 u@h %d ./x-1.2", '["a,b", k=v, --x=y, host:80, u@h, "%d", ./x-1.2]'),
+    ],
+)  # fmt: skip
+def test_a_command_written_as_text_is_taught_as_a_list_that_means_the_same(text: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        options(Command, text, path=("checks", "a", "command"), sources=Sources())
+    assert caught.value.problems[0].remedy == f"write {remedy}"
+    words = convert(Command, remedy).run
+    assert words == (("sh", "-c", text) if words[0] == "sh" else tuple(text.split()))
 
 
 def test_a_kind_without_options_takes_its_defaults() -> None:

@@ -169,7 +169,10 @@ def test_an_event_in_the_log_of_an_application_stands_alone_on_one_line_without_
     bad = Event(id=1, at=at, kind=EventKind.STATUS_CHANGED, check="web", old="healthy", new="unhealthy")
     tell_event(replace(bad, message=f"{kept.reveal()}\n\x1b[2Jgone"))
     tell_event(Event(id=2, at=at, kind=EventKind.RECOVERY_STARTED, check="web", message="attempt 1: gone"))
+    held = Event(id=3, at=at, kind=EventKind.RECOVERY_REFUSED, check="web", reason="cooling_down")
+    tell_event(replace(held, message="the last attempt was a moment ago"))
     assert [one.getMessage() for one in caplog.records] == [
         "web is unhealthy, was healthy: *** \\x1b[2Jgone",
         "web: healing begins, attempt 1: gone",
+        "web: not healed: the last attempt was a moment ago",
     ]

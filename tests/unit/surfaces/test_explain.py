@@ -181,6 +181,26 @@ def test_a_healthy_check_has_nothing_to_heal_and_what_else_would_hold_it_is_said
     )
 
 
+def test_after_the_cooldown_of_the_last_attempt_it_has_given_up_and_both_are_told() -> None:
+    memory = RuleState(rule="web", attempts=3, last_finished=ago(18))
+    both = (
+        "cooling down for 42 s more (the last attempt was a moment ago); "
+        "then it has given up, with one more try in 30m (all 3 attempts are spent)"
+    )
+    told = explained(memory=memory)
+    assert told["verdict"] == f"web will not act: {both}"
+    assert told["reason"] == "cooling_down"
+    assert explained(state=WELL, memory=memory)["verdict"].endswith(f"; if it had, {both}")
+
+
+def test_a_half_open_try_that_comes_round_before_the_cooldown_is_over_is_not_told_as_what_comes_then() -> None:
+    rule = replace(RULE, exhausted_retry=30.0)
+    memory = RuleState(rule="web", attempts=3, last_finished=ago(18), exhausted_since=ago(18))
+    assert explained(rule=rule, memory=memory)["verdict"] == (
+        "web will not act: cooling down for 42 s more (the last attempt was a moment ago)"
+    )
+
+
 def test_a_condition_that_does_not_hold_has_nothing_to_heal_however_bad_the_check_is() -> None:
     rule = replace(RULE, when="metrics.rss_bytes > 1e9")
     told = explained(rule=rule, condition=Condition(holds=False, detail="rss_bytes = 2e8"))

@@ -72,6 +72,15 @@ async def test_why_its_rules_act_or_not_is_told_stage_by_stage_and_the_one_that_
     assert "salus heal web" in page.words
 
 
+async def test_a_cooldown_after_which_it_has_given_up_says_so_and_until_when() -> None:
+    api = await api_with()
+    cooling = refusal(RefusalReason.COOLING_DOWN, "18 s ago", 42)
+    api.view.explained = [explanation(cooling, refusal(RefusalReason.EXHAUSTED, "all 3 attempts are spent", 1800))]
+    page = await page_of(api, "web")
+    assert "It does not act: cooling down, and then it has given up. (all 3 attempts are spent)" in page.words
+    assert page.words.count("this decides") == 1
+
+
 async def test_a_check_without_a_rule_says_that_nothing_is_done_about_it() -> None:
     api = await api_with()
     api.view.explained = []
@@ -284,6 +293,7 @@ async def test_its_alerts_are_silenced_by_its_name_however_it_is_called() -> Non
         ("expected status 2xx, got 500", "status 2xx", "500"),
         ("expected the header x, it is missing", "the header x", "it is missing"),
         ("812 ms, expected below 500 ms", "below 500 ms", "812 ms"),
+        ("expected 'a; b', got 'c; d'", "'a; b'", "'c; d'"),
         ("expected 'a, b' in the header h, got 'c'", "'a, b' in the header h", "'c'"),
     ],
 )
@@ -293,7 +303,18 @@ def test_what_was_expected_is_read_out_of_a_message(message: str, expected: str,
     assert (found.expected, found.actual) == (expected, actual)
 
 
-@pytest.mark.parametrize("message", ["", "refused the connection", "expected", "expected nothing of this kind"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "refused the connection",
+        "expected",
+        "expected nothing of this kind",
+        "lag 12 s, expected at most 10 s; last success 3m11s ago",
+        "workers dead: 1 of 4, expected 0; queue stuck: 9 waiting, expected at most 5",
+        "expected status 200, got 500; expected 'ok' in the body, got 'no'",
+    ],
+)
 def test_a_message_that_says_no_such_thing_stays_whole(message: str) -> None:
     assert against(look(Status.UNHEALTHY, message)) is None
 

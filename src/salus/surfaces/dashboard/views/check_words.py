@@ -13,6 +13,7 @@ from salus.surfaces.dashboard.words import counted, duration
 _GOT = re.compile(r"expected (?P<expected>.+?), got (?P<actual>.+)", re.DOTALL)
 _IT = re.compile(r"expected (?P<expected>.+?), (?P<actual>it (?:is|was|took|does|expires|has) .+)", re.DOTALL)
 _LAST = re.compile(r"(?P<actual>.+?), expected (?P<expected>.+)", re.DOTALL)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _UNITS = {"bytes": ("_bytes",), "seconds": ("_seconds",), "ratio": ("_ratio", "_share"), "celsius": ("_celsius",)}
 _LONG = 200
 DURATION = "duration"
@@ -28,8 +29,8 @@ class Against:
 
 def against(look: Observation) -> Against | None:
     """Read what was expected, and what was there, out of the message of a bad look; None where it does not say so."""
-    if look.status is Status.HEALTHY:
-        return None
+    if look.status is Status.HEALTHY or "; " in _QUOTED.sub("", look.message):
+        return None  # of several parts, what was expected belongs to one of them
     for pattern in (_GOT, _IT, _LAST):
         if found := pattern.fullmatch(look.message):
             return Against(found["expected"], found["actual"])

@@ -6,9 +6,19 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from salus.model import CheckReport, Finding, Mode, RecoveryRule, RefusalReason, RuleExplanation, RuleReport, Status
+from salus.model import (
+    CheckReport,
+    Finding,
+    Mode,
+    RecoveryRule,
+    Refusal,
+    RefusalReason,
+    RuleExplanation,
+    RuleReport,
+    Status,
+)
 from salus.surfaces.dashboard.words import counted, duration
-from salus.surfaces.explain import WORDS, Stand, remedy, stand
+from salus.surfaces.explain import WORDS, Stand, outlasting, remedy, stand
 
 _TONES = {Stand.HEALING: "info", Stand.READY: "warn", Stand.IDLE: "good", Stand.HELD: "bad"}
 _PICTURES = {Stand.HEALING: "wrench", Stand.READY: "play", Stand.IDLE: "tick", Stand.HELD: "stop"}
@@ -72,12 +82,12 @@ def why(one: RuleExplanation, report: CheckReport) -> Why:
         case Stand.READY:
             sentence, detail, until = "Nothing holds it: it acts at the next bad look.", "", None
         case Stand.IDLE:
-            also = f" If it had, it would not act: {WORDS[held[1].reason]}." if held[1:] else ""
-            detail, until = (held[1].detail, held[1].until) if held[1:] else ("", None)
+            also = f" If it had, it would not act: {_what_holds(held[1:])}." if held[1:] else ""
+            detail, until = _how_long(held[1:])
             sentence = f"There is nothing to heal.{also}"
         case _:
-            sentence = f"It does not act: {WORDS[refusal.reason]}." if refusal else "It does not act."
-            detail, until = (refusal.detail, refusal.until) if refusal else ("", None)
+            sentence = f"It does not act: {_what_holds(held)}." if held else "It does not act."
+            detail, until = _how_long(held)
     return Why(
         rule=one.rule,
         stand=stands,
@@ -92,6 +102,17 @@ def why(one: RuleExplanation, report: CheckReport) -> Why:
         findings=one.findings,
         running=one.running.id if one.running else "",
     )
+
+
+def _what_holds(held: Sequence[Refusal]) -> str:
+    after = outlasting(held)
+    return f"{WORDS[held[0].reason]}, and then {WORDS[after.reason]}" if after else WORDS[held[0].reason]
+
+
+def _how_long(held: Sequence[Refusal]) -> tuple[str, datetime | None]:
+    """Return what is said of what holds it longest, and when that ends."""
+    longest = outlasting(held) or next(iter(held), None)
+    return (longest.detail, longest.until) if longest else ("", None)
 
 
 def key_of(whys: Sequence[Why]) -> Hashable:
