@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ from salus.errors import ActionError, SalusError
 from salus.model import Effect
 from salus.options import ActionOptions
 from salus.ports import ActionResult, Scene
+
+_log = logging.getLogger("salus.action")
+
+_MOST_TOLD = 256
+_raised: dict[str, str] = {}  # rule and function -> what was raised last, and where: text, which keeps no frames
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -50,7 +56,7 @@ class Call(ActionOptions, frozen=True, kw_only=True):
     async def run(self, scene: Scene) -> ActionResult:
         """Import the function in a thread, since that may take long, and call it."""
         function = await in_thread(lambda _: _imported(self.function), grace=0)
-        return await _called(self.function, function, self.args, self.kwargs, scene)
+        return await _Calling(self.function, scene, named=True).call(function, self.args, self.kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class CallAction:
         kwargs: keyword arguments.
         effect: what it can do to the world.
         services: names of the services it touches.
+        label: what messages call it, where the name of the action does not tell what was called.
     """
 
     function: Callable[..., object]
@@ -70,6 +77,7 @@ class CallAction:
     kwargs: Mapping[str, object] = field(default_factory=dict)
     effect: Effect = Effect.CHANGES
     services: frozenset[str] = frozenset()
+    label: str = ""
 
     def targets(self, own: str | None) -> frozenset[str]:
         """Name the services it touches."""
@@ -77,7 +85,8 @@ class CallAction:
 
     async def run(self, scene: Scene) -> ActionResult:
         """Call it."""
-        return await _called(_label(self.function), self.function, self.args, self.kwargs, scene)
+        calling = _Calling(self.label or _label(self.function), scene, named=bool(self.label))
+        return await calling.call(self.function, self.args, self.kwargs)
 
 
 def _imported(name: str) -> Callable[..., object]:
@@ -99,45 +108,70 @@ def _imported(name: str) -> Callable[..., object]:
     return cast("Callable[..., object]", found)
 
 
-async def _called(
-    name: str, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], scene: Scene
-) -> ActionResult:
-    arguments = dict(kwargs)
-    if "scene" not in arguments and _takes_scene(function):
-        arguments["scene"] = scene
-    work = partial(function, *args, **arguments)
-    try:
-        if _is_async(function):
-            result = await scene.site.home.run(cast("Any", work))
-        else:
-            result = await in_thread(lambda _: work(), grace=0)
-            if inspect.isawaitable(result):
-                result = await scene.site.home.run(partial(_awaited, result))
-    except SalusError:
-        raise
-    except Exception as error:
-        raise ActionError(f"{name} raised {_told(error)}") from error
-    return _result(name, result)
+class _Calling:
+    """One call, and how it is told."""
+
+    def __init__(self, name: str, scene: Scene, *, named: bool) -> None:
+        """Call ``name``; ``named`` where failures say so: elsewhere the action, whose name stands before, is enough."""
+        self._name = name
+        self._scene = scene
+        self._subject = f"{name} " if named else ""
+
+    async def call(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> ActionResult:
+        arguments = dict(kwargs)
+        if "scene" not in arguments and _takes_scene(function):
+            arguments["scene"] = self._scene
+        work = partial(function, *args, **arguments)
+        try:
+            if _is_async(function):
+                result = await self._scene.site.home.run(cast("Any", work))
+            else:
+                result = await in_thread(lambda _: work(), grace=0)
+                if inspect.isawaitable(result):
+                    result = await self._scene.site.home.run(partial(_awaited, result))
+        except SalusError:
+            raise
+        except Exception as error:
+            place = self._place_of(error)
+            raise ActionError(f"{self._subject}raised {_told(error)}{f' ({place})' if place else ''}") from error
+        return self._result(result)
+
+    def _place_of(self, error: Exception) -> str:
+        """Return where it was raised; the log has the traceback when that, or what was raised, has changed."""
+        from salus.raised import raised_at
+
+        place = raised_at(error)
+        raised, known = f"{type(error).__qualname__} {place}", f"{self._scene.plan.rule.name} {self._name}"
+        if _raised.get(known) != raised:
+            if len(_raised) >= _MOST_TOLD:
+                _raised.clear()
+            _raised[known] = raised
+            about = {"check": self._scene.check.name, "recovery": self._scene.plan.id}
+            said = f"{self._name} raised {type(error).__name__}" + (f" at {place}" if place else "")
+            _log.warning("%s", said, exc_info=error, extra=about)
+        return place
+
+    def _result(self, result: object) -> ActionResult:
+        match result:
+            case ActionResult():
+                return result
+            case None | True:
+                return ActionResult(message=f"called {self._name}")
+            case False:
+                raise ActionError(f"{self._subject}returned False")
+            case str():
+                return ActionResult(message=result)
+            case Mapping():
+                evidence = {str(key): value for key, value in result.items()}
+                return ActionResult(message=f"called {self._name}", evidence=evidence)
+            case _:
+                return ActionResult(message=f"called {self._name}", evidence={"returned": f"{result!r:.1000}"})
 
 
 async def _awaited(result: Awaitable[object]) -> object:
     return await result
-
-
-def _result(name: str, result: object) -> ActionResult:
-    match result:
-        case ActionResult():
-            return result
-        case None | True:
-            return ActionResult(message=f"called {name}")
-        case False:
-            raise ActionError(f"{name} returned False")
-        case str():
-            return ActionResult(message=result)
-        case Mapping():
-            return ActionResult(message=f"called {name}", evidence={str(key): value for key, value in result.items()})
-        case _:
-            return ActionResult(message=f"called {name}", evidence={"returned": f"{result!r:.1000}"})
 
 
 def _takes_scene(function: Callable[..., object]) -> bool:

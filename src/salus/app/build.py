@@ -206,7 +206,10 @@ class _Builder:
 
     def _known_services(self, names: set[str] | frozenset[str], path: Keys) -> None:
         for name in sorted(names - set(self.settings.services)):
-            remedy = did_you_mean(name, list(self.settings.services)) or "add it under services"
+            add = "add it under services"
+            if self.sources.in_code(path):
+                add = "declare it: health.service(NAME, start=..., stop=...)"
+            remedy = did_you_mean(name, list(self.settings.services)) or add
             self.problems.append(self.sources.problem(path, f"there is no service {name!r}", remedy, value=True))
 
     def _read(self, room: str, kind: str, raw: Mapping[str, Json], path: Keys) -> Options | None:
@@ -215,6 +218,8 @@ class _Builder:
         except NotFoundError as error:
             own = self.own.actions if self.own and room == "actions" else ()
             remedy = did_you_mean(kind, [*own, *registry.names(room)]) or error.remedy or ""
+            if room == "actions" and self.sources.in_code(path):
+                remedy += "; a function becomes one by @health.action"
             what = f"unknown {room.removesuffix('s')} kind {kind!r}"
             if kind in registry.names(room):  # it is there, and cannot be loaded
                 what, remedy = str(error), error.remedy or ""

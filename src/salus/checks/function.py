@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import math
 import os
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,7 +17,7 @@ from msgspec import field
 from salus.checks._bounds import BoundedOptions, Findings, bounded_line, show_count
 from salus.checks._objects import imported, is_name
 from salus.errors import CheckBrokenError
-from salus.model import Cause, Metric, Observation, Status
+from salus.model import NOTHING, Cause, Metric, Observation, Status
 from salus.ports import Check, Look, Site
 from salus.threads import Threads
 from salus.units import format_duration
@@ -23,15 +25,39 @@ from salus.units import format_duration
 # Shared by all function checks: functions that never come back cost at most this many threads.
 THREADS = Threads(16, "salus-function-check")
 
+_log = logging.getLogger("salus.check")
+
 _LOOK_AGAIN, _LAST_MOMENT = 0.01, 0.05
+
+_BOUNDS = ("value_above", "warn_value_above", "value_below", "warn_value_below")
+_MAY_RETURN = "return nothing, a bool, a status, a number, (status, message) or an Observation"
+_MEANT = {
+    Status.HEALTHY: (
+        "ok",
+        "okay",
+        "fine",
+        "good",
+        "well",
+        "up",
+        "alive",
+        "green",
+        "pass",
+        "passed",
+        "passing",
+        "success",
+    ),
+    Status.DEGRADED: ("warn", "warning", "slow", "yellow"),
+    Status.UNHEALTHY: ("bad", "down", "dead", "red", "fail", "failed", "failing", "failure", "error", "critical"),
+}
 
 
 class Function(BoundedOptions, frozen=True, kw_only=True):
     """A Python function, named ``package.module:function``. One that is not asynchronous runs in a thread.
 
     What it returns is the verdict: nothing or true (healthy), false (unhealthy), a status or its name, a number (held
-    against the bounds), a pair of status and message, a triple with metrics, or an ``Observation``. An exception is
-    unhealthy, except ``CheckBrokenError``, which says that it could not tell.
+    against the bounds), a pair of status and message, a triple with metrics, or an ``Observation``. Where there are
+    bounds, nothing or true is no verdict. An exception is unhealthy, except ``CheckBrokenError``, which says that it
+    could not tell.
 
     Attributes:
         call: the function; it must be importable by Salus.
@@ -97,6 +123,7 @@ class FunctionCheck:
         self._bounds = bounds or Function(call="salus:function")
         self._running_since: datetime | None = None
         self._running_in = os.getpid()
+        self._raised = ""  # what was raised last, and where: text, for an exception would keep its frames
 
     async def look(self, look: Look) -> Observation:
         """Call the function and read its answer.
@@ -115,11 +142,24 @@ class FunctionCheck:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever the function raises is its verdict
             last = "".join(traceback.format_exception_only(error)).strip().splitlines()
-            return look.unhealthy(bounded_line(last[-1] if last else type(error).__name__))
+            place = self._place_of(error, look)
+            metadata = {"raised_at": place} if place else NOTHING
+            return look.unhealthy(bounded_line(last[-1] if last else type(error).__name__), metadata=metadata)
         return self._read(look, answer)
 
     async def aclose(self) -> None:
         """Nothing is kept open. A thread that is stuck ends with its function."""
+
+    def _place_of(self, error: Exception, look: Look) -> str:
+        """Return where it was raised; the log has the traceback when that, or what was raised, has changed."""
+        from salus.raised import raised_at
+
+        place = raised_at(error)
+        if (raised := f"{type(error).__qualname__} {place}") != self._raised:
+            self._raised = raised
+            said = f"{look.spec.name} raised {type(error).__name__}" + (f" at {place}" if place else "")
+            _log.info("%s", said, exc_info=error, extra={"check": look.spec.name})
+        return place
 
     async def _still_running(self, look: Look) -> float | None:
         """Return since when an earlier call runs, in seconds, if it has not come back and is not about to.
@@ -177,12 +217,28 @@ class FunctionCheck:
             status, message, *rest = answer
             return look.observe(_status(status), bounded_line(str(message)), metrics=_metrics(rest[0] if rest else {}))
         if isinstance(answer, int | float) and not isinstance(answer, bool):
+            if math.isnan(answer):
+                raise CheckBrokenError(
+                    f"the function returned {answer}, which is not a number, and so no verdict",
+                    remedy="return a number, or raise CheckBrokenError where there is none to tell",
+                    cause=Cause.CRASHED,
+                )
             findings = Findings()
             said = show_count(answer)
             findings.judge(self._bounds, "value", answer, said)
             return findings.answer(look, said, metrics={"value": Metric(float(answer))})
+        if answer is None or answer is True:
+            self._would_ignore_bounds(answer)
         status = Status.HEALTHY if answer is None else _status(answer)
         return look.observe(status, "" if answer is None else f"returned {answer}")
+
+    def _would_ignore_bounds(self, answer: object) -> None:
+        if bounds := [name for name in _BOUNDS if getattr(self._bounds, name) is not None]:
+            raise CheckBrokenError(
+                f"there is a bound ({', '.join(bounds)}), and the function returned {answer}, no number",
+                remedy=f"return the number, or take {bounds[0]} away",
+                cause=Cause.CRASHED,
+            )
 
 
 def _status(answer: object) -> Status:
@@ -193,9 +249,21 @@ def _status(answer: object) -> Status:
     except ValueError:
         raise CheckBrokenError(
             f"the function returned {bounded_line(repr(answer), 80)}, which is no verdict",
-            remedy="return nothing, a bool, a status, a number, (status, message) or an Observation",
+            remedy=_meant(answer) or _MAY_RETURN,
             cause=Cause.CRASHED,
         ) from None
+
+
+def _meant(answer: object) -> str:
+    """Return ``did you mean 'healthy'?`` for a word that comes near a status, or an empty string."""
+    word = answer.strip().casefold()[:100] if isinstance(answer, str) else ""
+    for status, words in _MEANT.items():
+        if word in words:
+            return f"did you mean {status.value!r}? A status is {', '.join(Status)}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(Status), n=1, cutoff=0.6)
+    return f"did you mean {str(near[0])!r}?" if near else ""
 
 
 def _metrics(raw: object) -> dict[str, Metric]:

@@ -71,17 +71,19 @@ class ComponentAction:
             methods = methods[1:]
         result = ActionResult()
         for method in methods:
-            result = await CallAction(self._telling(method)).run(scene)
+            label = f"{method}() of {self.part.name}"
+            result = await CallAction(self._telling(method), label=label).run(scene)
         self.part.renewed()
         return result
 
     async def _says(self, scene: Scene, member: str) -> bool:
-        found = await CallAction(_wrapped(self.part.method(member), lambda said: {"said": bool(said)})).run(scene)
+        asked = _wrapped(self.part.method(member), lambda said: {"said": bool(said)})
+        found = await CallAction(asked, label=f"{member}() of {self.part.name}").run(scene)
         return bool(found.evidence["said"])
 
     def _telling(self, method: str) -> Callable[[], object]:
         done = self.deed.done.format(name=self.part.name)
-        return _named(_wrapped(self.part.method(method), partial(_told, done)), f"{method}() of {self.part.name}")
+        return _wrapped(self.part.method(method), partial(_told, done))
 
 
 def _told(done: str, answer: object) -> object:
@@ -118,9 +120,3 @@ def _wrapped(method: Callable[[], object], turn: Callable[[object], object]) -> 
 
 async def _turned(answer: Awaitable[object], turn: Callable[[object], object]) -> object:
     return turn(await answer)
-
-
-def _named(function: Callable[[], object], name: str) -> Callable[[], object]:
-    """Give a function the name that errors tell."""
-    function.__qualname__ = name
-    return function

@@ -107,6 +107,7 @@ def join(tree: Json, declared: Declared, sources: Sources, problems: list[Proble
     for path, place in declared.places.items():
         sources.places.setdefault(path, place)
         sources.folders.setdefault(place.file, Path.cwd())
+        sources.code.add(place.file)
     return joined
 
 
@@ -142,9 +143,9 @@ def _spelled(value: object, *, seconds: bool = False) -> Json:
         case bool() | None:
             return value
         case timedelta():
-            return f"{value.total_seconds():.6f}s"
+            return _seconds(value.total_seconds())
         case int() | float():
-            return f"{value:.6f}s" if seconds else value
+            return _seconds(value) if seconds else value
         case str():
             return value
         case Mapping():
@@ -154,6 +155,11 @@ def _spelled(value: object, *, seconds: bool = False) -> Json:
             return [_spelled(inner) for inner in items]
         case _:
             return str(value)
+
+
+def _seconds(value: float) -> Json:
+    """Spell seconds as a duration; what can be none stays the number that it is, to be refused as such."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") + "s" if 0 <= value < float("inf") else value
 
 
 def _problem(path: Keys, place: Place, what: str, remedy: str) -> Problem:

@@ -11,6 +11,11 @@ from salus.config.sources import Keys, Sources, did_you_mean, known_words, neare
 from salus.errors import Problem
 from salus.model import Json
 
+_IN_CODE = {
+    "service": "declare it: health.service(NAME, start=..., stop=...)",
+    "check": "declare it: @health.check or health.register(NAME, ...)",
+}
+
 Entries = Mapping[str, Mapping[str, Json]]
 
 
@@ -211,6 +216,8 @@ class _Names:
 
     def _unknown(self, noun: str, name: str, known: Collection[str], path: Keys) -> Problem:
         add = "give it to a check" if noun == "tag" else f"add it to {noun.replace(' ', '_')}s:"
+        if noun in _IN_CODE and self._sources.in_code(path):
+            add = _IN_CODE[noun]
         remedy = did_you_mean(name, known) or known_words(known) or add
         return self._sources.problem(path, f"there is no {noun} {name!r}", remedy, value=True)
 

@@ -38,6 +38,7 @@ class Sources:
         words: path -> the word as written, for plain words that YAML reads as true or false (``on``, ``no``).
         folders: file -> the folder that its relative paths start from.
         credentials: folder of the secrets that the service manager handed over, or None.
+        code: files that are code of a program, which declares.
     """
 
     places: dict[Keys, Place] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Sources:
     folders: dict[str, Path] = field(default_factory=dict)
     credentials: Path | None = None
     aliases: dict[Keys, Keys] = field(default_factory=dict)
+    code: set[str] = field(default_factory=set)
 
     def alias(self, path: Keys, original: Keys) -> None:
         """Let an entry that was made from another one point at its place; ``path`` is two or three keys deep."""
@@ -61,6 +63,11 @@ class Sources:
             if place := self.places.get(path[:end]):
                 return place, end == len(path)
         return None, False
+
+    def in_code(self, path: Keys) -> bool:
+        """Tell whether an entry stands in the code of a program."""
+        place, _ = self.place(path)
+        return place is not None and place.file in self.code
 
     def original(self, path: Keys) -> Keys:
         """Return the path as it stands in the file."""

@@ -8,6 +8,7 @@ a hanging check costs its own slot only.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,12 @@ from dataclasses import dataclass, field, replace
 from salus.engine.pressure import Pressure
 from salus.engine.units import CheckUnit
 from salus.errors import CheckBrokenError
-from salus.model import Cause, EventKind, Limits, Observation, Status, cause_of
+from salus.model import NOTHING, Cause, EventKind, Limits, Observation, Status, cause_of
 from salus.ports import Look, Site
 from salus.units import format_duration
+
+_log = logging.getLogger("salus.check")
+_log.addHandler(logging.NullHandler())  # an application that sets no logging up is not written to standard error
 
 GRACE = 1.0
 LOOKS_AT_ONCE = 4000
@@ -158,19 +162,16 @@ class Prober:
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE)
 
-    @staticmethod
-    def _instantly(probe: Probe) -> Observation | None:
+    def _instantly(self, probe: Probe) -> Observation | None:
         """Look without a task, at a check that says it never waits; None where it wanted to wait after all."""
         look = probe.look
         work = probe.unit.check.look(look)
         try:
             work.send(None)
         except StopIteration as done:
-            return _observation_of(look, done.value)
-        except CheckBrokenError as error:
-            return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
+            return self._observation_of(probe, done.value)
         except Exception as error:  # noqa: BLE001 - a stranger's check may fail in any way; that is a verdict
-            return _crashed(look, error)
+            return self._broken(probe, _crashed(look, error))
         work.close()
         return None
 
@@ -265,10 +266,31 @@ class Prober:
         if probe.superseded:
             return None
         if error is None:
-            return self._answered(look, _observation_of(look, task.result()))
-        if isinstance(error, CheckBrokenError):
-            return look.observe(Status.UNKNOWN, str(error), cause=error.cause)
-        return _crashed(look, error)
+            return self._answered(look, self._observation_of(probe, task.result()))
+        return self._broken(probe, _crashed(look, error))
+
+    def _observation_of(self, probe: Probe, answer: object) -> Observation:
+        """Return the answer of a check; a stranger's check may answer anything."""
+        if isinstance(answer, Observation) and isinstance(answer.status, Status):
+            return answer if len(answer.message) <= LONGEST else replace(answer, message=_short(answer.message))
+        said = f"the check answered with {type(answer).__name__} instead of an observation"
+        if isinstance(answer, Observation):
+            said = f"the check answered with the status {answer.status!r:.100}, which is none"
+        return self._broken(probe, probe.look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED))
+
+    @staticmethod
+    def _broken(probe: Probe, seen: Observation) -> Observation:
+        """Log that a check is broken at its first look, which is no change of its verdict and else told nowhere."""
+        state = probe.unit.state
+        if state.started is None and state.status is Status.UNKNOWN:
+            from salus.logs.lines import visible
+            from salus.logs.redacting import redact
+
+            name, place = probe.look.spec.name, seen.metadata.get("raised_at")
+            said = " ".join((seen.message + (f" ({place})" if place else "")).splitlines())
+            # An application's formatter is not ours: secrets, and what would steer a terminal, are taken out here.
+            _log.warning("%s cannot tell: %s", name, visible(redact(said)), extra={"check": name})
+        return seen
 
     def _answered(self, look: Look, seen: Observation) -> Observation:
         """Weigh what a check answered: some know their own time-outs, and those prove no more than the prober's."""
@@ -298,21 +320,17 @@ def _held(look: Look, said: str, why: str) -> Observation:
     return look.observe(Status.UNKNOWN, f"{said}, which proves nothing: {why}", cause=Cause.OVERLOADED)
 
 
-def _observation_of(look: Look, answer: object) -> Observation:
-    """Return the answer of a check; a stranger's check may answer anything."""
-    if isinstance(answer, Observation) and isinstance(answer.status, Status):
-        return answer if len(answer.message) <= LONGEST else replace(answer, message=_short(answer.message))
-    said = f"the check answered with {type(answer).__name__} instead of an observation"
-    if isinstance(answer, Observation):
-        said = f"the check answered with the status {answer.status!r:.100}, which is none"
-    return look.observe(Status.UNKNOWN, said, cause=Cause.CRASHED)
-
-
 def _crashed(look: Look, error: BaseException) -> Observation:
     """Blame the check for what it raised; what the system said through it, others may hear too."""
+    if isinstance(error, CheckBrokenError):
+        remedy = f" ({error.remedy})" if error.remedy else ""
+        return look.observe(Status.UNKNOWN, f"{error}{remedy}", cause=error.cause)
+    from salus.raised import raised_at
+
     cause = (cause_of(error.errno) if isinstance(error, OSError) else "") or Cause.CRASHED
     said = _short(f"the check failed with {type(error).__name__}: {error}")
-    return look.observe(Status.UNKNOWN, said, cause=cause)
+    place = raised_at(error)
+    return look.observe(Status.UNKNOWN, said, cause=cause, metadata={"raised_at": place} if place else NOTHING)
 
 
 def _short(message: str) -> str:

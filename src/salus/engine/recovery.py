@@ -393,7 +393,10 @@ class Recovery:
             remedy = f" ({error.remedy})" if error.remedy else ""
             return StepResult.FAILED, f"{error}{remedy}", {}
         except Exception as error:  # noqa: BLE001 - a stranger's action must not end the healer; the ladder goes on
-            return StepResult.FAILED, f"{type(error).__name__}: {error}", {}
+            from salus.raised import raised_at
+
+            place = raised_at(error)
+            return StepResult.FAILED, f"{type(error).__name__}: {error}{f' ({place})' if place else ''}", {}
         return StepResult.OK, result.message, bounded(dict(result.evidence))
 
     async def _verify(self, *, patient: bool) -> bool:

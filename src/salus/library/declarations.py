@@ -130,9 +130,12 @@ class Declarations:
         """
         with self._lock:
             if not self.declared.remove("checks", name):
-                known = ", ".join(self.declared.sections.get("checks", {})) or "none"
+                from salus.config import did_you_mean
+
+                known = list(self.declared.sections.get("checks", {}))
                 message = f"the code has declared no check {name!r}"
-                raise NotFoundError(message, remedy=f"it has declared {known}")
+                remedy = did_you_mean(name, known) or f"it has declared {', '.join(known) or 'none'}"
+                raise NotFoundError(message, remedy=remedy)
             self._checks.pop(name, None)
             for action in self._scoped.pop(name, {}):
                 self._actions.pop(f"{name}.{action}", None)

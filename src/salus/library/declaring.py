@@ -43,7 +43,8 @@ class Declaring(ABC):
 
         What it returns is the verdict: nothing or true (healthy), false (unhealthy), a status or its name, a number
         (held against ``value_below`` and its like), a pair of status and message, a triple with metrics, or an
-        ``Observation``. An exception is unhealthy; ``CheckBrokenError`` says that it could not tell.
+        ``Observation``. Where there is such a bound, nothing or true is no verdict. An exception is unhealthy;
+        ``CheckBrokenError`` says that it could not tell.
 
         Args:
             name: of the check; the function's name unless given.
@@ -160,12 +161,13 @@ class Declaring(ABC):
 
         Raises:
             ConfigError: the check has a rule of that name already.
+            TypeError: that is no action.
         """
         with self.changing() as declarations:
-            if actions:
+            if actions or not isinstance(actions, Iterable):  # None is what a call returned: refused below
                 several = isinstance(actions, Iterable) and not isinstance(actions, str | Mapping)
                 ladder: Iterable[object] = actions if several else (actions,)  # type: ignore[assignment]
-                said["actions"] = [_rung(declarations, one) for one in ladder]
+                said["actions"] = [_rung(declarations, check, one) for one in ladder]
             if name is not None:
                 said["check"] = check
             declarations.rule(name or check, said)
@@ -288,10 +290,16 @@ def _named(decorator: Callable[[Function], Function], name: object, noun: str) -
     return decorator
 
 
-def _rung(declarations: Declarations, action: object) -> object:
-    if callable(action) and not isinstance(action, Mapping):
+def _rung(declarations: Declarations, check: str, action: object) -> object:
+    if isinstance(action, str | Mapping):
+        return action
+    if callable(action):
         return declarations.named(action)
-    return action
+    what = "the coroutine of a call" if inspect.iscoroutine(action) else f"{action!r:.80}"
+    if inspect.iscoroutine(action):
+        action.close()  # nobody will ever await it
+    message = f"rule {check!r}: {what} is no action: give a function, without parentheses, or the name of an action"
+    raise TypeError(message)
 
 
 def _kind_of(check: object) -> str:

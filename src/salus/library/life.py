@@ -164,7 +164,11 @@ class Life:
         """
         if isinstance(self.role, Leader):
             agent = self.role.agent
-            chosen = list(names or agent.view.names())
+            known = agent.view.names()
+            chosen = list(names or known)
+            for name in chosen:
+                if name not in known:
+                    raise _no_check(name, known)
             looks = await asyncio.gather(*(agent.control.check_now(name) for name in chosen))
             return dict(zip(chosen, looks, strict=True))
         local = self.role.local
@@ -217,6 +221,13 @@ class Life:
         self.role = Leader(agent)
         _log.warning("process %d leads from now on", os.getpid())
         return True
+
+
+def _no_check(name: str, known: Sequence[str]) -> NotFoundError:
+    from salus.config import did_you_mean
+
+    remedy = did_you_mean(str(name), known) or f"there are {', '.join(known[:16]) or 'none'}"
+    return NotFoundError(f"there is no check {name!r}", remedy=remedy)
 
 
 async def ask(app: App, method: str, path: str, body: bytes = b"") -> Any:

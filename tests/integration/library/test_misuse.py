@@ -14,7 +14,7 @@ import pytest
 
 from salus import Event, HealthSystem, Status
 from salus.app.build import resolve
-from salus.errors import ConfigError, ConflictError, SalusError
+from salus.errors import ConfigError, ConflictError, NotFoundError, SalusError
 from tests.integration.library.waiting import until
 
 QUICK: dict[str, Any] = {"interval": "50ms", "timeout": "20s"}
@@ -39,6 +39,8 @@ class Part:
     def mend(self) -> str:
         return "mended"
 
+    def rest(self) -> Any: ...
+
 
 class Blind:
     """No check: its ``look`` takes nothing and returns at once, and it has nothing to close."""
@@ -48,6 +50,9 @@ class Blind:
 
 
 def needs(pool: str) -> None: ...
+
+
+async def mends() -> None: ...
 
 
 def many() -> Iterator[int]:
@@ -69,6 +74,15 @@ def many() -> Iterator[int]:
         (lambda health: health.check(many), "a generator gives many answers"),
         (lambda health: health.register("part", None), "NoneType is no check"),
         (lambda health: health.check("part", value_below="five")(Part()), "value_below is 'five': give a number"),
+        (
+            lambda health: health.rule("part", [Part().rest()]),
+            "rule 'part': None is no action: give a function, without paren",
+        ),
+        (
+            lambda health: health.rule("part", Part().rest()),
+            "rule 'part': None is no action: give a function, without paren",
+        ),
+        (lambda health: health.rule("part", [mends()]), "the coroutine of a call is no action"),
         (lambda health: health.service("part", start=1, stop=print), "start is int: give a function"),
         (lambda _: HealthSystem("shop", settings=["limits"]), "give a mapping of sections"),  # type: ignore[arg-type]
     ],
@@ -91,6 +105,34 @@ def test_what_a_check_cannot_say_is_told_with_its_line(health: HealthSystem, sai
     health.register("fine", lambda: None, **said)
     with pytest.raises(ConfigError, match=r"test_misuse\.py:\d+:1: checks\.fine\."):
         health.start()
+
+
+def test_an_action_that_nobody_knows_is_told_with_how_a_function_becomes_one(health: HealthSystem) -> None:
+    health.register("fine", lambda: None)
+    health.rule("fine", ["zzz"])
+    with pytest.raises(ConfigError, match=r"unknown action kind 'zzz' \(.*a function becomes one by @health\.action"):
+        health.start()
+
+
+def test_a_check_that_is_not_there_is_told_with_the_one_that_was_meant(health: HealthSystem) -> None:
+    health.register("abc", lambda: None)
+    with health:
+        with pytest.raises(NotFoundError, match="there is no check 'ab'") as asked:
+            health.run_now_sync("ab")
+        with pytest.raises(NotFoundError, match="no check 'abd'") as taken:
+            health.unregister("abd")
+    assert (asked.value.remedy, taken.value.remedy) == ("did you mean 'abc'?", "did you mean 'abc'?")
+
+
+def test_a_check_that_raises_from_the_start_leaves_its_place_in_the_answer(health: HealthSystem) -> None:
+    def breaks() -> None:
+        raise KeyError("x")
+
+    health.register("breaks", breaks)
+    with health:
+        seen = health.run_now_sync("breaks")["breaks"]
+    place = str(seen.metadata["raised_at"])
+    assert place.rpartition("/")[2] == f"test_misuse.py:{breaks.__code__.co_firstlineno + 1} in {breaks.__qualname__}"
 
 
 def test_two_actions_of_one_name_are_refused_and_one_method_is_one_action(health: HealthSystem) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import sys
 import threading
 from collections.abc import Mapping
@@ -170,3 +171,24 @@ async def test_cancelled_work_is_told_to_stop_and_awaited() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
+
+
+async def test_a_function_that_raises_is_told_with_its_place_and_the_log_has_the_traceback_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errors: list[Exception] = [KeyError("x"), KeyError("y"), ValueError("z")]
+
+    def boom() -> None:
+        raise errors.pop(0)
+
+    place = rf"test_call\.py:{boom.__code__.co_firstlineno + 1} in \S+boom"
+    caplog.set_level(logging.WARNING, "salus.action")
+    for said in ("KeyError: 'x'", "KeyError: 'y'", "ValueError: z"):
+        with pytest.raises(ActionError, match=rf"^raised {said} \(\S*{place}\)$"):
+            await CallAction(boom).run(make_scene())
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.partition(" at ")[0].rpartition(".")[2] for line in told] == [
+        "boom raised KeyError",
+        "boom raised ValueError",
+    ]
+    assert "raise errors.pop(0)" in caplog.text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import sys
 import threading
+import weakref
 from functools import partial
 from typing import Any
 
@@ -164,3 +167,107 @@ async def test_a_fresh_look_waits_for_the_call_of_the_one_that_it_supersedes() -
     asyncio.get_running_loop().call_later(0.05, gate.set)
     assert (await check.look(look_from(place))).status is Status.HEALTHY
     assert calls == [1, 1]
+
+
+def line_of(function: Any, offset: int) -> str:
+    return f"test_function_check.py:{function.__code__.co_firstlineno + offset} in {function.__qualname__}"
+
+
+async def test_where_it_was_raised_is_told_and_the_log_has_the_traceback_once_for_each_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "salus.check")
+    errors: list[Exception] = [KeyError("a"), KeyError("b"), ValueError("c"), ValueError("d")]
+
+    def lookup() -> None:
+        raise errors.pop(0)
+
+    check = FunctionCheck(lookup)
+    seen = [await look_once(check) for _ in range(4)]
+    assert [look.message for look in seen] == ["KeyError: 'a'", "KeyError: 'b'", "ValueError: c", "ValueError: d"]
+    assert {str(look.metadata["raised_at"]).rpartition("/")[2] for look in seen} == {line_of(lookup, 1)}
+    assert [(record.levelname, record.getMessage().split(" at ")[0]) for record in caplog.records] == [
+        ("INFO", f"{look_from(site()).spec.name} raised KeyError"),
+        ("INFO", f"{look_from(site()).spec.name} raised ValueError"),
+    ]
+    assert "raise errors.pop(0)" in caplog.text
+
+
+async def test_where_the_application_called_a_library_is_told_and_not_the_inside_of_that() -> None:
+    def parse() -> object:
+        return __import__("json").loads("{")
+
+    place = str((await look_once(FunctionCheck(parse))).metadata["raised_at"])
+    assert place.rpartition("/")[2] == line_of(parse, 1)
+
+
+async def test_what_leaves_the_process_is_placed_by_its_cause() -> None:
+    def leave() -> None:
+        sys.exit(3)
+
+    place = str((await look_once(FunctionCheck(leave))).metadata["raised_at"])
+    assert place.rpartition("/")[2] == line_of(leave, 1)
+
+
+class Big:
+    """Something in a variable of a function that raises."""
+
+
+async def test_nothing_of_a_function_that_raised_is_held_on_to() -> None:
+    refs: list[weakref.ref[Big]] = []
+
+    def leak() -> None:
+        big = Big()
+        refs.append(weakref.ref(big))
+        raise KeyError("x")
+
+    check = FunctionCheck(leak)
+    await look_once(check)
+    gc.collect()
+    assert refs[0]() is None
+
+
+@pytest.mark.parametrize("answer", [None, True])
+@pytest.mark.parametrize("bound", ["value_below", "warn_value_above"])
+async def test_a_bound_on_a_function_that_returns_no_number_cannot_be_held_and_is_not_ignored(
+    answer: object, bound: str
+) -> None:
+    bounds: dict[str, Any] = {bound: 5.0}
+    check = FunctionCheck(lambda: answer, bounds=Function(call="a:b", **bounds))
+    with pytest.raises(CheckBrokenError, match=rf"there is a bound \({bound}\), and .* {answer}, no number") as caught:
+        await look_once(check)
+    assert caught.value.remedy == f"return the number, or take {bound} away"
+
+
+@pytest.mark.parametrize(
+    "answer, status", [(False, "unhealthy"), ("degraded", "degraded"), ((True, "well"), "healthy")]
+)
+async def test_a_verdict_of_its_own_stands_beside_bounds(answer: object, status: str) -> None:
+    observation = await look_once(FunctionCheck(lambda: answer, bounds=Function(call="a:b", value_below=5.0)))
+    assert observation.status == status
+
+
+@pytest.mark.parametrize("bounds", [Function(call="a:b"), Function(call="a:b", value_below=5.0)])
+async def test_what_is_not_a_number_is_no_verdict(bounds: Function) -> None:
+    with pytest.raises(CheckBrokenError, match="returned nan, which is not a number"):
+        await look_once(FunctionCheck(lambda: float("nan"), bounds=bounds))
+
+
+@pytest.mark.parametrize(
+    "answer, remedy",
+    [
+        ("fine", "did you mean 'healthy'?"),
+        ("OK", "did you mean 'healthy'?"),
+        ("Healthy", "did you mean 'healthy'?"),
+        ("down", "did you mean 'unhealthy'?"),
+        ("warning", "did you mean 'degraded'?"),
+        ("degradd", "did you mean 'degraded'?"),
+        ("42 apples", "return nothing, a bool, a status, a number"),
+        (object(), "return nothing, a bool, a status, a number"),
+        (("fine", "all is well"), "did you mean 'healthy'?"),
+    ],
+)
+async def test_what_is_no_verdict_is_told_with_what_may_be_returned(answer: object, remedy: str) -> None:
+    with pytest.raises(CheckBrokenError, match="which is no verdict") as caught:
+        await look_once(FunctionCheck(lambda: answer))
+    assert (caught.value.remedy or "").startswith(remedy)

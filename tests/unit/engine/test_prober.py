@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+
+import pytest
 
 from salus.engine.prober import LONGEST
 from salus.errors import CheckBrokenError
@@ -116,6 +119,52 @@ def test_a_broken_check_is_unknown_and_says_why() -> None:
 
     with virtual_time() as (runner, clock):
         runner.run(scenario(World(clock)))
+
+
+def test_a_check_that_is_broken_from_the_first_look_is_logged_once_with_the_remedy(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(world: World) -> None:
+        world.add("broken", Fails(CheckBrokenError("no descriptors left", remedy="raise the limit")))
+        world.add("buggy", Fails(KeyError("x")))
+        world.check("waits", Status.UNKNOWN)
+        world.check("fine")
+        async with world.running():
+            await world.clock.sleep(100)
+            broken, buggy = (world.units[name].state.last for name in ("broken", "buggy"))
+            assert broken is not None
+            assert broken.message == "no descriptors left (raise the limit)"
+            assert buggy is not None
+            assert str(buggy.metadata["raised_at"]).endswith("in Fails.look")
+
+    caplog.set_level(logging.INFO, "salus.check")
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+    told = sorted(record.getMessage() for record in caplog.records)
+    assert told[0] == "broken cannot tell: no descriptors left (raise the limit)"
+    assert told[1].startswith("buggy cannot tell: the check failed with KeyError: 'x' (")
+    assert "test_prober.py:" in told[1]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_a_check_that_breaks_later_is_told_by_its_verdict_alone(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(Fails):
+        looks = 0
+
+        async def look(self, look: Look) -> Observation:
+            self.looks += 1
+            return await super().look(look) if self.looks > 1 else look.healthy()
+
+    async def scenario(world: World) -> None:
+        world.add("breaks", Breaks(CheckBrokenError("no descriptors left")))
+        async with world.running():
+            await world.clock.sleep(100)
+            assert world.units["breaks"].state.status is Status.UNKNOWN
+
+    caplog.set_level(logging.INFO, "salus.check")
+    with virtual_time() as (runner, clock):
+        runner.run(scenario(World(clock)))
+    assert not caplog.records
 
 
 def test_a_check_that_answers_with_no_status_is_unknown_and_wedges_nobody() -> None:

@@ -80,3 +80,33 @@ def test_a_copy_does_not_change_with_what_it_was_made_of() -> None:
     assert made.remove("checks", "db")
     assert "db" in copy.sections["checks"]
     assert not made.remove("checks", "db")
+
+
+def told(made: Declared) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load([], declared=made)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-1, -1.5, float("nan"), float("inf"), timedelta(seconds=-1)])
+def test_a_number_that_can_be_no_duration_is_told_as_it_was_written(value: object) -> None:
+    made = Declared()
+    made.add("checks", "db", {"function": {"call": "os:getpid"}, "interval": value}, ("app.py", 7))
+    written = value.total_seconds() if isinstance(value, timedelta) else value
+    assert f"checks.db.interval: {written} " in told(made)
+    assert "0000s" not in told(made)
+
+
+@pytest.mark.parametrize("value, seconds", [(0.25, 0.25), (10, 10), (100.0, 100), (timedelta(minutes=2), 120)])
+def test_a_number_that_can_be_a_duration_is_seconds(value: object, seconds: float) -> None:
+    made = Declared()
+    made.add("checks", "db", {"function": {"call": "os:getpid"}, "interval": value}, ("app.py", 7))
+    assert load([], declared=made).checks["db"].interval == seconds
+
+
+def test_what_the_code_lacks_is_declared_in_the_code_and_what_a_file_lacks_in_the_file(tmp_path: Path) -> None:
+    made = Declared()
+    made.add("checks", "db", {"function": {"call": "os:getpid"}, "service": "web"}, ("app.py", 7))
+    assert "there is no service 'web' (declare it: health.service(NAME, start=..., stop=...))" in told(made)
+    with pytest.raises(ConfigError, match="add it to services:"):
+        load(written(tmp_path, "checks: {db: {tcp: 1, service: web}}\n"), declared=Declared())
