@@ -112,7 +112,7 @@ def already_healing(situation: Situation) -> Answer:
 
 
 def dependency_failing(situation: Situation) -> Answer:
-    """Hold while something this check depends on is bad, or may be, and a moment longer: heal the root, hold the leaves."""
+    """Hold while something it depends on is bad, or may be, and a moment longer: heal the root, hold the leaves."""
     if situation.failing_dependencies:
         return Hold(detail=f"{', '.join(situation.failing_dependencies)} must be well first")
     if situation.eased_at is None:
