@@ -1,6 +1,6 @@
 """Salus in a Flask application.
 
-    pip install 'salus[flask]' gunicorn
+    pip install '.[flask]' gunicorn
     gunicorn -c gunicorn.conf.py flask_app:app       # then look at http://127.0.0.1:8000/salus/health-dashboard/
 
 Mails are sent by a thread. A job that it cannot do ends the thread; Salus starts a new one.
