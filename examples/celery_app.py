@@ -1,6 +1,6 @@
 """Salus and Celery: it runs the worker, pings it through the broker, and replaces it when it does not answer.
 
-    pip install 'salus[celery,redis]'
+    pip install '.[celery,redis]'
     python celery_app.py             # needs a Redis at 127.0.0.1:6379, or SHOP_BROKER
 
 No task is run for a ping. Inside the worker lives a second, small Salus, which sees its connection and its tasks.

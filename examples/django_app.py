@@ -1,6 +1,6 @@
 """Salus in Django; the whole project in one file.
 
-    pip install 'salus[django]' gunicorn
+    pip install '.[django]' gunicorn
     python django_app.py migrate
     gunicorn django_app:application          # then look at http://127.0.0.1:8000/salus/health-dashboard/
     python django_app.py salus status        # asks the process that serves

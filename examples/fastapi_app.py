@@ -1,6 +1,6 @@
 """Salus in a FastAPI application: one line starts it, answers the probes and shows the dashboard.
 
-    pip install 'salus[fastapi]' uvicorn
+    pip install '.[fastapi]' uvicorn
     uvicorn fastapi_app:app          # then look at http://127.0.0.1:8000/salus/health-dashboard/
 
 Orders are packed by a background task. An order that it cannot pack ends the task: from then on orders are taken and

@@ -1,6 +1,6 @@
 """Salus in a Flask application with several workers.
 
-    pip install '.[flask]' gunicorn                  # in a checkout of Salus
+    pip install '.[flask]' gunicorn
     gunicorn -c gunicorn.conf.py flask_app:app       # then look at http://127.0.0.1:8000/salus/health-dashboard/
 
 Every worker puts mails into one outbox; a thread in the worker that leads sends them. A mail without a host ends that

@@ -1,6 +1,6 @@
 """Salus in a Litestar application.
 
-    pip install 'salus[litestar]' uvicorn
+    pip install '.[litestar]' uvicorn
     uvicorn litestar_app:app         # then look at http://127.0.0.1:8000/salus/health-dashboard/
 
 Uploads go into a folder. Somebody tidies up and takes the folder with them; Salus makes it anew.

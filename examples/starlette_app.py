@@ -1,6 +1,6 @@
 """Salus in a Starlette application, with Starlette's own words: ``lifespan`` and ``Mount``.
 
-    pip install 'salus[starlette]' uvicorn
+    pip install '.[starlette]' uvicorn
     uvicorn starlette_app:app        # then look at http://127.0.0.1:8000/salus/health-dashboard/
 
 The search index is a file beside the application. Whatever destroys it (a full disk, a careless hand), Salus sees that

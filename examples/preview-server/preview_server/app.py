@@ -26,7 +26,7 @@ from preview_server.settings import Settings
 from preview_server.watcher import Watcher
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 20.0
+AGAIN = 2  # seconds after which a browser asks again for what is not built yet
 REPORTS = 5.0  # from one to the next: what was seen changes also where no status does
 RELOADER = '<script src="/static/live.js" data-component="{name}" defer></script></body>'
 
@@ -39,7 +39,7 @@ class Server:
         self.settings = settings
         self.hub = Hub()
         self.registry = Registry(settings.folder)
-        self.renderer = Renderer(settings.folder, self.registry, settings.output)
+        self.renderer = Renderer(settings.folder, settings.output)
         self.pipeline = Pipeline(self.renderer.build, workers=settings.workers, max_waiting=settings.longest_wait)
         self.watcher = Watcher(settings.folder, self.changed, unseen=settings.unseen)
         self.health = make_health(settings, self.registry, self.watcher, self.pipeline, self.hub)
@@ -96,7 +96,9 @@ class Server:
             said = f"{type(error).__name__}: {error}"
             return HTMLResponse(self.renderer.page("error.html", component=component, said=said), 500)
         except (AbandonedError, TimeoutError) as error:
-            raise HTTPException(503, str(error) or "it is not built yet: ask again in a moment") from error
+            said = str(error) or "no worker has come to it; the pipeline may be being healed"
+            waiting = self.renderer.page("error.html", component=component, said=said, again=AGAIN)
+            return HTMLResponse(waiting, 503, {"Retry-After": str(AGAIN)})
         page = pages.get(request.path_params["variant"])
         if page is None:
             raise HTTPException(404, f"{component.name} has no such variant; it has {', '.join(pages)}")
@@ -131,7 +133,8 @@ class Server:
         raise HTTPException(404, self.registry.problems.get(name) or f"there is no component {name!r}")
 
     async def _built(self, component: Component) -> Pages:
-        return await asyncio.wait_for(asyncio.wrap_future(self.pipeline.build(component)), PATIENCE)
+        patience = 2 * self.settings.longest_wait
+        return await asyncio.wait_for(asyncio.wrap_future(self.pipeline.build(component)), patience)
 
 
 def create_app(server: Server) -> Starlette:

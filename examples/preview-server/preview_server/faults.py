@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from preview_server.pipeline import Pipeline
@@ -54,6 +54,7 @@ class Faults:
     registry: Registry
     watcher: Watcher
     pipeline: Pipeline
+    _jams: list[threading.Event] = field(default_factory=list)
 
     def all(self) -> Mapping[str, tuple[str, Callable[[], object]]]:
         """Return what can be broken: a name, the words on its button, and how."""
@@ -70,24 +71,30 @@ class Faults:
         }
 
     def stick_queue(self) -> None:
-        """Give every worker a job that waits for what never comes, and two more jobs behind them."""
-        never = threading.Event()
+        """Let every worker wait for what never comes, and two jobs wait behind them."""
+        jam = threading.Event()
+        self._jams.append(jam)
 
         def wait() -> dict[str, str]:
-            never.wait()
-            return {}
+            jam.wait()
+            raise Dropped
 
-        for number in range(self.settings.workers + 2):
-            self.pipeline.submit(wait if number < self.settings.workers else dict, ("jam", str(number)))
+        self.pipeline.seize(wait)
+        for number in range(2):
+            self.pipeline.submit(dict, ("jam", str(number)))
 
     def kill_workers(self) -> None:
-        """Let every worker end in the middle of a job."""
+        """Let every worker end in the middle of a job, also one that is jammed.
+
+        No job of the queue does this: a restart keeps what waits, and the new workers would die of it too.
+        """
 
         def drop() -> dict[str, str]:
             raise Dropped
 
-        for number in range(self.settings.workers):
-            self.pipeline.submit(drop, ("drop", str(number)))
+        self.pipeline.seize(drop)
+        while self._jams:
+            self._jams.pop().set()
 
     def kill_watcher(self) -> None:
         """Let the thread of the watcher die of the next change, and make one."""
@@ -122,8 +129,8 @@ class Faults:
         await asyncio.sleep(0)  # each begins to wait
 
     def leak_memory(self) -> None:
-        """Forget 256 MiB that nobody can reach any more."""
-        leak(256, lambda: bytearray(b"x" * _CHUNK))
+        """Forget as much as this process should use, which nobody can reach any more: one press is enough."""
+        leak(self.settings.memory // _CHUNK + 1, lambda: bytearray(b"x" * _CHUNK))
 
     def fill_output(self) -> None:
         """Put more into the output folder than it should hold, as if it had been built an hour ago."""

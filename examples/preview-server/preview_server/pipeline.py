@@ -52,6 +52,7 @@ class Pipeline:
         self._waiting: deque[Job] = deque()
         self._running: dict[threading.Thread, Job] = {}
         self._workers: list[threading.Thread] = []
+        self._first: dict[threading.Thread, Job] = {}
         self._cache: dict[tuple[str, str], Built] = {}
 
     def build(self, component: Component) -> Future[Pages]:
@@ -69,11 +70,16 @@ class Pipeline:
 
     def submit(self, work: Callable[[], Pages], key: tuple[str, str]) -> Future[Pages]:
         """Put a job at the end of the queue."""
-        job = Job(work, key, time.monotonic())
+        job = self._job(work, key)
         with self._changed:
             self._waiting.append(job)
             self._changed.notify()
         return job.future
+
+    def _job(self, work: Callable[[], Pages], key: tuple[str, str]) -> Job:
+        job = Job(work, key, time.monotonic())
+        job.future.set_running_or_notify_cancel()  # others may wait for it too: who loses patience cancels nothing
+        return job
 
     # ── what Salus asks ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,7 +118,7 @@ class Pipeline:
     def restart(self) -> str:
         """Replace all workers. What waits goes on waiting; what a stuck worker had in hand is given up."""
         with self._changed:
-            abandoned, self._running = list(self._running.values()), {}
+            abandoned, self._running, self._first = list(self._running.values()), {}, {}
             self._workers = [
                 threading.Thread(target=self._work, name=f"preview-worker-{number}", daemon=True)
                 for number in range(self._expected)
@@ -129,6 +135,12 @@ class Pipeline:
         """Let the workers end."""
         with self._changed:
             self._workers = []
+            self._changed.notify_all()
+
+    def seize(self, work: Callable[[], Pages]) -> None:
+        """Have every worker do this before all that waits: a fault, which ``restart`` does not keep."""
+        with self._changed:
+            self._first = {worker: self._job(work, ("fault", worker.name)) for worker in self._workers}
             self._changed.notify_all()
 
     def poison(self) -> None:
@@ -152,10 +164,10 @@ class Pipeline:
     def _next(self, me: threading.Thread) -> Job | None:
         """Wait for a job; None when this worker is no longer one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or me not in self._workers)
+            self._changed.wait_for(lambda: self._waiting or me in self._first or me not in self._workers)
             if me not in self._workers:
                 return None
-            job = self._running[me] = self._waiting.popleft()
+            job = self._running[me] = self._first.pop(me, None) or self._waiting.popleft()
             return job
 
     def _ended(self, me: threading.Thread, job: Job, result: Pages | Exception) -> None:

@@ -26,6 +26,7 @@ class Component:
         style: its style sheet.
         variants: from ``variants.json``: a name, and what the template is given.
         uses: the components that its template includes.
+        styles: the style sheets of these, and its own.
         fingerprint: changes when anything in the folder does, or in a component that it uses.
     """
 
@@ -34,6 +35,7 @@ class Component:
     variants: Mapping[str, Mapping[str, Any]]
     uses: tuple[str, ...]
     fingerprint: str
+    styles: tuple[str, ...] = ()
 
 
 class Registry:
@@ -111,7 +113,8 @@ def _with_what_they_use(found: Mapping[str, Component]) -> dict[str, Component]:
         uses = _closure(name, found)
         prints = [component.fingerprint, *(found[used].fingerprint for used in uses)]
         digest = hashlib.sha256("".join(prints).encode()).hexdigest()
-        whole[name] = replace(component, uses=uses, fingerprint=digest)
+        styles = tuple(part.style for part in (*(found[used] for used in uses), component))
+        whole[name] = replace(component, uses=uses, fingerprint=digest, styles=styles)
     return whole
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from preview_server.registry import Component, Registry
+from preview_server.registry import Component
 
 HERE = Path(__file__).resolve().parent
 
@@ -16,9 +16,8 @@ HERE = Path(__file__).resolve().parent
 class Renderer:
     """Renders each variant of a component as a page of its own, and keeps a copy in the output folder."""
 
-    def __init__(self, folder: Path, registry: Registry, output: Path) -> None:
-        """Render what ``registry`` knows of ``folder``."""
-        self._registry = registry
+    def __init__(self, folder: Path, output: Path) -> None:
+        """Render the components of ``folder``."""
         self._output = output
         # Templates change under our hands, and a page that lacks a value should say so instead of showing a gap.
         self._components = Environment(
@@ -39,8 +38,7 @@ class Renderer:
         Raises:
             jinja2.TemplateError: a template is wrong, or is given too little.
         """
-        used = [self._registry.get(name) for name in component.uses]
-        styles = [Markup(part.style) for part in (*used, component) if part is not None]  # noqa: S704 -- the developer's own
+        styles = [Markup(style) for style in component.styles]  # noqa: S704 -- the developer's own
         template = self._components.get_template(f"{component.name}/{component.name}.html")
         pages: dict[str, str] = {}
         for variant, given in component.variants.items():

@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from salus.units import Size
+
 SAMPLES = Path(__file__).resolve().parent.parent / "components"
 
 
@@ -18,10 +20,11 @@ class Settings:
         folder: where the components are, each in a folder of its own.
         output: where built pages are put, and old ones are removed.
         workers: threads that build.
-        longest_wait: seconds that a page may wait for its build before the queue counts as stuck.
+        longest_wait: seconds that a page may wait for its build before the queue counts as stuck. A browser waits for
+            twice as long before it is told to ask again.
         unseen: seconds after which a change that the watcher has not seen makes it deaf.
         config: a config of Salus that tunes what the code declares, or None.
-        memory: the most that this process should use.
+        memory: the most bytes that this process should use; ``512MiB`` in the environment.
         threads: the most threads that it should have.
         tasks: the most tasks that it should have.
         output_size: the most bytes that ``output`` should hold.
@@ -36,7 +39,7 @@ class Settings:
     longest_wait: float = 10.0
     unseen: float = 2.0
     config: Path | None = None
-    memory: str = "512MiB"
+    memory: int = 256 * 2**20
     threads: int = 100
     tasks: int = 500
     output_size: int = 64 * 2**20
@@ -58,7 +61,7 @@ class Settings:
             longest_wait=float(said.get("longest_wait", plain.longest_wait)),
             unseen=float(said.get("unseen", plain.unseen)),
             config=Path(said["config"]) if "config" in said else None,
-            memory=said.get("memory", plain.memory),
+            memory=Size.parse(said.get("memory", plain.memory)),
             threads=int(said.get("threads", plain.threads)),
             tasks=int(said.get("tasks", plain.tasks)),
             output_size=int(said.get("output_size", plain.output_size)),

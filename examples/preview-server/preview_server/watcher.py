@@ -41,6 +41,7 @@ class Watcher(ThreadLoop):
 
     def restart(self) -> None:
         """Begin anew, and catch up with what was missed."""
+        self.fault = None  # a fault is the end of one watcher, never of the next
         super().restart()
         self._tell(set())
 

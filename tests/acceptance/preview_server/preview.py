@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "examples/preview-server"
 PARTS = ("build-pipeline", "component-registry", "file-watcher", "filesystem", "memory", "tasks", "threads")
 
 # Only how often is looked, and how long is waited between attempts: what is done stands in the example itself.
-CONFIG = {
+CONFIG: dict[str, dict[str, Any]] = {
     "checks": {part: {"interval": "200ms", "retry_interval": "50ms", "timeout": "5s"} for part in PARTS},
     "rules": {
         part: {
@@ -34,6 +34,15 @@ CONFIG = {
     },
     "limits": {"storm_window": "100ms", "recoveries_per_hour": 100},
 }
+OWN_ATTEMPTS: dict[str, dict[str, Any]] = {  # as CONFIG, but each rule gives up as soon as that of the example does
+    **CONFIG,
+    "rules": {
+        part: {"cooldown_period": "50ms", "reset_after": "50ms", "recurrence_threshold": 0, "verify_timeout": "2s"}
+        for part in PARTS
+    },
+    # All buttons at once are a storm: healing is held, then one recovery is let through, and the rest when it helped.
+    "limits": {**CONFIG["limits"], "storm_hold": "200ms", "storm_hold_max": "1s"},
+}
 
 Said = dict[str, Any]
 
@@ -41,14 +50,14 @@ Said = dict[str, Any]
 class Preview:
     """One server on a copy of its sample components."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tuned: Mapping[str, Any] = CONFIG) -> None:
         self.components = folder / "components"
         shutil.copytree(EXAMPLE / "components", self.components)
         self.output = folder / "output"
         self.port = free_port()
         self.log = folder / "log"
         config = folder / "salus.yaml"
-        config.write_text(json.dumps({**CONFIG, "salus": {"state_dir": str(folder / "state")}}), encoding="utf-8")
+        config.write_text(json.dumps({**tuned, "salus": {"state_dir": str(folder / "state")}}), encoding="utf-8")
         paths = (str(EXAMPLE), *os.environ.get("PYTHONPATH", "").split(os.pathsep))
         environment = {
             **os.environ,
@@ -57,7 +66,7 @@ class Preview:
             "PREVIEW_OUTPUT": str(self.output),
             "PREVIEW_LONGEST_WAIT": "0.3",
             "PREVIEW_UNSEEN": "1.5",
-            "PREVIEW_MEMORY": "220MiB",
+            "PREVIEW_MEMORY": "350MiB",
             "PREVIEW_THREADS": "60",
             "PREVIEW_TASKS": "100",
             "PREVIEW_OUTPUT_SIZE": str(4 * 2**20),
@@ -111,8 +120,10 @@ class Preview:
         return body
 
     def preview(self, component: str, variant: str) -> str:
-        """Return one variant."""
-        return self.page(f"/preview/{component}/{quote(variant)}")
+        """Return one variant, asked for as a browser does: again while it is not built yet."""
+        path = f"/preview/{component}/{quote(variant)}"
+        eventually(lambda: self.ask("GET", path)[0] != 503, what=f"the build of {component}")
+        return self.page(path)
 
     def break_it(self, fault: str) -> int:
         """Break a part; returns how much had been told before."""
