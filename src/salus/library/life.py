@@ -25,10 +25,7 @@ from salus.errors import FolderInUseError, NotFoundError, SalusError
 from salus.library.workers import NobodyError, Proxy, SilentError
 from salus.model import Json, Metric, Observation, Overall, Status
 from salus.store.lock import holder
-from salus.surfaces.documents import Probe
-from salus.surfaces.door import path_of
-from salus.surfaces.health import PROBES
-from salus.surfaces.http import App, Message, Receive, Refused, Scope, Send, json_response
+from salus.surfaces.http import App, Message, Receive, Refused, Scope, Send
 from salus.tasks import begin
 
 _log = logging.getLogger("salus.library")
@@ -61,28 +58,11 @@ class Follower:
         self._clock = clock
         self._folder = folder
         self._unheard_of = set(checks)
-        self._proxy = Proxy(folder / WORKERS)
+        self.network: App = Proxy(folder / WORKERS)
         self.local: App = Proxy(folder / "salus.sock", told=False)
         self._overall: Overall | None = None
         self._asked_at = float("-inf")
         self._seen_at = float("-inf")
-        self._silent = False  # somebody leads, and does not answer what is asked once a second
-
-    async def network(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have a request answered by the leader; where that is known to be silent, nobody waits for it.
-
-        Raises:
-            NobodyError: nobody is there; asking again does no harm.
-            SilentError: it does not answer.
-            OSError: the answer broke off in the middle.
-        """
-        if self._silent:
-            raise SilentError("the process that leads does not answer")
-        try:
-            await self._proxy(scope, receive, send)
-        except SilentError:
-            self._asked_at = float("-inf")  # one answer may just take long: what is asked next tells
-            raise
 
     def overall(self) -> Overall:
         """Return what the leader said last; unknown where that is too long ago."""
@@ -96,25 +76,11 @@ class Follower:
         if self._clock.monotonic() - self._asked_at < ASK_EVERY:
             return
         self._asked_at = self._clock.monotonic()
-        silent = False
-        try:
+        with suppress(SalusError, OSError, ValueError, KeyError):  # what was said last counts for a while
             status = await ask(self.local, "GET", "/v1/status")
             self._overall = _overall(status)
             self._seen_at = self._clock.monotonic()
             self._compare({check["name"] for check in status["checks"]})
-        except SilentError:
-            silent = True
-        except (SalusError, OSError, ValueError, KeyError):
-            pass  # what was said last counts for a while
-        if silent and not self._silent:
-            _log.error("process %s, which leads, does not answer: stopped, blocked, or overloaded?", self.leader)
-        self._silent = silent
-
-    @property
-    def leader(self) -> str:
-        """Return the pid of the process that leads, as far as it is known."""
-        pid = holder(self._folder)
-        return str(pid) if pid is not None and pid > 0 else ""
 
     def _compare(self, theirs: set[str]) -> None:
         """Say it once where the process that leads looks at nothing of what this one declares: a name taken twice."""
@@ -182,18 +148,9 @@ class Life:
                     continue
                 await self._refuse(scope, send, str(error), "ask again in a moment: another process takes over")
             except SilentError as error:
-                await self._tell_silence(scope, send, str(error))
+                remedy = f"see what process {holder(self.folder) or '?'} does: stopped, blocked, or overloaded?"
+                await self._refuse(scope, send, str(error), remedy)
             return
-
-    async def _tell_silence(self, scope: Scope, send: Send, said: str) -> None:
-        """Say that the leader is silent; this process lives all the same, and nobody shall restart it for that one."""
-        if PROBES.get(path_of(scope)) is Probe.LIVE and scope["method"] in ("GET", "HEAD"):
-            alive = json_response({"status": Status.UNKNOWN.value, "message": f"this process lives; {said}"})
-            await alive.send(send, self._clock.now(), head=scope["method"] == "HEAD")
-            return
-        pid = self.role.leader if isinstance(self.role, Follower) else ""
-        remedy = f"see what process {pid} does: stopped, blocked, or overloaded? If it is lost, kill -9 {pid}"
-        await self._refuse(scope, send, said, remedy if pid else "ask again in a moment")
 
     async def _refuse(self, scope: Scope, send: Send, said: str, remedy: str) -> None:
         head = scope["method"] == "HEAD"

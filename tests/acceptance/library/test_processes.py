@@ -143,21 +143,6 @@ def test_four_workers_one_healer_and_another_within_two_seconds_after_kill_9(ser
     eventually(lambda: served.summaries() == {"All systems operational"}, what="every worker knows")
 
 
-def test_while_the_leader_is_stopped_the_others_say_so_and_live_and_they_believe_it_again_when_it_goes_on(
-    serve: Serve,
-) -> None:
-    served = serve("-t", "0")
-    eventually(lambda: served.truths() == {("healthy", served.leader)}, what="all say the same")
-    leader = served.leader
-    os.kill(leader, signal.SIGSTOP)
-    try:
-        eventually(lambda: f"kill -9 {leader}" in served.get("/readyz"), what="the silence is told")
-        assert json.loads(served.get("/livez"))["status"] == "unknown"
-    finally:
-        os.kill(leader, signal.SIGCONT)
-    eventually(lambda: served.truths() == {("healthy", leader)}, what="all say the same again")
-
-
 def test_started_before_the_workers_are_forked_the_first_process_leads(serve: Serve) -> None:
     served = serve("--preload")
     eventually(lambda: served.truths() == {("healthy", served.process.pid)}, what="the first process leads")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 
 from salus import HealthSystem
 from salus.library.workers import Proxy, SilentError, WorkersDoor
-from salus.store.lock import Lock
 from salus.surfaces.http import Message, Receive, Scope, Send
 from tests.integration.library.waiting import until
 
@@ -143,40 +141,6 @@ async def test_a_leader_that_hangs_is_told_soon(tmp_path: Path) -> None:
         with pytest.raises(SilentError, match=r"has not answered for 0\.05 s"):
             await proxy(scope("/livez"), never, ignore)
         await left.wait()
-
-
-async def test_nobody_waits_for_a_leader_that_is_known_to_be_silent_and_this_process_lives(tmp_path: Path) -> None:
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append("somebody waited")
-        await hang(reader, writer)
-
-    requests: list[str] = []
-    folder = tmp_path / "state"
-    folder.mkdir()
-    local = await asyncio.start_unix_server(hang, folder / "salus.sock")
-    workers = await asyncio.start_unix_server(asked, folder / "workers.sock")
-    system = HealthSystem("shop", state_dir=folder)
-    system.register("fine", lambda: None)
-    async with local, workers:
-        with Lock(folder):
-            await asyncio.to_thread(system.start)  # asks once, and hears nothing
-            transport = httpx.ASGITransport(system.asgi())
-            async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
-                for path in ("/readyz", "/health"):
-                    told = await client.get(path)
-                    assert (told.status_code, told.json()["detail"]) == (503, "the process that leads does not answer")
-                    assert f"kill -9 {os.getpid()}" in told.json()["remedy"]
-                assert (await client.post("/api/v1/checks/fine/run")).status_code == 503
-                alive = await client.get("/livez")
-                assert (alive.status_code, alive.json()["status"]) == (200, "unknown")
-                assert (await client.head("/health/live")).status_code == 200
-    assert requests == []
-    assert await asyncio.to_thread(until, system.is_healthy)  # the folder is free: it leads
-    await asyncio.to_thread(system.stop)
 
 
 async def test_a_line_break_in_a_header_makes_no_second_header(tmp_path: Path) -> None:
