@@ -3,6 +3,8 @@
 1. Whoever gets the lock of the state folder leads: it runs the checks, heals, and answers for all.
 2. The others follow: they look every quarter of a second whether the lock is free, and ask the leader for the rest.
 3. A leader that dies, however it dies, loses its lock with its last breath; the first follower to see that leads.
+4. A leader that lives and was silent is asked by nobody but a follower's own question, once a second: what others ask
+   is refused at once, so that no worker of the application waits, until that question is answered or the lock is free.
 """
 
 from __future__ import annotations
@@ -22,10 +24,13 @@ import msgspec
 from salus.app.agent import WORKERS, Agent
 from salus.clock import SystemClock
 from salus.errors import FolderInUseError, NotFoundError, SalusError
-from salus.library.workers import NobodyError, Proxy, SilentError
+from salus.library.workers import LOOKING, LOOKS, BrokenOffError, NobodyError, Proxy, SilentError
 from salus.model import Json, Metric, Observation, Overall, Status
 from salus.store.lock import holder
-from salus.surfaces.http import App, Message, Receive, Refused, Scope, Send
+from salus.surfaces import documents
+from salus.surfaces.door import path_of
+from salus.surfaces.health import PROBES
+from salus.surfaces.http import App, Message, Receive, Refused, Response, Scope, Send, header, negotiate
 from salus.tasks import begin
 
 _log = logging.getLogger("salus.library")
@@ -34,6 +39,7 @@ LOOK_EVERY = 0.25
 ASK_EVERY = 1.0
 STALE = 5.0
 _INTERREGNUM, _AGAIN = 3.0, 0.1
+_SOON = "ask again in a moment: another process takes over"
 
 
 class Leader:
@@ -58,11 +64,26 @@ class Follower:
         self._clock = clock
         self._folder = folder
         self._unheard_of = set(checks)
-        self.network: App = Proxy(folder / WORKERS)
-        self.local: App = Proxy(folder / "salus.sock", told=False)
+        self._door: App = Proxy(folder / WORKERS)
+        self._socket: App = Proxy(folder / "salus.sock", told=False)
         self._overall: Overall | None = None
         self._asked_at = float("-inf")
         self._seen_at = float("-inf")
+        self._silent: tuple[int, float] | None = None  # which process, and since when
+
+    async def network(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have a request from the network answered by the process that leads.
+
+        Raises:
+            NobodyError: nobody leads at the moment.
+            SilentError: it does not answer; at once where that is known.
+            BrokenOffError: it has gone before it answered.
+        """
+        await self._have(self._door, scope, receive, send)
+
+    async def local(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have a request answered as at the control socket; raises as ``network`` does."""
+        await self._have(self._socket, scope, receive, send)
 
     def overall(self) -> Overall:
         """Return what the leader said last; unknown where that is too long ago."""
@@ -72,15 +93,45 @@ class Follower:
         return self._overall
 
     async def ask(self) -> None:
-        """Ask the leader, if that is due."""
-        if self._clock.monotonic() - self._asked_at < ASK_EVERY:
+        """Ask the leader, if that is due; this alone tells when one that was silent answers again."""
+        began = self._clock.monotonic()
+        if began - self._asked_at < ASK_EVERY:
             return
-        self._asked_at = self._clock.monotonic()
-        with suppress(SalusError, OSError, ValueError, KeyError):  # what was said last counts for a while
-            status = await ask(self.local, "GET", "/v1/status")
+        self._asked_at = began
+        try:
+            status = await ask(self._socket, "GET", "/v1/status")
             self._overall = _overall(status)
             self._seen_at = self._clock.monotonic()
             self._compare({check["name"] for check in status["checks"]})
+        except SilentError:
+            self._unanswered(began)
+            return
+        except (SalusError, OSError, ValueError, KeyError):
+            pass  # what was said last counts for a while
+        if self._silent is not None:
+            _log.warning("process %d, which led and was silent, answers again or has ended", self._silent[0])
+            self._silent = None
+
+    async def _have(self, door: App, scope: Scope, receive: Receive, send: Send) -> None:
+        began = self._clock.monotonic()
+        if self._silent is not None:
+            pid, since = self._silent
+            if holder(self._folder) == pid:  # else it has died, and another leads, or will in a moment
+                raise SilentError(f"the process that leads has not answered for {began - since:.0f} s")
+        try:
+            await door(scope, receive, send)
+        except SilentError:
+            self._unanswered(began)
+            raise
+
+    def _unanswered(self, began: float) -> None:
+        """Note that the leader is silent, unless it answered something else meanwhile: then it is slow with this."""
+        since = min(began, self._clock.monotonic() - LOOKING)
+        if self._seen_at >= since or (pid := holder(self._folder)) is None:
+            return
+        if self._silent is None or self._silent[0] != pid:
+            _log.warning("process %d leads and does not answer: stopped, blocked, or overloaded?", pid)
+            self._silent = pid, since
 
     def _compare(self, theirs: set[str]) -> None:
         """Say it once where the process that leads looks at nothing of what this one declares: a name taken twice."""
@@ -146,15 +197,18 @@ class Life:
                 if self._clock.monotonic() < deadline and not self._ending:
                     await self._clock.sleep(_AGAIN)
                     continue
-                await self._refuse(scope, send, str(error), "ask again in a moment: another process takes over")
+                await self._refuse(scope, send, str(error), _SOON)
+            except BrokenOffError as error:
+                await self._refuse(scope, send, str(error), "see whether it was done before you ask again")
             except SilentError as error:
-                remedy = f"see what process {holder(self.folder) or '?'} does: stopped, blocked, or overloaded?"
-                await self._refuse(scope, send, str(error), remedy)
+                await self._refuse(scope, send, str(error), _against_silence(holder(self.folder)))
             return
 
     async def _refuse(self, scope: Scope, send: Send, said: str, remedy: str) -> None:
         head = scope["method"] == "HEAD"
-        await Refused(503, said, remedy).response().send(send, self._clock.now(), head=head)
+        lives = scope["method"] in LOOKS and PROBES.get(path_of(scope)) is documents.Probe.LIVE
+        response = _alive(scope) if lives else Refused(503, said, remedy).response()
+        await response.send(send, self._clock.now(), head=head)
 
     async def look(self, names: Sequence[str]) -> dict[str, Observation]:
         """Look afresh at the named checks, or at all of them, at the same time.
@@ -228,6 +282,21 @@ def _no_check(name: str, known: Sequence[str]) -> NotFoundError:
 
     remedy = did_you_mean(str(name), known) or f"there are {', '.join(known[:16]) or 'none'}"
     return NotFoundError(f"there is no check {name!r}", remedy=remedy)
+
+
+def _against_silence(pid: int | None) -> str:
+    if pid is None:  # it has died meanwhile
+        return _SOON
+    who = f"process {pid}" if pid > 0 else "the process that leads"  # one that has just begun has not signed yet
+    return f"see what {who} does: stopped, blocked, or overloaded?"
+
+
+def _alive(scope: Scope) -> Response:
+    """Say that this process lives, which depends on no other: else the whole is restarted for the one that hangs."""
+    try:
+        return documents.render_status(Status.HEALTHY, negotiate(header(scope, b"accept"), documents.OFFERS))
+    except Refused as refused:
+        return refused.response()
 
 
 async def ask(app: App, method: str, path: str, body: bytes = b"") -> Any:

@@ -25,11 +25,10 @@ from salus.tasks import begin
 SOCKET = "workers.sock"
 _ASKED = b"x-salus-asked"
 _CHUNK = 65536
-_CONNECTING = 1.0
 # Until an answer begins: a look at what is known, which a leader has ready; and a deed, which may take its time.
-_LOOKING, _DOING = 2.0, 60.0
+LOOKING, _DOING = 2.0, 60.0
 _LARGEST_BODY = 1 << 20  # what is larger is refused by the app, which needs no more than that to see it
-_LOOKS = ("GET", "HEAD")
+LOOKS = ("GET", "HEAD")
 _BREAKS = re.compile(rb"[\r\n\0]")
 
 
@@ -63,10 +62,14 @@ class SilentError(SalusError):
     """Somebody is there, and does not answer; what was asked may have been done or not."""
 
 
+class BrokenOffError(SalusError):
+    """Somebody was there, and has gone without an answer; what was asked may have been done or not."""
+
+
 class Proxy:
     """An ASGI app that has everything answered by the app behind a Unix socket."""
 
-    def __init__(self, path: Path, *, told: bool = True, patience: float = _LOOKING) -> None:
+    def __init__(self, path: Path, *, told: bool = True, patience: float = LOOKING) -> None:
         """Ask at ``path``.
 
         Args:
@@ -84,18 +87,20 @@ class Proxy:
         Raises:
             NobodyError: nobody is there; asking again does no harm.
             SilentError: it does not answer.
+            BrokenOffError: it has gone before it answered what is no mere look.
             OSError: the answer broke off in the middle.
         """
         try:
-            async with asyncio.timeout(_CONNECTING):
-                connection = await _connect(self._path)
-        except OSError as error:  # a time-out is one too
+            connection = _connect(self._path)
+        except BlockingIOError as error:
+            raise SilentError("the process that leads does not take what waits at its socket") from error
+        except OSError as error:
             raise NobodyError(f"the process that leads does not answer: {error}") from error
         with connection:
             await self._ask(scope, receive, send, connection)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, connection: socket.socket) -> None:
-        looks = scope["method"] in _LOOKS
+        looks = scope["method"] in LOOKS
         answer = _Answer(bodiless=scope["method"] == "HEAD")
         body = await _body(receive) if _has_body(scope) else b""
         request = _head(scope, len(body), told=self._told) + body
@@ -106,17 +111,21 @@ class Proxy:
             if answer.begun:
                 raise
             said = "the process that leads broke off before it answered"
-            raise (NobodyError(said) if looks and not body else SilentError(said)) from error
+            raise (NobodyError(said) if looks and not body else BrokenOffError(said)) from error
         finally:
             await _leave(asking)
 
 
-async def _connect(path: Path) -> socket.socket:
+def _connect(path: Path) -> socket.socket:
+    """Connect, which never waits at a Unix socket: where too many wait there already, it fails at once.
+
+    This is why asyncio does not do it: it would wait until it can be written, and take that for a connection.
+    """
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.setblocking(False)
         with address(path) as where:
-            await asyncio.get_running_loop().sock_connect(connection, where)
+            connection.connect(where)
     except BaseException:
         connection.close()
         raise

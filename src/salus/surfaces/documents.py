@@ -93,6 +93,11 @@ def render(facts: Facts, media: str, *, verbose: bool) -> Response:
     return Response(code_of(status), media, wire.encode(document) + b"\n")
 
 
+def render_status(status: Status, media: str) -> Response:
+    """Write one word that nothing stands behind."""
+    return Response(code_of(status), media, f"{status}\n".encode() if media == TEXT else _bare(status, media))
+
+
 def render_check(report: CheckReport, media: str, details: Details, *, verbose: bool) -> Response:
     """Write the answer about one check."""
     status = report.state.status

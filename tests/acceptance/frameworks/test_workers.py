@@ -44,6 +44,18 @@ async def test_one_worker_of_gunicorn_leads_and_another_takes_over_when_it_is_ki
     await shop.until(lambda: shop.check("mails")["last_checked"] > seen, "it looks by itself")
 
 
+async def test_a_mail_is_sent_whichever_worker_it_came_to_and_whosever_thread_ended(
+    served: Mapping[str, Served],
+) -> None:
+    shop = served["gunicorn"]
+    await shop.until_ready()
+    addresses = [f"{number}@example.org" for number in range(12)]
+    for address in ("nobody", *addresses):  # the first ends a thread
+        assert shop.ask("/mails", data=f"to={address}", method="POST").code == 200
+    sent = [address.replace("@", " at ") for address in addresses]
+    await shop.until(lambda: shop.ask("/mails").json == sent, "all are sent")
+
+
 async def test_a_worker_of_gunicorn_that_ends_stops_salus_in_order(served: Mapping[str, Served]) -> None:
     shop = served["uvicorn-worker"]
     await shop.until_ready()

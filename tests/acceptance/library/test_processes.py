@@ -143,6 +143,21 @@ def test_four_workers_one_healer_and_another_within_two_seconds_after_kill_9(ser
     eventually(lambda: served.summaries() == {"All systems operational"}, what="every worker knows")
 
 
+def test_a_stopped_leader_costs_no_other_worker_its_liveness_and_leads_on_once_it_goes_on(serve: Serve) -> None:
+    served = serve("--timeout", "600")  # gunicorn itself would kill it after that long
+    eventually(lambda: served.truths() == {("healthy", served.leader)}, what="all say the same")
+    leader = served.leader
+    os.kill(leader, signal.SIGSTOP)
+    try:
+        eventually(lambda: "has not answered" in served.get("/readyz"), what="it is known to be silent")
+        assert f"process {leader}" in served.get("/readyz")
+        assert {json.loads(served.get("/livez"))["status"] for _ in range(8)} == {"healthy"}
+        assert served.leader == leader
+    finally:
+        os.kill(leader, signal.SIGCONT)
+    eventually(lambda: served.truths() == {("healthy", leader)}, what="all say the same again")
+
+
 def test_started_before_the_workers_are_forked_the_first_process_leads(serve: Serve) -> None:
     served = serve("--preload")
     eventually(lambda: served.truths() == {("healthy", served.process.pid)}, what="the first process leads")

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
 
 from salus import HealthSystem
-from salus.library.workers import Proxy, SilentError, WorkersDoor
+from salus.clock import SystemClock
+from salus.library.life import Follower
+from salus.library.workers import BrokenOffError, NobodyError, Proxy, SilentError, WorkersDoor
+from salus.store.lock import Lock
 from salus.surfaces.http import Message, Receive, Scope, Send
 from tests.integration.library.waiting import until
 
@@ -190,3 +196,150 @@ async def test_after_its_end_it_is_not_started_again_by_a_request(
     assert (answer.status_code, follower.runs) == (503, False)
     await asyncio.to_thread(follower.start)
     assert (await client.get("/livez")).status_code == 200
+
+
+STATUS = {
+    "overall": {"status": "healthy", "message": "all is well", "ready": True, "live": True, "started": True},
+    "checks": [{"name": "fine"}],
+}
+
+
+class Led:
+    """A folder that this process leads in; at its sockets, requests are answered, left waiting, or dropped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = Lock(folder)
+        self.answers = {"salus.sock": "silence", "workers.sock": "silence"}
+        self.asked = dict.fromkeys(self.answers, 0)
+        self.heard = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        self._stack.callback(self.lock.release)
+        self.lock.acquire()
+        for name in self.answers:
+            await self._stack.enter_async_context(await asyncio.start_unix_server(self._at(name), self.folder / name))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def _at(self, name: str) -> Any:
+        async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            self.asked[name] += 1
+            self.heard.set()
+            if self.answers[name] == "an answer":
+                body = json.dumps(STATUS).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+            elif self.answers[name] == "silence":
+                await reader.read()  # until whoever asked has gone
+            writer.close()
+
+        return take
+
+
+@pytest.fixture
+async def led(tmp_path: Path) -> AsyncIterator[Led]:
+    async with Led(tmp_path) as led:
+        yield led
+
+
+async def test_a_leader_known_to_be_silent_is_asked_for_nobody_until_it_answers_the_follower(led: Led) -> None:
+    follower = Follower(led.folder, SystemClock())
+    await follower.ask()
+    for method in ("GET", "HEAD", "POST"):
+        for door in (follower.network, follower.local):
+            with pytest.raises(SilentError, match=r"the process that leads has not answered for \d+ s"):
+                await door(scope("/readyz", method=method), never, ignore)
+    assert led.asked == {"salus.sock": 1, "workers.sock": 0}
+    led.answers = dict.fromkeys(led.answers, "an answer")
+    await follower.ask()
+    await follower.network(scope("/readyz"), never, ignore)
+    assert led.asked == {"salus.sock": 2, "workers.sock": 1}
+
+
+async def test_a_request_that_was_left_waiting_is_the_last_that_waits(led: Led) -> None:
+    follower = Follower(led.folder, SystemClock())
+    for _ in range(2):
+        with pytest.raises(SilentError):
+            await follower.network(scope("/readyz"), never, ignore)
+    assert led.asked["workers.sock"] == 1
+
+
+async def test_a_leader_that_is_slow_with_one_request_and_answers_others_is_not_silent(led: Led) -> None:
+    led.answers["salus.sock"] = "an answer"
+    follower = Follower(led.folder, SystemClock())
+    slow = asyncio.ensure_future(follower.network(scope("/salus/history"), never, ignore))
+    await led.heard.wait()
+    await follower.ask()
+    with pytest.raises(SilentError):
+        await slow
+    led.answers["workers.sock"] = "an answer"
+    await follower.network(scope("/readyz"), never, ignore)
+    assert led.asked["workers.sock"] == 2
+
+
+async def test_of_a_leader_that_was_silent_and_has_died_the_next_is_awaited(led: Led) -> None:
+    follower = Follower(led.folder, SystemClock())
+    await follower.ask()
+    led.lock.release()
+    led.answers = dict.fromkeys(led.answers, "an end")
+    with pytest.raises(NobodyError):
+        await follower.network(scope("/readyz"), never, ignore)
+
+
+async def test_beside_a_silent_leader_this_process_lives_and_is_not_ready(led: Led) -> None:
+    system = HealthSystem("shop", state_dir=led.folder)
+    system.register("fine", lambda: None)
+    transport = httpx.ASGITransport(system.asgi())
+    async with system, httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        for path in ("/livez", "/health/live"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()) == (200, {"status": "healthy"})
+        assert (await client.get("/livez", headers={"accept": "text/plain"})).text == "healthy\n"
+        for path in ("/readyz", "/health", "/startupz"):
+            assert (await client.get(path)).status_code == 503
+        said = await client.post("/livez")
+    assert said.status_code == 503
+    assert said.json()["remedy"] == f"see what process {os.getpid()} does: stopped, blocked, or overloaded?"
+    assert led.asked["workers.sock"] == 0
+
+
+async def test_a_leader_that_died_while_it_was_asked_to_act_is_not_looked_for(led: Led) -> None:
+    led.answers = {"salus.sock": "an answer", "workers.sock": "an end"}
+    system = HealthSystem("shop", state_dir=led.folder)
+    system.register("fine", lambda: None)
+    transport = httpx.ASGITransport(system.asgi())
+    async with system, httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        said = (await client.post("/ping/nightly")).json()
+    assert said["detail"] == "the process that leads broke off before it answered"
+    assert said["remedy"] == "see whether it was done before you ask again"
+
+
+async def test_whether_the_whole_lives_is_what_the_leader_says_as_long_as_it_answers(tmp_path: Path) -> None:
+    leader, follower = (HealthSystem("shop", state_dir=tmp_path) for _ in range(2))
+    leader.register("loop", lambda: False, interval="50ms", liveness=True)
+    follower.register("loop", lambda: None)
+    transport = httpx.ASGITransport(follower.asgi())
+    async with leader, follower, httpx.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        while (answer := await client.get("/livez")).status_code == 200:
+            await asyncio.sleep(0.01)
+        assert (answer.status_code, answer.json()) == (503, {"status": "unhealthy"})
+
+
+async def test_where_too_many_wait_at_the_socket_already_the_leader_is_silent_and_not_gone(tmp_path: Path) -> None:
+    path = tmp_path / "workers.sock"
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as first:
+        full.bind(str(path))
+        full.listen(0)
+        first.connect(str(path))
+        with pytest.raises(SilentError, match="does not take what waits"):
+            await Proxy(path)(scope("/livez"), never, ignore)
+
+
+async def test_what_was_to_be_done_when_the_leader_went_is_not_asked_again(led: Led) -> None:
+    led.answers["workers.sock"] = "an end"
+    with pytest.raises(BrokenOffError):
+        await Proxy(led.folder / "workers.sock")(scope("/ping/nightly", method="POST"), never, ignore)
