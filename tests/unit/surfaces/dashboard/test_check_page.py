@@ -292,6 +292,7 @@ async def test_its_alerts_are_silenced_by_its_name_however_it_is_called() -> Non
     [
         ("expected status 2xx, got 500", "status 2xx", "500"),
         ("expected the header x, it is missing", "the header x", "it is missing"),
+        ("expected status 2xx, got 500 Broken; body starts: ok", "status 2xx", "500 Broken; body starts: ok"),
         ("812 ms, expected below 500 ms", "below 500 ms", "812 ms"),
         ("expected 'a; b', got 'c; d'", "'a; b'", "'c; d'"),
         ("expected 'a, b' in the header h, got 'c'", "'a, b' in the header h", "'c'"),

@@ -29,12 +29,18 @@ class Against:
 
 def against(look: Observation) -> Against | None:
     """Read what was expected, and what was there, out of the message of a bad look; None where it does not say so."""
-    if look.status is Status.HEALTHY or "; " in _QUOTED.sub("", look.message):
-        return None  # of several parts, what was expected belongs to one of them
+    if look.status is Status.HEALTHY or _has_several_parts(look.message):
+        return None
     for pattern in (_GOT, _IT, _LAST):
         if found := pattern.fullmatch(look.message):
             return Against(found["expected"], found["actual"])
     return None
+
+
+def _has_several_parts(message: str) -> bool:
+    """Tell whether what was expected belongs to one part of several; "expected A, got B; C" has one, and says more."""
+    bare = _QUOTED.sub("", message)
+    return "; " in bare and (not bare.startswith("expected ") or bare.count("expected ") > 1)
 
 
 def name_of(metric: str, unit: str) -> str:
