@@ -53,19 +53,20 @@ async def shop_that_is(state: State) -> Shop:
 
 
 @asynccontextmanager
-async def served(shop: Shop, folder: Path) -> AsyncIterator[str]:
-    """Serve the page alone; gives the origin."""
+async def served(watch: Watch, shop: Shop, folder: Path) -> AsyncIterator[str]:
+    """Serve the page alone; gives the origin. What the browser still loads is closed before the server ends."""
     server = Server()
     await server.start(shop.app, "127.0.0.1", 0, shop.app, folder / "salus.sock")
     try:
         yield f"http://127.0.0.1:{server.addresses[0][1]}"
+        await watch.finish()
     finally:
         await server.stop(1.0)
 
 
 @pytest.mark.parametrize("state", STATES)
 async def test_it_reads_well_for_everybody_in_every_state(state: State, watch: Watch, tmp_path: Path) -> None:
-    async with served(await shop_that_is(state), tmp_path) as origin:
+    async with served(watch, await shop_that_is(state), tmp_path) as origin:
         for scheme, size in SCREENS:
             page = await watch.open(origin, "/status", scheme=scheme, size=size)
             await assert_fits(page)
@@ -75,7 +76,7 @@ async def test_it_reads_well_for_everybody_in_every_state(state: State, watch: W
 
 @pytest.mark.parametrize("path", ["/status/history", "/status/history?month=2026-02"])
 async def test_history_and_incidents_read_well_too(path: str, watch: Watch, tmp_path: Path) -> None:
-    async with served(await shop_that_is("well"), tmp_path) as origin:
+    async with served(watch, await shop_that_is("well"), tmp_path) as origin:
         page = await watch.open(origin, path, scheme="dark", size=NARROW)
         await assert_fits(page)
         await assert_accessible(page)
@@ -87,7 +88,7 @@ async def test_history_and_incidents_read_well_too(path: str, watch: Watch, tmp_
 
 
 async def test_it_is_light_and_reads_without_any_script(watch: Watch, tmp_path: Path) -> None:
-    async with served(await shop_that_is("outage"), tmp_path) as origin:
+    async with served(watch, await shop_that_is("outage"), tmp_path) as origin:
         page = await watch.open(origin, script=False)
         async with weighed(page) as weight:
             await page.goto("/status")
@@ -98,7 +99,7 @@ async def test_it_is_light_and_reads_without_any_script(watch: Watch, tmp_path: 
 
 
 async def test_the_keyboard_reaches_everything_and_begins_with_the_content(watch: Watch, tmp_path: Path) -> None:
-    async with served(await shop_that_is("outage"), tmp_path) as origin:
+    async with served(watch, await shop_that_is("outage"), tmp_path) as origin:
         page = await watch.open(origin, "/status")
         await page.keyboard.press("Tab")
         assert "Skip to the content" in await focused(page)
@@ -111,7 +112,7 @@ async def test_the_keyboard_reaches_everything_and_begins_with_the_content(watch
 
 
 async def test_who_finds_nothing_is_shown_the_way_back(watch: Watch, tmp_path: Path) -> None:
-    async with served(await shop_that_is("well"), tmp_path) as origin:
+    async with served(watch, await shop_that_is("well"), tmp_path) as origin:
         page = await watch.open(origin)
         async with watch.expecting(r"status of 404"):
             await page.goto("/status/incidents/gone")
