@@ -9,8 +9,9 @@ moves nothing):
    that many looks (m of n), and a healthy verdict also needs fewer than ``failure_threshold`` of them.
 2. A look that could not tell leaves every other counter as it is. ``failure_threshold`` of them in a row make the
    verdict ``unknown``.
-3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when the target is
-   replaced by a new incarnation.
+3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when a new
+   incarnation of the target is seen, at once or after a while in which there was none. Bad looks at the one before, or
+   at none, do not count against the new one.
 4. Flapping, as Nagios weighs it: of the last 21 looks at one incarnation, each of the 20 changes between good and bad
    counts from 0.75 (the oldest) to 1.25 (the newest). The sum over 20 is the share of change; flapping begins at
    ``high_flap_threshold`` and ends under ``low_flap_threshold``.
@@ -76,21 +77,30 @@ def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -
 
 
 def _begun(state: CheckState, seen: Observation, now: datetime) -> CheckState:
+    """Begin counting: with the first look, and with every new copy of the target, which must fail by itself."""
+    copy, known = seen.incarnation, state.incarnation
     if state.started is None:
-        return replace(state, started=now, since=state.since or now)
+        return replace(state, started=now, since=state.since or now, incarnation=copy or known)
+    if copy is None or copy == known:
+        return state
     last = state.last
-    if last and last.incarnation and seen.incarnation and last.incarnation != seen.incarnation:
-        # A new copy of the target starts with a clean sheet: it must fail by itself before anybody acts on it.
-        return replace(
-            state,
-            started=now,
-            settled=False,
-            consecutive_failures=0,
-            consecutive_unhealthy=0,
-            recent=0,
-            flapping=False,
-        )
-    return state
+    if last is not None and last.incarnation == known:
+        return replace(renewed(state, now), incarnation=copy)
+    # There was none for a while: what goes and comes back again and again may still flap.
+    return replace(state, started=now, settled=False, consecutive_failures=0, consecutive_unhealthy=0, incarnation=copy)
+
+
+def renewed(state: CheckState, now: datetime) -> CheckState:
+    """Return the state when the target has been replaced: a clean sheet, and a new start period."""
+    return replace(
+        state,
+        started=now,
+        settled=False,
+        consecutive_failures=0,
+        consecutive_unhealthy=0,
+        recent=0,
+        flapping=False,
+    )
 
 
 def forgiven(state: CheckState) -> CheckState:
@@ -109,6 +119,7 @@ def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckS
         consecutive_better=state.consecutive_better + 1,
         recent=recent,
         flapping=_flaps(recent, spec, flapping=state.flapping),
+        incarnation=state.incarnation,
         last=seen,
     )
 
@@ -127,6 +138,7 @@ def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datet
         failing_since=state.failing_since or now,
         recent=recent,
         flapping=_flaps(recent, spec, flapping=state.flapping),
+        incarnation=state.incarnation,
         last=seen,
     )
 

@@ -23,7 +23,7 @@ SERVICES = ("database", "cart", "web")
 _PATIENCE = 60.0  # a limit, never the pace
 _PROGRAM = Path(__file__).parent / "programs" / "service.py"
 _SERVICE = """\
-  {name}: {{process: {{command: {command}}}{service_after}}}
+  {name}: {{process: {{command: {command}, ready: {{tcp: {port}}}}}{service_after}}}
 """
 _CHECKS = """\
   {name}-up:

@@ -165,16 +165,16 @@ class EngineControl:
         await self._engine.commit()
 
     async def start_service(self, name: str) -> ServiceStatus:
-        """Start a service."""
-        return await self._exclusively(name, lambda service: service.start())
+        """Start a service; what was seen before says nothing about the copy that is ready now."""
+        return await self._exclusively(name, lambda service: service.start(), renews=True)
 
     async def stop_service(self, name: str) -> ServiceStatus:
         """Stop a service; it is not started again until a person asks."""
         return await self._exclusively(name, lambda service: service.stop(by_person=True))
 
     async def restart_service(self, name: str) -> ServiceStatus:
-        """Restart a service."""
-        return await self._exclusively(name, lambda service: service.restart())
+        """Restart a service, as ``start_service``."""
+        return await self._exclusively(name, lambda service: service.restart(), renews=True)
 
     async def reload(self) -> str:
         """Read the config again."""
@@ -199,14 +199,19 @@ class EngineControl:
             if unit := self._engine.units.get(check):
                 self._engine.nudge(unit)
 
-    async def _exclusively(self, name: str, act: Callable[[Service], Awaitable[None]]) -> ServiceStatus:
+    async def _exclusively(
+        self, name: str, act: Callable[[Service], Awaitable[None]], *, renews: bool = False
+    ) -> ServiceStatus:
         """Keep recoveries off a service while a person works on it."""
         if (service := self._engine.site.services.get(name)) is None:
             message = f"there is no service {name!r}"
             raise NotFoundError(message, remedy="`salus status` lists them")
         target = f"service:{name}"
         with self._engine.healer.holding(target, "a person"):
+            before = service.status.incarnation
             await act(service)
+            if renews and service.status.incarnation != before:
+                self._engine.renew(name)
         await self._engine.commit()
         self._engine.nudge_service(name)
         return service.status

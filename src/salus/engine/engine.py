@@ -44,7 +44,7 @@ from salus.model import (
 )
 from salus.ports import Site
 from salus.scheduler import Schedule
-from salus.state import Transition, change_share, fold, looked, undecided
+from salus.state import Transition, change_share, fold, looked, renewed, undecided
 from salus.threads import Threads
 from salus.units import format_duration
 
@@ -231,6 +231,14 @@ class Engine:
         for unit in self._watchers.get(service, ()):
             unit.resting = False
         self.nudge_service(service)
+
+    def renew(self, service: str) -> None:
+        """Count afresh for every check of a service: a person has just put a new copy of it there."""
+        now = self.now()
+        for unit in self._watchers.get(service, ()):
+            if unit.state.started is not None:
+                unit.state = renewed(unit.state, now)
+                unit.forget_truths()
 
     def nudge(self, unit: CheckUnit) -> None:
         """Look now at one check."""
@@ -425,6 +433,8 @@ class Engine:
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
+        if unit.state.started is not before.started:
+            unit.forget_truths()
         unit.ring = looked(unit.ring, seen.status)
         unit.looks += 1
         self.meter.looked(unit.spec.name, seen)

@@ -119,6 +119,11 @@ class CheckUnit:
         """Return what a trouble of this check is a trouble of: its service, or itself."""
         return self.spec.service or self.spec.name
 
+    def forget_truths(self) -> None:
+        """Have the conditions of its rules hold often enough anew: counting begins again."""
+        for unit in self.rules:
+            unit.truths = 0
+
     @property
     def looks_to_act(self) -> int:
         """Return the largest number of bad looks that a rule of this check waits for."""

@@ -128,7 +128,7 @@ class CheckState:
     Attributes:
         status: the verdict after thresholds.
         since: when the verdict last changed.
-        started: when counting began: the first look, or the moment the target was replaced.
+        started: when counting began: the first look, or the moment a new copy of the target was seen.
         settled: a good look has been seen since ``started``, so the start period is over.
         consecutive_failures: bad looks (degraded or unhealthy) in a row.
         consecutive_unhealthy: unhealthy looks in a row.
@@ -138,6 +138,7 @@ class CheckState:
         failing_since: when the current run of bad looks began, or None.
         recent: the last looks at this incarnation, two bits each, the newest lowest (see ``salus.state``).
         flapping: the looks change too often for the verdict to be believed.
+        incarnation: the copy that counting is about: the last one that a look named.
         last: the last observation, or None before the first look.
     """
 
@@ -153,6 +154,7 @@ class CheckState:
     failing_since: datetime | None = None
     recent: int = 0
     flapping: bool = False
+    incarnation: str | None = None
     last: Observation | None = None
 
     def bad_looks(self, window: int = 0, at_least: Status = Status.DEGRADED) -> int:

@@ -197,6 +197,7 @@ class _CheckState(msgspec.Struct):
     failing_since: datetime | None = None
     recent: int = 0
     flapping: bool = False
+    incarnation: str | None = None
     last: _Look | None = None
 
 
@@ -296,6 +297,7 @@ def load_check_state(raw: str) -> CheckState:
         failing_since=found.failing_since,
         recent=found.recent,
         flapping=found.flapping,
+        incarnation=found.incarnation,
         last=_observation(found.last) if found.last else None,
     )
 

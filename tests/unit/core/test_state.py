@@ -99,6 +99,34 @@ def test_a_new_incarnation_begins_a_new_start_period_and_a_clean_count() -> None
     assert state.consecutive_failures == 1
 
 
+def test_what_was_seen_while_nothing_ran_does_not_count_against_the_copy_that_runs_now() -> None:
+    check = spec(start_period=5, failure_threshold=2)
+    state = CheckState()
+    for second, (status, copy) in enumerate([(H, "a"), (U, None), (U, None)]):
+        state, _ = fold(state, Observation(status=status, at=at(second), incarnation=copy), check, at(second))
+    assert state.status is U
+    state, _ = fold(state, Observation(status=U, at=at(3), incarnation="b"), check, at(3))
+    assert state.consecutive_failures == 0, "it is in its start period"
+    assert state.status is U, "nobody has seen it well"
+    state, _ = fold(state, Observation(status=U, at=at(9), incarnation="b"), check, at(9))
+    assert state.consecutive_failures == 1
+
+
+def test_a_copy_that_a_look_could_not_name_is_no_new_one_when_the_next_look_names_it() -> None:
+    state = CheckState()
+    for second, copy in enumerate(["a", None, "a", None, "a"]):
+        state, _ = fold(state, Observation(status=U, at=at(second), incarnation=copy), spec(), at(second))
+    assert state.consecutive_failures == 5
+
+
+def test_what_goes_and_comes_back_again_and_again_flaps_though_every_copy_is_new() -> None:
+    state = CheckState()
+    for second in range(30):
+        status, copy = (H, f"copy-{second}") if second % 2 else (U, None)
+        state, _ = fold(state, Observation(status=status, at=at(second), incarnation=copy), spec(), at(second))
+    assert state.flapping
+
+
 def test_between_the_first_bad_look_and_the_verdict_the_check_is_undecided() -> None:
     check = spec(failure_threshold=3)
     assert undecided(run([H, U], check), check, at(2))

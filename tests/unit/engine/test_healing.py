@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from salus.model import Effect, EventKind, Observation, Outcome, RefusalReason, RuleState, Status
+from salus.engine.units import Judge
+from salus.model import Effect, EventKind, Mode, Observation, Outcome, RefusalReason, RuleState, Status
 from salus.ports import Look, RecoveryQuery
+from salus.tasks import begin
 from salus.testing import RecordingAction, following, statuses, virtual_time
 from tests.unit.engine.world import World, restarting, up
 
@@ -303,6 +305,41 @@ def test_what_a_person_stopped_stays_stopped() -> None:
             await world.clock.sleep(60)
             assert action.runs == []
             assert rule.refused_with() is RefusalReason.STOPPED_BY_PERSON
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("way", ["started", "restarted"])
+@pytest.mark.parametrize("judge", [None, lambda unit: (unit.state.status.bad, "")], ids=["looks", "condition"])
+def test_what_a_person_starts_is_not_healed_for_what_was_seen_before(way: str, judge: Judge | None) -> None:
+    async def scenario(world: World) -> None:
+        web = world.service("web", starts_in=3.0)
+        answers = {"web": Status.UNHEALTHY}
+        world.check("web-http", lambda look: look.observe(answers["web"], "no answer"), service="web", interval=1)
+        action = restarting(web)
+        rule = world.rule("web-http", action, min_failure_count=3)
+        rule.judge = judge
+        async with world.running():
+            if way == "started":
+                await world.control.stop_service("web")
+                await world.clock.sleep(60)
+                assert rule.refused_with() is RefusalReason.STOPPED_BY_PERSON
+                await world.control.start_service("web")
+            else:
+                await world.control.set_mode("web-http", Mode.OBSERVE)
+                await world.clock.sleep(60)
+                restart = begin(world.control.restart_service("web"))
+                await world.clock.sleep(1)
+                await world.control.set_mode("web-http", None)
+                await restart
+            await world.clock.sleep(1.5)
+            assert world.units["web-http"].state.status is Status.UNHEALTHY, "it was looked at once, and is bad still"
+            answers["web"] = Status.HEALTHY
+            await world.clock.sleep(60)
+            assert action.runs == []
+            answers["web"] = Status.UNHEALTHY
+            await world.wait_for(EventKind.RECOVERY_FINISHED)
+            assert action.runs, "bad looks at the new copy count"
 
     play(scenario)
 
