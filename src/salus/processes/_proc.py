@@ -87,6 +87,8 @@ def glance(pid: int) -> Marks | None:
     raw = read(f"/proc/{pid}/environ")
     if not raw and read(f"/proc/{pid}/cmdline"):
         raw = read(f"/proc/{pid}/environ")  # either it has begun meanwhile, or it has none
+        if not raw and _has_environment(pid):  # or it was between two programs once more, in that very moment
+            return BETWEEN
     elif not raw:
         now = stat(pid)
         if now is not None and now.state not in "ZX" and not now.flags & (_KERNEL | _EXITING):
@@ -96,6 +98,13 @@ def glance(pid: int) -> Marks | None:
     if at < 0:
         return None
     return Marks(_value(raw, at + 1 + len(_MARK)), _launch(raw))
+
+
+def _has_environment(pid: int) -> bool:
+    """Tell whether the kernel knows of an environment; False where it does not let us see, or there is no program."""
+    raw = read(f"/proc/{pid}/stat")
+    begin, end = raw[raw.rindex(b")") + 2 :].split()[47:49] if raw else (b"0", b"0")
+    return int(begin) < int(end)
 
 
 def settled_marks(pid: int) -> Marks | None:

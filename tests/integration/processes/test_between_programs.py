@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from salus.processes import Family, find_marked, kill_family, look_for
+from salus.processes import Family, _proc, find_marked, kill_family, look_for
 from salus.processes._command import MARK
 from tests.stage import alive
 
@@ -75,6 +75,29 @@ async def test_a_process_between_two_programs_is_never_overlooked(state_id: str,
     assert found == [[process.pid]] * 200
 
 
+async def test_a_process_is_not_overlooked_that_is_between_programs_both_times_its_environment_is_read(
+    state_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await start("/bin/sleep", "600", state_id=state_id)
+    mine, kernel, empty = f"/proc/{process.pid}/environ", _proc.read, 2
+
+    def read(path: str) -> bytes:
+        nonlocal empty
+        if path == mine and empty:
+            empty -= 1
+            return b""
+        return kernel(path)
+
+    while not kernel(mine).startswith(MARK.encode()):  # it is still this program
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(_proc, "read", read)
+    found = [each.pid for each in find_marked(state_id)]
+
+    process.kill()
+    await process.wait()
+    assert (found, empty) == ([process.pid], 0)
+
+
 async def test_a_process_between_two_programs_is_killed_with_its_family(state_id: str, restless: Path) -> None:
     for _ in range(20):
         process = await start(restless, state_id=state_id)
@@ -94,8 +117,11 @@ async def test_a_fork_of_a_living_program_is_not_waited_for(state_id: str) -> No
     )  # fmt: skip
     assert forked.stdout is not None
     await forked.stdout.readexactly(6)
-    async with asyncio.timeout(1.5):
-        assert await look_for(state_id, "service", "web") == []
+    (fork,) = (each.pid for each in map(_proc.stat, _proc.pids()) if each and each.parent == forked.pid)
+    # Others on this machine may be newcomers at any moment, so what is asked is whether this one is.
+    newcomers = [_proc._newcomer(pid) for pid in (forked.pid, fork)]
+    assert newcomers == [None, None]
+    assert await look_for(state_id, "service", "web") == []
 
     os.killpg(forked.pid, signal.SIGKILL)
     await forked.communicate()
