@@ -126,7 +126,8 @@ class Dashboard:
             )
         watch = self._watch(path, view, replace(visit, name=name))
         async with self._watches.turns[watch.known]:
-            if not watch.fresh():
+            # What was written a moment ago may be from before what this visitor has just done.
+            if self._deeds.says(visit.caller) or not watch.fresh():
                 await watch.refresh()
             said = self._deeds.said(visit.caller)
             page = self._html(self._frame.whole(scope, watch, visit, said), watch.page.code if watch.page else 200)

@@ -47,6 +47,10 @@ class Deeds:
         # What is to be said on the next page of a session, where no script has said it already.
         self._said: OrderedDict[str, Said] = OrderedDict()
 
+    def says(self, caller: Caller) -> bool:
+        """Tell whether something is to be said to a visitor."""
+        return caller.session is not None and caller.session.csrf in self._said
+
     def said(self, caller: Caller) -> Mapping[str, object] | None:
         """Return what is to be said to a visitor, once."""
         said = self._said.pop(caller.session.csrf, None) if caller.session else None

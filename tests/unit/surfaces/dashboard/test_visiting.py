@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from salus.model import Role
+from salus.model import Role, Status
 from tests.asgi import ask
 from tests.fake_access import Door
+from tests.fake_agent import check
 from tests.fake_api import FakeApi
 from tests.visitor import ROOT, Html, Visitor
 
@@ -88,6 +89,15 @@ async def test_a_form_does_what_the_api_does_and_its_page_says_how_it_went_once(
     assert 'class="note note-good"' in (await visitor.get("/")).text
     assert 'class="note note-good"' not in (await visitor.get("/")).text
     assert api.door.told.audit()[-1] == ("operator", "POST /api/v1/pause", 200)
+
+
+async def test_whoever_acts_sees_what_has_become_of_it_however_quickly_they_come_back() -> None:
+    api = FakeApi()
+    visitor = await Visitor(api).sign_in(Role.OPERATOR)
+    assert "looked afresh" not in (await visitor.page("/checks/web")).words
+    await visitor.post("/do/checks/web/run", next=f"{ROOT}/checks/web")
+    api.view.reports = [check("web", Status.HEALTHY, "looked afresh")]
+    assert "looked afresh" in (await visitor.page("/checks/web")).words, "the clock stands still: no time has passed"
 
 
 async def test_a_script_gets_the_answer_at_once() -> None:
