@@ -121,7 +121,7 @@ class ReplayService:
         self.in_truth = state
         wanted = self._status.wanted
         if state is ServiceState.STOPPED:
-            wanted = wanted and event.message != _BY_PERSON
+            wanted = wanted and not is_stop_by_person(event)
         elif state is ServiceState.RUNNING:
             wanted = True
         self._status = replace(self._status, wanted=wanted)
@@ -238,6 +238,11 @@ class ReplayAction:
         for name in sorted(self.targets(scene.check.service)):
             if service := scene.site.services.get(name):
                 await (service.stop() if isinstance(self._real, StopService) else service.restart())
+
+
+def is_stop_by_person(event: Event) -> bool:
+    """Tell whether a service was stopped by a person, and so is to be left alone."""
+    return event.kind is EventKind.SERVICE_STOPPED and event.message == _BY_PERSON
 
 
 def _copy(name: str, number: int) -> str:

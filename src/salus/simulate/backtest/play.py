@@ -38,7 +38,7 @@ class Play:
     def plan(self, engine: Engine) -> None:
         """Plan all that happens, for an engine that is about to start."""
         self._engine = engine
-        self.services.plan()
+        self.services.plan(engine.renew)
         for course in self.courses.values():
             self._go_on(course, moments(course.track))
 

@@ -332,6 +332,15 @@ def test_what_a_person_had_stopped_is_not_started(told_at: float) -> None:
     assert (row.now.acts, row.now.why) == (False, "stopped_by_person")
 
 
+@pytest.mark.parametrize("seen_well_at", [25.016, 26.3], ids=["at once", "a while later"])
+def test_what_a_person_had_started_is_not_healed_for_what_was_seen_while_it_was_stopped(seen_well_at: float) -> None:
+    story = Story(until=600).looks("web", (0, GOOD), (20, BAD), (seen_well_at, GOOD))
+    story.event(20, EventKind.SERVICE_STOPPED, service="web", message="stopped by a person")
+    story.event(25, EventKind.SERVICE_STARTED, service="web")
+    config = with_rule("{actions: [restart_service], min_failure_count: 400}")
+    assert not story.row(config.replace("interval: 10s", "interval: 10ms")).now.acts
+
+
 # ── Services and their copies ─────────────────────────────────────────────────────────────────────────────────────────
 
 
