@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Page, expect
 from salus.model import Role
 from tests.browser.dashboard.people import ROOT, sign_in, visitor
 from tests.browser.looking import tab_to
-from tests.browser.shop import Shop
+from tests.browser.shop import Shop, until
 from tests.browser.watched import Watch
 from tests.fake_api import SILENCE, FakeApi
 from tests.fake_desk import WEB_DOWN, FakeDesk
@@ -54,7 +54,9 @@ async def test_a_service_is_stopped_started_and_restarted_before_ones_eyes(watch
     await head.get_by_role("button", name="Start").click()
     await said(page, "cart is running")
     await expect(head.locator("#ask-stop")).to_be_visible()
+    first = shop.salus.service("cart")["pid"]
     await ask(page, head, "Restart")
+    await until(lambda: shop.salus.service("cart")["pid"] not in (first, None), "another process of cart")
     await said(page, "cart is running")
     await expect(page.locator("#service-output")).to_contain_text("salus: started pid")
     assert await page.evaluate("() => window.loadedOnce"), "the page was loaded again"
