@@ -7,6 +7,8 @@ moves nothing):
    healthy. From degraded to unhealthy takes ``failure_threshold`` unhealthy looks; back from unhealthy to degraded
    takes ``success_threshold`` looks that are not unhealthy. With a ``failure_window`` the bad looks are counted among
    that many looks (m of n), and a healthy verdict also needs fewer than ``failure_threshold`` of them.
+   Looks that come out of turn, because somebody asks or something else has changed, prove nothing twice: bad looks that
+   begin within half a ``retry_interval`` count as one, the worst of them.
 2. A look that could not tell leaves every other counter as it is. ``failure_threshold`` of them in a row make the
    verdict ``unknown``.
 3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when a new
@@ -126,6 +128,17 @@ def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckS
 
 def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -> CheckState:
     unhealthy = seen.status is Status.UNHEALTHY
+    if _counted_just_now(state, seen, spec):
+        if not unhealthy or state.recent & 3 == _UNHEALTHY:
+            return replace(state, last=seen)
+        # It is worse than the one that counted, and takes its place.
+        return replace(
+            state,
+            consecutive_unhealthy=state.consecutive_unhealthy + 1,
+            consecutive_better=0,
+            recent=state.recent | _UNHEALTHY,
+            last=seen,
+        )
     recent = (state.recent << 2 | _CODE[seen.status]) & _KEPT
     return CheckState(
         status=state.status,
@@ -136,11 +149,23 @@ def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datet
         consecutive_unhealthy=state.consecutive_unhealthy + 1 if unhealthy else 0,
         consecutive_better=0 if unhealthy else state.consecutive_better + 1,
         failing_since=state.failing_since or now,
+        counted=seen.at,
         recent=recent,
         flapping=_flaps(recent, spec, flapping=state.flapping),
         incarnation=state.incarnation,
         last=seen,
     )
+
+
+def _counted_just_now(state: CheckState, seen: Observation, spec: CheckSpec) -> bool:
+    return bool(state.consecutive_failures and state.recent) and out_of_turn(seen, state.counted, spec)
+
+
+def out_of_turn(seen: Observation, counted: datetime | None, spec: CheckSpec) -> bool:
+    """Tell whether a look follows one that counted sooner than any look that was due."""
+    if counted is None:
+        return False
+    return timedelta(0) <= seen.at - counted < timedelta(seconds=min(spec.interval, spec.retry_interval) / 2)
 
 
 def _verdict(state: CheckState, spec: CheckSpec, now: datetime) -> Status:

@@ -12,6 +12,7 @@ from salus.engine.units import CheckUnit, RuleUnit
 from salus.model import GroupSpec, Limits, Outcome
 from salus.ports import Site
 from salus.rules.situation import Condition, GroupUse, Situation
+from salus.state import out_of_turn
 
 _TRUTHS_KEPT = (1 << 64) - 1
 
@@ -108,10 +109,17 @@ def condition_now(unit: CheckUnit, rule: RuleUnit, *, count: bool = False) -> Co
     if rule.judge is None:
         return None
     holds, detail = rule.judge(unit)
-    truths = (rule.truths << 1 | (holds is True)) & _TRUTHS_KEPT if holds is not None else rule.truths
+    if holds is None or (holds and _held_just_now(unit, rule)):
+        return Condition(holds=holds, detail=detail, truths=rule.truths)
+    truths = (rule.truths << 1 | holds) & _TRUTHS_KEPT
     if count:
-        rule.truths = truths
-    return Condition(holds=holds, detail=detail, truths=rule.truths if count else truths)
+        rule.truths, rule.held_at = truths, unit.state.last.at if holds and unit.state.last else None
+    return Condition(holds=holds, detail=detail, truths=truths)
+
+
+def _held_just_now(unit: CheckUnit, rule: RuleUnit) -> bool:
+    last = unit.state.last
+    return last is not None and bool(rule.truths & 1) and out_of_turn(last, rule.held_at, unit.spec)
 
 
 def key(unit: CheckUnit) -> str:

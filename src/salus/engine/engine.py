@@ -286,6 +286,7 @@ class Engine:
                 since=state.since + by if state.since else None,
                 started=state.started + by if state.started else None,
                 failing_since=state.failing_since + by if state.failing_since else None,
+                counted=state.counted + by if state.counted else None,
             )
             unit.eased_at = unit.eased_at + by if unit.eased_at else None
             for rule in unit.rules:

@@ -136,6 +136,7 @@ class CheckState:
         consecutive_better: looks in a row that were not unhealthy.
         consecutive_unknown: looks in a row that could not tell.
         failing_since: when the current run of bad looks began, or None.
+        counted: when the last bad look began that counted, or None.
         recent: the last looks at this incarnation, two bits each, the newest lowest (see ``salus.state``).
         flapping: the looks change too often for the verdict to be believed.
         incarnation: the copy that counting is about: the last one that a look named.
@@ -152,6 +153,7 @@ class CheckState:
     consecutive_better: int = 0
     consecutive_unknown: int = 0
     failing_since: datetime | None = None
+    counted: datetime | None = None
     recent: int = 0
     flapping: bool = False
     incarnation: str | None = None

@@ -195,6 +195,7 @@ class _CheckState(msgspec.Struct):
     consecutive_better: int = 0
     consecutive_unknown: int = 0
     failing_since: datetime | None = None
+    counted: datetime | None = None
     recent: int = 0
     flapping: bool = False
     incarnation: str | None = None
@@ -295,6 +296,7 @@ def load_check_state(raw: str) -> CheckState:
         consecutive_better=found.consecutive_better,
         consecutive_unknown=found.consecutive_unknown,
         failing_since=found.failing_since,
+        counted=found.counted,
         recent=found.recent,
         flapping=found.flapping,
         incarnation=found.incarnation,

@@ -99,6 +99,31 @@ def test_a_new_incarnation_begins_a_new_start_period_and_a_clean_count() -> None
     assert state.consecutive_failures == 1
 
 
+def test_bad_looks_out_of_turn_count_once() -> None:
+    check = spec(failure_threshold=3, retry_interval=1)
+    state, moments = CheckState(), [0, 0.1, 0.49, 0.5, 0.9, 1.0]
+    counts = []
+    for moment in moments:
+        state, _ = fold(state, Observation(status=U, at=at(moment)), check, at(moment))
+        counts.append(state.consecutive_failures)
+    assert counts == [1, 1, 1, 2, 2, 3]
+    assert state.status is U
+
+
+def test_of_bad_looks_out_of_turn_the_worst_counts() -> None:
+    check, state = spec(failure_threshold=1, retry_interval=1), CheckState()
+    for moment, status in ((0, D), (0.1, U), (0.2, D)):
+        state, _ = fold(state, Observation(status=status, at=at(moment)), check, at(moment))
+    assert (state.status, state.consecutive_failures, state.bad_looks(5), state.bad_looks(5, U)) == (U, 1, 1, 1)
+
+
+def test_a_bad_look_right_after_a_good_one_counts_however_soon_it_comes() -> None:
+    check, state = spec(failure_threshold=1, retry_interval=1), CheckState()
+    for moment, status in ((0, U), (0.1, H), (0.2, U)):
+        state, _ = fold(state, Observation(status=status, at=at(moment)), check, at(moment))
+    assert (state.status, state.consecutive_failures) == (U, 1)
+
+
 def test_what_was_seen_while_nothing_ran_does_not_count_against_the_copy_that_runs_now() -> None:
     check = spec(start_period=5, failure_threshold=2)
     state = CheckState()
@@ -167,6 +192,17 @@ def test_the_verdict_is_never_healthy_without_enough_good_looks_in_a_row(looks: 
         if change and change.new is U:
             assert state.consecutive_unhealthy >= check.failure_threshold
         assert (change is None) == (state.status is before.status)
+
+
+@given(st.lists(st.floats(0, 2), max_size=40), st.builds(spec, failure_threshold=st.integers(1, 4)))
+def test_no_haste_makes_more_bad_looks_of_a_time_than_were_due(pauses: list[float], check: CheckSpec) -> None:
+    state, moment = CheckState(), 0.0
+    for pause in pauses:
+        moment += pause
+        state, _ = fold(state, Observation(status=U, at=at(moment)), check, at(moment))
+    rounding = 1e-4
+    most = 1 + (moment + rounding) / (check.retry_interval / 2)
+    assert min(1, len(pauses)) <= state.consecutive_failures <= most
 
 
 @given(statuses, thresholds)

@@ -61,6 +61,44 @@ def test_nothing_is_done_before_enough_bad_looks_in_a_row() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("judge", [None, lambda unit: (unit.state.last.status.bad, "")], ids=["looks", "condition"])
+def test_whoever_looks_again_and_again_heals_nothing_any_sooner(judge: Judge | None) -> None:
+    async def scenario(world: World) -> None:
+        world.check("web", Status.UNHEALTHY, retry_interval=4.0)
+        action = RecordingAction()
+        rule = world.rule("web", action, min_failure_count=3)
+        rule.judge = judge
+        async with world.running():
+            await world.until(lambda: world.units["web"].state.started is not None)
+            began = world.clock.monotonic()
+            while not action.runs:
+                await world.control.check_now("web")
+                await world.clock.sleep(0.1)
+            assert action.runs[0] - began >= 4.0, "no sooner than two pauses of half a retry_interval"
+
+    play(scenario)
+
+
+def test_a_root_that_a_leaf_points_at_is_not_acted_on_for_two_looks_in_a_moment() -> None:
+    async def scenario(world: World) -> None:
+        now = {"status": Status.HEALTHY}
+        world.check("db", lambda look: look.observe(now["status"], ""), takes=0.2, retry_interval=5.0)
+        world.check("web", lambda look: look.observe(now["status"], ""), takes=0.1, depends_on=("db",))
+        action = RecordingAction()
+        world.rule("db", action, min_failure_count=2)
+        async with world.running():
+            await world.until(lambda: all(unit.state.started for unit in world.units.values()))
+            now["status"] = Status.UNHEALTHY
+            for unit in world.units.values():
+                world.engine.nudge(unit)
+            began = world.clock.monotonic()
+            await world.until(lambda: bool(action.runs))
+            assert world.units["db"].state.failing_since is not None
+            assert action.runs[0] - began >= 5.0
+
+    play(scenario)
+
+
 def test_a_trouble_that_is_gone_at_the_fresh_look_is_left_alone_and_costs_no_attempt() -> None:
     async def scenario(world: World) -> None:
         world.check("blip", following([Status.HEALTHY, Status.UNHEALTHY]))
