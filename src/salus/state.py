@@ -241,9 +241,7 @@ def _flaps(recent: int, spec: CheckSpec, *, flapping: bool) -> bool:
 
 def in_start_period(state: CheckState, spec: CheckSpec, now: datetime) -> bool:
     """Tell whether bad looks do not count yet."""
-    if state.settled or not spec.start_period or state.started is None:
-        return False
-    return now - state.started < timedelta(seconds=spec.start_period)
+    return state.start_period_left(spec, now) > 0
 
 
 def undecided(state: CheckState, spec: CheckSpec, now: datetime, looks_to_act: int = 1) -> bool:

@@ -159,6 +159,12 @@ class CheckState:
     incarnation: str | None = None
     last: Observation | None = None
 
+    def start_period_left(self, spec: CheckSpec, now: datetime) -> float:
+        """Return for how many seconds more bad looks do not count; 0 once the start period is over."""
+        if self.settled or not spec.start_period or self.started is None:
+            return 0.0
+        return max(0.0, spec.start_period - (now - self.started).total_seconds())
+
     def bad_looks(self, window: int = 0, at_least: Status = Status.DEGRADED) -> int:
         """Count the looks that were at least that bad: in a row, or among the last ``window`` ones.
 

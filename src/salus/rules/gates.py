@@ -63,7 +63,9 @@ def below_threshold(situation: Situation) -> Answer:
         return Hold(detail=f"{situation.condition.detail}{held}")
     if not situation.state.failing_since:
         return Hold(detail=f"the check is {situation.state.status}")
-    return Hold(detail=f"{looks} of {needed} bad looks{among}; the verdict is {situation.state.status}")
+    left = situation.state.start_period_left(situation.spec, situation.now)
+    starts = f"; it starts: none counts for {format_duration(left)}" if left else ""
+    return Hold(detail=f"{looks} of {needed} bad looks{among}{starts}; the verdict is {situation.state.status}")
 
 
 def stopped_by_person(situation: Situation) -> Answer:

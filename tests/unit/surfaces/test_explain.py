@@ -41,6 +41,7 @@ RULE = RecoveryRule(
     min_failure_count=2,
 )
 SPEC = CheckSpec(name="web-http", kind="http", service="web")
+STARTS = replace(SPEC, start_period=10)
 
 
 HEALING = RecoveryRecord(
@@ -112,6 +113,9 @@ CASES: list[tuple[RefusalReason, dict[str, Any], str, str]] = [
      "the check cannot tell (curl: not found)", "salus check web-http"),
     (R.BELOW_THRESHOLD, {"state": bad(looks=1)},
      "it is not bad enough yet (1 of 2 bad looks in a row; the verdict is unhealthy)", ""),
+    (R.BELOW_THRESHOLD, {"state": replace(bad(looks=0), started=ago(3), settled=False), "spec": STARTS},
+     "it is not bad enough yet (0 of 2 bad looks in a row; it starts: none counts for 7 s; the verdict is unhealthy)",
+     ""),
     (R.STOPPED_BY_PERSON, {"stopped": ("web",)},
      "a person wants it stopped (web was stopped by a person)", "salus service start web"),
     (R.FLAPPING, {"state": replace(bad(), flapping=True)},
