@@ -7,13 +7,13 @@ moves nothing):
    healthy. From degraded to unhealthy takes ``failure_threshold`` unhealthy looks; back from unhealthy to degraded
    takes ``success_threshold`` looks that are not unhealthy. With a ``failure_window`` the bad looks are counted among
    that many looks (m of n), and a healthy verdict also needs fewer than ``failure_threshold`` of them.
-   Looks that come out of turn, because somebody asks or something else has changed, prove nothing twice: bad looks that
-   begin within half a ``retry_interval`` count as one, the worst of them.
+   Looks that come out of turn, because somebody asks or something else has changed, prove nothing twice: bad looks in a
+   row that are in within half a ``retry_interval`` (or half an ``interval``, if that is shorter) count as one.
 2. A look that could not tell leaves every other counter as it is. ``failure_threshold`` of them in a row make the
    verdict ``unknown``.
 3. In the start period bad looks do not count. It ends with the first healthy look, and begins again when a new
-   incarnation of the target is seen, at once or after a while in which there was none. Bad looks at the one before, or
-   at none, do not count against the new one.
+   incarnation of the target is seen, at once or after a while in which there was none. It excuses a copy, and not that
+   there is none any more. Bad looks at a copy do not count against the one that took its place at once.
 4. Flapping, as Nagios weighs it: of the last 21 looks at one incarnation, each of the 20 changes between good and bad
    counts from 0.75 (the oldest) to 1.25 (the newest). The sum over 20 is the share of change; flapping begins at
    ``high_flap_threshold`` and ends under ``low_flap_threshold``.
@@ -68,8 +68,8 @@ def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -
         counted = replace(state, consecutive_unknown=state.consecutive_unknown + 1, last=seen)
     elif seen.status is Status.HEALTHY:
         counted = _count_good(state, seen, spec)
-    elif in_start_period(state, spec, now):
-        counted = replace(state, last=seen)
+    elif in_start_period(after := replace(state, last=seen), spec, now):
+        counted = after
     else:
         counted = _count_bad(state, seen, spec, now)
     verdict = _verdict(counted, spec, now)
@@ -79,35 +79,28 @@ def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -
 
 
 def _begun(state: CheckState, seen: Observation, now: datetime) -> CheckState:
-    """Begin counting: with the first look, and with every new copy of the target, which must fail by itself."""
-    copy, known = seen.incarnation, state.incarnation
+    """Begin counting: with the first look, and with every new copy of the target."""
+    copy, known, last = seen.incarnation, state.incarnation, state.last
     if state.started is None:
         return replace(state, started=now, since=state.since or now, incarnation=copy or known)
     if copy is None or copy == known:
         return state
-    last = state.last
-    if last is not None and last.incarnation == known:
-        return replace(renewed(state, now), incarnation=copy)
-    # There was none for a while: what goes and comes back again and again may still flap.
-    return replace(state, started=now, settled=False, consecutive_failures=0, consecutive_unhealthy=0, incarnation=copy)
+    if known is not None and last is not None and last.incarnation == known:
+        return replace(renewed(state, now), incarnation=copy)  # it must fail by itself before anybody acts on it
+    # There was none for a while. What is bad through all of that is bad, however often it comes back.
+    return replace(state, started=now, settled=False, incarnation=copy)
 
 
 def renewed(state: CheckState, now: datetime) -> CheckState:
     """Return the state when the target has been replaced: a clean sheet, and a new start period."""
-    return replace(
-        state,
-        started=now,
-        settled=False,
-        consecutive_failures=0,
-        consecutive_unhealthy=0,
-        recent=0,
-        flapping=False,
-    )
+    return replace(state, started=now, settled=False, consecutive_failures=0, consecutive_unhealthy=0, recent=0)
 
 
 def forgiven(state: CheckState) -> CheckState:
     """Return the state after Salus itself changed the target: what was seen before says nothing about flapping."""
-    return replace(state, recent=0, flapping=False) if state.recent else state
+    return (
+        replace(state, recent=0) if state.recent else state
+    )  # that it flaps ends with the next look, and is told then
 
 
 def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckState:
@@ -128,14 +121,15 @@ def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckS
 
 def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -> CheckState:
     unhealthy = seen.status is Status.UNHEALTHY
-    if _counted_just_now(state, seen, spec):
+    if _counted_just_now(state, seen, spec, now):
         if not unhealthy or state.recent & 3 == _UNHEALTHY:
-            return replace(state, last=seen)
+            return replace(state, consecutive_unknown=0, last=seen)
         # It is worse than the one that counted, and takes its place.
         return replace(
             state,
             consecutive_unhealthy=state.consecutive_unhealthy + 1,
             consecutive_better=0,
+            consecutive_unknown=0,
             recent=state.recent | _UNHEALTHY,
             last=seen,
         )
@@ -149,7 +143,7 @@ def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datet
         consecutive_unhealthy=state.consecutive_unhealthy + 1 if unhealthy else 0,
         consecutive_better=0 if unhealthy else state.consecutive_better + 1,
         failing_since=state.failing_since or now,
-        counted=seen.at,
+        counted=now,
         recent=recent,
         flapping=_flaps(recent, spec, flapping=state.flapping),
         incarnation=state.incarnation,
@@ -157,15 +151,18 @@ def _count_bad(state: CheckState, seen: Observation, spec: CheckSpec, now: datet
     )
 
 
-def _counted_just_now(state: CheckState, seen: Observation, spec: CheckSpec) -> bool:
-    return bool(state.consecutive_failures and state.recent) and out_of_turn(seen, state.counted, spec)
+def _counted_just_now(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -> bool:
+    if not state.consecutive_failures or not state.recent or state.last is None:
+        return False
+    # That a copy is not there any more is another fact than what it did.
+    return seen.incarnation == state.last.incarnation and out_of_turn(state.counted, spec, now)
 
 
-def out_of_turn(seen: Observation, counted: datetime | None, spec: CheckSpec) -> bool:
-    """Tell whether a look follows one that counted sooner than any look that was due."""
+def out_of_turn(counted: datetime | None, spec: CheckSpec, now: datetime) -> bool:
+    """Tell whether a look is in sooner after one that counted than any look that was due."""
     if counted is None:
         return False
-    return timedelta(0) <= seen.at - counted < timedelta(seconds=min(spec.interval, spec.retry_interval) / 2)
+    return timedelta(0) <= now - counted < timedelta(seconds=min(spec.interval, spec.retry_interval) / 2)
 
 
 def _verdict(state: CheckState, spec: CheckSpec, now: datetime) -> Status:

@@ -54,7 +54,7 @@ class Assessor:
         around = self._around
         policy, limits = around.policy, around.limits
         holds = policy.holds
-        condition = condition_now(unit, rule, count=count)
+        condition = condition_now(unit, rule, now, count=count)
         place = min(rule.memory.attempts + rule.memory.escalations, len(rule.ladders) - 1)
         hangs = bool(unit.spec.depends_on or unit.spec.service)
         return Situation(
@@ -104,22 +104,17 @@ class Assessor:
         return tuple(uses)
 
 
-def condition_now(unit: CheckUnit, rule: RuleUnit, *, count: bool = False) -> Condition | None:
+def condition_now(unit: CheckUnit, rule: RuleUnit, now: datetime, *, count: bool = False) -> Condition | None:
     """Evaluate a rule's ``when``; None for a rule without."""
     if rule.judge is None:
         return None
     holds, detail = rule.judge(unit)
-    if holds is None or (holds and _held_just_now(unit, rule)):
+    if holds is None or (holds and rule.truths & 1 and out_of_turn(rule.held_at, unit.spec, now)):
         return Condition(holds=holds, detail=detail, truths=rule.truths)
     truths = (rule.truths << 1 | holds) & _TRUTHS_KEPT
     if count:
-        rule.truths, rule.held_at = truths, unit.state.last.at if holds and unit.state.last else None
+        rule.truths, rule.held_at = truths, now if holds else None
     return Condition(holds=holds, detail=detail, truths=truths)
-
-
-def _held_just_now(unit: CheckUnit, rule: RuleUnit) -> bool:
-    last = unit.state.last
-    return last is not None and bool(rule.truths & 1) and out_of_turn(last, rule.held_at, unit.spec)
 
 
 def key(unit: CheckUnit) -> str:

@@ -210,7 +210,7 @@ class EngineControl:
         with self._engine.healer.holding(target, "a person"):
             before = service.status.incarnation
             await act(service)
-            if renews and service.status.incarnation != before:
+            if renews and service.status.incarnation not in (None, before):
                 self._engine.renew(name)
         await self._engine.commit()
         self._engine.nudge_service(name)

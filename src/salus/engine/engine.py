@@ -290,6 +290,7 @@ class Engine:
             )
             unit.eased_at = unit.eased_at + by if unit.eased_at else None
             for rule in unit.rules:
+                rule.held_at = rule.held_at + by if rule.held_at else None
                 rule.memory = rule.memory.shifted(by)
                 self._recorder.rule_state(rule.memory)
 
@@ -367,11 +368,15 @@ class Engine:
         elif self._schedule.nudge(unit.entry, at):
             self._arm()
 
-    def settled(self, unit: CheckUnit) -> None:
+    def settled(self, unit: CheckUnit, *, needless: bool = False) -> None:
         """Look again at a check whose recovery has ended, at its service's other checks, and at what hangs on it."""
         if unit.paused:
             self.asides.settle(unit)
         if not self._running:
+            return
+        if needless:  # else what is another copy at every look would be confirmed again and again, without a pause
+            self.wake(unit, unit.spec.retry_interval)
+            self._nudge_dependents(unit)
             return
         self.nudge(unit)
         if unit.spec.service:
@@ -434,8 +439,6 @@ class Engine:
         now = self.now()
         before = unit.state
         unit.state, transition = fold(before, seen, unit.spec, now)
-        if unit.state.started is not before.started:
-            unit.forget_truths()
         unit.ring = looked(unit.ring, seen.status)
         unit.looks += 1
         self.meter.looked(unit.spec.name, seen)

@@ -76,7 +76,7 @@ class World(Ground, Surroundings, Protocol):
         """Look at a check again after that long."""
         ...
 
-    def settled(self, unit: CheckUnit) -> None:
+    def settled(self, unit: CheckUnit, *, needless: bool = False) -> None:
         """Hear that the recovery of a check has ended, so that what hangs on it is looked at."""
         ...
 
@@ -283,7 +283,7 @@ class Healer:
             if last_words:
                 self._begin(unit, rule, replace(plan, id=self._around.ids(), ladder=-1, decided_at=self._now()))
             else:
-                self._around.settled(unit)
+                self._around.settled(unit, needless=recovery.needless)
         await self._around.commit()
 
     def _ended(self, recovery: Recovery, unit: CheckUnit) -> None:

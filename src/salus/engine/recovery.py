@@ -261,7 +261,7 @@ class Recovery:
 
     def _still_wanted(self, seen: Observation) -> bool:
         """Tell whether a fresh look shows what the rule acts on."""
-        if condition := condition_now(self._unit, self._rule):
+        if condition := condition_now(self._unit, self._rule, self._clock.now()):
             return condition.holds is True
         return seen.status.at_least(self._plan.rule.trigger_on)
 
@@ -269,7 +269,7 @@ class Recovery:
         """Tell whether a fresh look shows that the trouble is over. A condition over a trend cannot tell at once."""
         if seen.status is Status.UNKNOWN or seen.status.at_least(self._plan.rule.trigger_on):
             return False
-        condition = condition_now(self._unit, self._rule)
+        condition = condition_now(self._unit, self._rule, self._clock.now())
         return condition is None or condition.holds is not True
 
     async def _climb(self) -> tuple[Outcome, str]:

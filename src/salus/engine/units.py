@@ -144,7 +144,7 @@ class RuleUnit:
         judge: says whether its ``when`` holds (None: cannot tell) and why; None for a rule without.
         reads: other checks that ``when`` reads.
         truths: the last evaluations of it, one bit each, the newest lowest.
-        held_at: when the look began at which it held last, as far as that counted; None when it did not hold.
+        held_at: when it held last, as far as that counted; None when it did not hold.
         refusal: why it last did not act, while the check is bad.
         record: the recovery under way, or None.
     """

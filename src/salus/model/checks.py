@@ -136,10 +136,11 @@ class CheckState:
         consecutive_better: looks in a row that were not unhealthy.
         consecutive_unknown: looks in a row that could not tell.
         failing_since: when the current run of bad looks began, or None.
-        counted: when the last bad look began that counted, or None.
-        recent: the last looks at this incarnation, two bits each, the newest lowest (see ``salus.state``).
+        counted: when the last bad look was in that counted, or None.
+        recent: the last looks since the target was replaced or Salus acted, two bits each, the newest lowest (see
+            ``salus.state``).
         flapping: the looks change too often for the verdict to be believed.
-        incarnation: the copy that counting is about: the last one that a look named.
+        incarnation: the last copy of the target that a look named; None while none did.
         last: the last observation, or None before the first look.
     """
 
@@ -163,6 +164,8 @@ class CheckState:
         """Return for how many seconds more bad looks do not count; 0 once the start period is over."""
         if self.settled or not spec.start_period or self.started is None:
             return 0.0
+        if self.incarnation is not None and self.last is not None and self.last.incarnation is None:
+            return 0.0  # the copy that was starting is not there any more
         return max(0.0, spec.start_period - (now - self.started).total_seconds())
 
     def bad_looks(self, window: int = 0, at_least: Status = Status.DEGRADED) -> int:

@@ -101,7 +101,11 @@ def glance(pid: int) -> Marks | None:
 
 
 def _has_environment(pid: int) -> bool:
-    """Tell whether the kernel knows of an environment; False where it does not let us see, or there is no program."""
+    """Tell whether there is one that we may read; False where the kernel does not say."""
+    try:
+        os.close(os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
     raw = read(f"/proc/{pid}/stat")
     begin, end = raw[raw.rindex(b")") + 2 :].split()[47:49] if raw else (b"0", b"0")
     return int(begin) < int(end)

@@ -52,10 +52,11 @@ def unknown(situation: Situation) -> Answer:
 
 
 def below_threshold(situation: Situation) -> Answer:
-    """Hold until the verdict, and enough looks, are at least as bad as the rule asks."""
+    """Hold until the verdict, and enough looks, are at least as bad as the rule asks, and the target had its time."""
     rule, needed = situation.rule, situation.rule.min_failure_count
     looks = situation.looks
-    if situation.triggered and looks >= needed:
+    starting = 0.0 if situation.condition else situation.state.start_period_left(situation.spec, situation.now)
+    if situation.triggered and looks >= needed and not starting:
         return None
     among = f" among the last {rule.failure_window}" if rule.failure_window else " in a row"
     if situation.condition:
@@ -63,8 +64,7 @@ def below_threshold(situation: Situation) -> Answer:
         return Hold(detail=f"{situation.condition.detail}{held}")
     if not situation.state.failing_since:
         return Hold(detail=f"the check is {situation.state.status}")
-    left = situation.state.start_period_left(situation.spec, situation.now)
-    starts = f"; it starts: none counts for {format_duration(left)}" if left else ""
+    starts = f"; it starts: none counts for {format_duration(starting)}" if starting else ""
     return Hold(detail=f"{looks} of {needed} bad looks{among}{starts}; the verdict is {situation.state.status}")
 
 

@@ -15,8 +15,8 @@ from salus.testing import EPOCH
 LOOKS = st.lists(st.sampled_from([Status.HEALTHY, Status.DEGRADED, Status.UNHEALTHY]), max_size=60)
 
 
-def after(looks: list[Status], spec: CheckSpec) -> CheckState:
-    state = CheckState()
+def after(looks: list[Status], spec: CheckSpec, state: CheckState | None = None) -> CheckState:
+    state = state or CheckState()
     for place, status in enumerate(looks):
         at = EPOCH + timedelta(seconds=place)
         state, _ = fold(state, Observation(status=status, at=at), spec, at)
@@ -57,8 +57,9 @@ def test_degraded_and_unhealthy_in_turn_is_one_long_trouble_and_no_flapping() ->
 
 def test_a_new_copy_and_an_act_of_salus_begin_a_clean_sheet() -> None:
     state = after([Status.HEALTHY, Status.UNHEALTHY] * 5, spec())
-    assert not forgiven(state).flapping
+    assert state.flapping
     assert change_share(forgiven(state).recent) == 0.0
+    assert not after([Status.UNHEALTHY], spec(), forgiven(state)).flapping
 
 
 def test_three_bad_looks_among_five_make_the_verdict_bad_and_it_stays_until_fewer_are_left() -> None:

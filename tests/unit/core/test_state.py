@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,32 +125,53 @@ def test_a_bad_look_right_after_a_good_one_counts_however_soon_it_comes() -> Non
     assert (state.status, state.consecutive_failures) == (U, 1)
 
 
-def test_what_was_seen_while_nothing_ran_does_not_count_against_the_copy_that_runs_now() -> None:
-    check = spec(start_period=5, failure_threshold=2)
+def looks_at(check: CheckSpec, *told: tuple[float, Status, str | None]) -> CheckState:
+    """Fold looks, each with its second and the copy that it names."""
     state = CheckState()
-    for second, (status, copy) in enumerate([(H, "a"), (U, None), (U, None)]):
+    for second, status, copy in told:
         state, _ = fold(state, Observation(status=status, at=at(second), incarnation=copy), check, at(second))
-    assert state.status is U
-    state, _ = fold(state, Observation(status=U, at=at(3), incarnation="b"), check, at(3))
-    assert state.consecutive_failures == 0, "it is in its start period"
-    assert state.status is U, "nobody has seen it well"
-    state, _ = fold(state, Observation(status=U, at=at(9), incarnation="b"), check, at(9))
-    assert state.consecutive_failures == 1
+    return state
+
+
+def test_a_copy_that_comes_after_a_while_without_one_has_a_start_period_of_its_own() -> None:
+    check, down = spec(start_period=5, failure_threshold=2), [(0, H, "a"), (1, U, None), (2, U, None)]
+    starting = looks_at(check, *down, (3, U, "b"), (7, U, "b"))
+    assert (starting.consecutive_failures, starting.status) == (2, U), "nobody has seen it well, and nothing was added"
+    assert looks_at(check, *down, (3, U, "b"), (9, U, "b")).consecutive_failures == 3
+
+
+def test_a_start_period_excuses_no_copy_that_is_gone() -> None:
+    check = spec(start_period=60, failure_threshold=2)
+    state = looks_at(check, (0, H, "a"), (1, U, "b"), (2, U, None), (3, U, None))
+    assert (state.status, state.consecutive_failures) == (U, 2)
+
+
+@pytest.mark.parametrize("start_period", [0, 10])
+def test_what_is_bad_whenever_somebody_looks_is_bad_however_often_it_is_started_anew(start_period: float) -> None:
+    told = [(second, U, f"copy-{second}" if second % 2 else None) for second in range(1, 12)]
+    assert looks_at(spec(failure_threshold=3, start_period=start_period), *told).status is U
 
 
 def test_a_copy_that_a_look_could_not_name_is_no_new_one_when_the_next_look_names_it() -> None:
-    state = CheckState()
-    for second, copy in enumerate(["a", None, "a", None, "a"]):
-        state, _ = fold(state, Observation(status=U, at=at(second), incarnation=copy), spec(), at(second))
-    assert state.consecutive_failures == 5
+    copies = enumerate(["a", None, "a", None, "a"])
+    assert looks_at(spec(), *((second, U, copy) for second, copy in copies)).consecutive_failures == 5
 
 
 def test_what_goes_and_comes_back_again_and_again_flaps_though_every_copy_is_new() -> None:
-    state = CheckState()
-    for second in range(30):
-        status, copy = (H, f"copy-{second}") if second % 2 else (U, None)
-        state, _ = fold(state, Observation(status=status, at=at(second), incarnation=copy), spec(), at(second))
-    assert state.flapping
+    told = [(second, H, f"copy-{second}") if second % 2 else (second, U, None) for second in range(30)]
+    assert looks_at(spec(), *told).flapping
+
+
+def test_that_a_copy_is_gone_counts_however_soon_it_is_seen() -> None:
+    check = spec(retry_interval=10, failure_threshold=2)
+    assert looks_at(check, (0, H, "a"), (1, U, "a"), (1.1, U, None)).status is U
+    assert looks_at(check, (0, H, "a"), (1, U, "a"), (1.1, U, "a")).status is H
+
+
+def test_a_bad_look_out_of_turn_still_ends_a_row_of_those_that_could_not_tell() -> None:
+    check = spec(retry_interval=1, failure_threshold=2)
+    told = [(0.0, H), (1.0, U), (1.2, X), (1.4, U), (2.2, X)]
+    assert looks_at(check, *((second, status, None) for second, status in told)).status is H
 
 
 def test_between_the_first_bad_look_and_the_verdict_the_check_is_undecided() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from itertools import count, cycle, repeat
 
 import pytest
 
@@ -378,6 +379,63 @@ def test_what_a_person_starts_is_not_healed_for_what_was_seen_before(way: str, j
             answers["web"] = Status.UNHEALTHY
             await world.wait_for(EventKind.RECOVERY_FINISHED)
             assert action.runs, "bad looks at the new copy count"
+
+    play(scenario)
+
+
+def test_what_was_restarted_after_a_crash_has_its_start_period_before_it_is_restarted_again() -> None:
+    async def scenario(world: World) -> None:
+        web, ready = world.service("web"), {"at": 0.0}
+
+        def look(look: Look) -> Observation:
+            well = web.up and world.clock.monotonic() >= ready["at"]
+            return look.observe(Status.HEALTHY if well else Status.UNHEALTHY, "", incarnation=web.status.incarnation)
+
+        world.check("web-http", look, service="web", start_period=60, interval=5)
+        action = restarting(web)
+        world.rule("web-http", action, cooldown_period=2, verify_timeout=5, recovery_timeout=20)
+        async with world.running():
+            await world.clock.sleep(15)
+            ready["at"] = world.clock.monotonic() + 40
+            web.crash()
+            await world.wait_for(EventKind.RECOVERY_FINISHED)
+            await world.until(lambda: world.units["web-http"].state.status is Status.HEALTHY)
+            assert len(action.runs) == 1
+            ready["at"] = world.clock.monotonic() + 1000
+            web.copies += 1  # somebody else replaces it, and it dies while it starts
+            await world.clock.sleep(6)
+            died = world.clock.monotonic()
+            web.crash()
+            await world.until(lambda: len(action.runs) == 2)
+            assert action.runs[1] - died < 1, "a start period excuses nothing that is gone"
+
+    play(scenario)
+
+
+def test_a_condition_about_what_is_another_copy_at_every_look_is_confirmed_at_its_pace() -> None:
+    async def scenario(world: World) -> None:
+        copies = count()
+        world.check("pool", lambda look: look.observe(Status.HEALTHY, "", incarnation=f"{next(copies)}"), interval=5)
+        rule = world.rule("pool", RecordingAction(), min_failure_count=3)
+        rule.judge = lambda _: (True, "it grows")
+        async with world.running():
+            await world.clock.sleep(120)
+            assert 3 <= len(world.log.of(EventKind.RECOVERY_STARTED)) <= 120
+
+    play(scenario)
+
+
+def test_that_a_check_flaps_no_more_is_told_after_a_restart_by_hand() -> None:
+    async def scenario(world: World) -> None:
+        world.service("web")
+        turns = cycle([Status.HEALTHY, Status.UNHEALTHY])
+        now: dict[str, Iterator[Status]] = {"says": turns}
+        world.check("web-http", lambda look: look.observe(next(now["says"]), ""), service="web", interval=5)
+        async with world.running():
+            await world.wait_for(EventKind.FLAPPING_STARTED)
+            now["says"] = repeat(Status.HEALTHY)
+            await world.control.restart_service("web")
+            await world.wait_for(EventKind.FLAPPING_ENDED, within=10)
 
     play(scenario)
 
