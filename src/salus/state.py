@@ -68,7 +68,7 @@ def fold(state: CheckState, seen: Observation, spec: CheckSpec, now: datetime) -
         counted = replace(state, consecutive_unknown=state.consecutive_unknown + 1, last=seen)
     elif seen.status is Status.HEALTHY:
         counted = _count_good(state, seen, spec)
-    elif in_start_period(after := replace(state, last=seen), spec, now):
+    elif spec.start_period and in_start_period(after := replace(state, last=seen), spec, now):
         counted = after
     else:
         counted = _count_bad(state, seen, spec, now)
@@ -97,10 +97,11 @@ def renewed(state: CheckState, now: datetime) -> CheckState:
 
 
 def forgiven(state: CheckState) -> CheckState:
-    """Return the state after Salus itself changed the target: what was seen before says nothing about flapping."""
-    return (
-        replace(state, recent=0) if state.recent else state
-    )  # that it flaps ends with the next look, and is told then
+    """Return the state after Salus itself changed the target: what was seen before says nothing about flapping.
+
+    Where it flaps, that ends with the next look, and is told then.
+    """
+    return replace(state, recent=0) if state.recent else state
 
 
 def _count_good(state: CheckState, seen: Observation, spec: CheckSpec) -> CheckState:

@@ -98,6 +98,28 @@ async def test_a_process_is_not_overlooked_that_is_between_programs_both_times_i
     assert (found, empty) == ([process.pid], 0)
 
 
+async def test_a_process_whose_environment_is_forbidden_is_no_process_between_programs(
+    state_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await start("/bin/sleep", "600", state_id=state_id)
+    mine, kernel = f"/proc/{process.pid}/environ", os.open
+    while not _proc.read(mine).startswith(MARK.encode()):  # it is still this program
+        await asyncio.sleep(0.01)
+
+    def forbid(path: str, flags: int) -> int:
+        if path == mine:
+            raise PermissionError(path)
+        return kernel(path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", forbid)
+        found = _proc.glance(process.pid)
+
+    process.kill()
+    await process.wait()
+    assert found is None
+
+
 async def test_a_process_between_two_programs_is_killed_with_its_family(state_id: str, restless: Path) -> None:
     for _ in range(20):
         process = await start(restless, state_id=state_id)

@@ -111,6 +111,13 @@ def test_bad_looks_out_of_turn_count_once() -> None:
     assert state.status is U
 
 
+def test_bad_looks_count_when_they_are_in_whatever_time_a_check_says_of_them() -> None:
+    state, kept = CheckState(), Observation(status=U, at=at(0))
+    for moment in range(4):
+        state, _ = fold(state, kept, spec(failure_threshold=3, retry_interval=1), at(moment))
+    assert (state.status, state.consecutive_failures) == (U, 4)
+
+
 def test_of_bad_looks_out_of_turn_the_worst_counts() -> None:
     check, state = spec(failure_threshold=1, retry_interval=1), CheckState()
     for moment, status in ((0, D), (0.1, U), (0.2, D)):
