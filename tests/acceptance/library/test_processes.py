@@ -84,9 +84,9 @@ class Served:
         return {said.split(maxsplit=1)[1] for said in self.each("/pid")}
 
     def truths(self) -> set[tuple[str, int]]:
-        """Return what the workers say of the whole, and which process they say it is."""
+        """Return what the workers say of the whole, and which process they say it is: 0 where one cannot tell."""
         reports = [json.loads(said) for said in self.each("/health")]
-        return {(report["status"], report["system_info"]["pid"]) for report in reports}
+        return {(report["status"], report.get("system_info", {}).get("pid", 0)) for report in reports}
 
     @property
     def leader(self) -> int:
